@@ -1,0 +1,57 @@
+"""What the media layer needs from outside, as protocols; the server hands it the implementations.
+
+``media`` knows nothing of rooms' rules, users or SQL: it asks the ``Gate`` who may publish and watch, and
+tells the ``Stage`` what the picture does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a publishing session belongs to: a stream key or a host's identity.
+
+    ``id`` is stable for all credentials of one principal, so that PATCH, DELETE and takeover work after the
+    credential was renewed. ``is_host`` is true for an identity that may take over anybody's session in the
+    room; ``steps_aside`` marks a stand-in (the demo's host) who gives way to every other principal.
+    """
+
+    id: str
+    label: str
+    is_host: bool = False
+    steps_aside: bool = False
+
+
+class Gate(Protocol):
+    """Answers who may publish and who may watch."""
+
+    async def may_publish(self, room: str, bearer: str | None) -> Principal:
+        """The principal behind a WHIP bearer credential.
+
+        Raises ``Refused`` (``unauthenticated``, ``bad_token``, ``token_expired``, ``forbidden``,
+        ``room_not_found``; ``publisher_busy`` with ``retry_after_ms`` for a stand-in that must wait).
+        """
+        ...
+
+    async def may_watch(self, room: str, bearer: str | None) -> None:
+        """Returns if the caller may watch the room; raises ``Refused`` (``room_not_found``, ``forbidden``…)."""
+        ...
+
+
+class Stage(Protocol):
+    """Told of the picture's life, in order, one call at a time per room. Must not raise."""
+
+    async def live(self, room: str, principal: Principal) -> None:
+        """Packets arrive (the first, again after an interruption, or from a new publisher)."""
+        ...
+
+    async def interrupted(self, room: str, principal: Principal) -> None:
+        """The publisher is away without having said goodbye; the media layer keeps its tracks for the grace period."""
+        ...
+
+    async def ended(self, room: str, reason: str) -> None:
+        """The publisher said goodbye (``"stopped"``), or the grace period ran out (``"lost"``)."""
+        ...

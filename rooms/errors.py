@@ -1,0 +1,93 @@
+"""The one catalogue of errors: what can be refused, how HTTP says it, and whether trying again may help.
+
+The same codes go out over Socket.IO (``error.code``) and HTTP (RFC 9457 problem details). A code is part of
+the wire protocol: never rename one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One entry of the catalogue. ``http`` is the status code; ``temporary`` means: later it may succeed."""
+
+    code: str
+    http: int
+    message: str
+    temporary: bool = False
+
+
+_KINDS = (
+    ErrorKind("bad_request", 400, "The request is malformed; `details` says where."),
+    ErrorKind("unknown_command", 400, "There is no such command."),
+    ErrorKind("too_large", 413, "The request is larger than allowed."),
+    ErrorKind("unauthenticated", 401, "This needs a token: sign in first."),
+    ErrorKind("bad_token", 401, "The token is not valid: get a new one from the shop."),
+    ErrorKind("token_expired", 401, "The token has run out: get a new one from the shop."),
+    ErrorKind("forbidden", 403, "Your role in this room does not allow that."),
+    ErrorKind("outranked", 403, "You can't act on somebody of your own rank or above."),
+    ErrorKind("not_found", 404, "There is no such thing."),
+    ErrorKind("room_not_found", 404, "There is no such room."),
+    ErrorKind("method_not_allowed", 405, "This address doesn't take that method."),
+    ErrorKind("not_acceptable", 406, "That can't be answered in the form asked for."),
+    ErrorKind("unsupported_media_type", 415, "The body has a content type that isn't taken here."),
+    ErrorKind("room_exists", 409, "A room with this id exists already."),
+    ErrorKind("not_entered", 409, "Enter the room first."),
+    ErrorKind("key_conflict", 409, "This key was used for another request: choose a new key."),
+    ErrorKind("muted", 403, "You are muted; `details` has the reason and the time left."),
+    ErrorKind("comments_closed", 403, "Only moderators may comment at the moment.", temporary=True),
+    ErrorKind("slow_mode", 429, "Slow mode is on: wait a moment.", temporary=True),
+    ErrorKind("rate_limited", 429, "Too fast: wait a moment.", temporary=True),
+    ErrorKind("text_refused", 422, "The text contains words that are not allowed here."),
+    ErrorKind("text_empty", 422, "There is no text left after cleaning."),
+    ErrorKind("text_too_long", 422, "The text is too long."),
+    ErrorKind("style_not_allowed", 403, "This colour or lane is for moderators and the host."),
+    ErrorKind("sold_out", 409, "Nothing is left of this product."),
+    ErrorKind("stock_held", 409, "The rest is reserved; some may come back.", temporary=True),
+    ErrorKind("not_enough_stock", 409, "Fewer are left than you asked for; `details.left` says how many."),
+    ErrorKind("order_not_held", 409, "This order is not waiting for payment; `details.status` says what it is."),
+    ErrorKind("payment_declined", 402, "The payment was declined: try another way.", temporary=True),
+    ErrorKind("payment_pending", 409, "A payment of this order is under way.", temporary=True),
+    ErrorKind("too_many", 409, "There are too many of these already; `details.limit` says how many may be."),
+    ErrorKind("not_live", 404, "Nobody is live in this room at the moment.", temporary=True),
+    ErrorKind("publisher_busy", 409, "Somebody is publishing in this room already.", temporary=True),
+    ErrorKind("bad_sdp", 400, "The body is not a usable SDP offer."),
+    ErrorKind("bad_sdp_fragment", 400, "The body is not a usable ICE fragment (RFC 8840)."),
+    ErrorKind("no_common_codec", 406, "Send H.264 (or VP8) video and Opus audio."),
+    ErrorKind("precondition_failed", 412, "The ETag doesn't match this session."),
+    ErrorKind("precondition_required", 428, "This request needs an If-Match header."),
+    ErrorKind("node_full", 503, "This node has no room for another WebRTC viewer: use HLS.", temporary=True),
+    ErrorKind("bad_picture", 422, "This is not a JPEG, PNG or WebP picture that can be read."),
+    ErrorKind("busy", 503, "The server has too much to do at the moment.", temporary=True),
+    ErrorKind("temporarily_unavailable", 503, "Something the server needs is away: try again.", temporary=True),
+    ErrorKind("internal", 500, "The server made a mistake; it has been logged."),
+)
+
+CATALOGUE: dict[str, ErrorKind] = {kind.code: kind for kind in _KINDS}
+
+
+class Refused(Exception):  # noqa: N818  it is an answer, not a fault
+    """A request is refused, by a code of the catalogue; nothing has changed.
+
+    Raised by rules and services; turned into a wire answer in one place (``server.answers``).
+    """
+
+    def __init__(
+        self, code: str, message: str | None = None, *, retry_after_ms: int | None = None, details: Any = None
+    ) -> None:
+        self.kind = CATALOGUE[code]
+        self.message = message or self.kind.message
+        self.retry_after_ms = retry_after_ms
+        self.details = details
+        super().__init__(f"{code}: {self.message}")
+
+    @property
+    def code(self) -> str:
+        return self.kind.code
+
+    @property
+    def temporary(self) -> bool:
+        return self.kind.temporary
