@@ -6,8 +6,9 @@ tells the ``Stage`` what the picture does.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +55,45 @@ class Stage(Protocol):
 
     async def ended(self, room: str, reason: str) -> None:
         """The publisher said goodbye (``"stopped"``), or the grace period ran out (``"lost"``)."""
+        ...
+
+
+MediaKind = Literal["video", "audio"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackInfo:
+    """One track of a room as negotiated with its publisher. ``clock_rate`` in Hz, ``channels`` for audio."""
+
+    kind: MediaKind
+    codec: Literal["H264", "VP8", "opus"]
+    clock_rate: int
+    channels: int = 1
+
+
+class RtpSink(Protocol):
+    """Something that reads a room's packets beside the viewers: the HLS packager, a recorder.
+
+    All calls come from the event loop and must return at once. Sequence numbers and timestamps are those of
+    the room's tracks: they go on over a publisher's interruption or replacement.
+    """
+
+    def start(self, tracks: Sequence[TrackInfo], request_keyframe: Callable[[], None]) -> None:
+        """A publisher's packets begin (again). A change of tracks is a discontinuity."""
+        ...
+
+    def rtp(self, kind: MediaKind, packet: bytes, arrival_ms: int) -> None:
+        """One decrypted RTP packet (RFC 3550), RTX unwrapped, in order of arrival (not of sequence)."""
+        ...
+
+    def sender_report(self, kind: MediaKind, ntp_ms: float, rtp_timestamp: int) -> None:
+        """The publisher's clock: wall time in Unix milliseconds at an RTP timestamp (RFC 3550, 6.4.1)."""
+        ...
+
+    def interrupted(self) -> None:
+        """The publisher is away; packets may come again after another ``start``."""
+        ...
+
+    async def close(self) -> None:
+        """The stream has ended: publish what is complete and release everything. Called once."""
         ...

@@ -48,7 +48,9 @@ _KINDS = (
     ErrorKind("sold_out", 409, "Nothing is left of this product."),
     ErrorKind("stock_held", 409, "The rest is reserved; some may come back.", temporary=True),
     ErrorKind("not_enough_stock", 409, "Fewer are left than you asked for; `details.left` says how many."),
-    ErrorKind("order_not_held", 409, "This order is not waiting for payment; `details.status` says what it is."),
+    ErrorKind(
+        "order_not_held", 409, "This order is not waiting for payment; `details.status` says what it is."
+    ),
     ErrorKind("payment_declined", 402, "The payment was declined: try another way.", temporary=True),
     ErrorKind("payment_pending", 409, "A payment of this order is under way.", temporary=True),
     ErrorKind("too_many", 409, "There are too many of these already; `details.limit` says how many may be."),
@@ -62,7 +64,9 @@ _KINDS = (
     ErrorKind("node_full", 503, "This node has no room for another WebRTC viewer: use HLS.", temporary=True),
     ErrorKind("bad_picture", 422, "This is not a JPEG, PNG or WebP picture that can be read."),
     ErrorKind("busy", 503, "The server has too much to do at the moment.", temporary=True),
-    ErrorKind("temporarily_unavailable", 503, "Something the server needs is away: try again.", temporary=True),
+    ErrorKind(
+        "temporarily_unavailable", 503, "Something the server needs is away: try again.", temporary=True
+    ),
     ErrorKind("internal", 500, "The server made a mistake; it has been logged."),
 )
 
