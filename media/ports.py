@@ -38,7 +38,7 @@ class Gate(Protocol):
         ...
 
     async def may_watch(self, room: str, bearer: str | None) -> None:
-        """Returns if the caller may watch the room; raises ``Refused`` (``room_not_found``, ``forbidden``…)."""
+        """Returns if the caller may watch; raises ``Refused`` (``room_not_found``, ``forbidden``, …)."""
         ...
 
 
@@ -50,7 +50,7 @@ class Stage(Protocol):
         ...
 
     async def interrupted(self, room: str, principal: Principal) -> None:
-        """The publisher is away without having said goodbye; the media layer keeps its tracks for the grace period."""
+        """The publisher is away without a goodbye; its tracks are kept for the grace period."""
         ...
 
     async def ended(self, room: str, reason: str) -> None:
