@@ -1,0 +1,146 @@
+"""The log of a room: its entries, and the three tables that events are kept in.
+
+``room_events`` is public and ordered by ``offset`` (1, 2, 3, … without holes within an ``epoch``);
+``user_events`` are private to one user and numbered by ``seq``; ``staff_events`` are for a room's moderators
+and numbered by ``seq`` too. All three are written in the transaction that commits what they tell of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table
+
+from rooms.schema import metadata
+
+
+class Visibility(StrEnum):
+    """Who is shown an entry: everybody, only its sender (left out by the reading budget), or nobody."""
+
+    ALL = "all"
+    SENDER = "sender"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """An entry of a room's log. ``body`` is the whole event as it goes over the wire, JSON in UTF-8."""
+
+    room_id: str
+    epoch: str
+    offset: int
+    id: str
+    kind: str
+    at_ms: int
+    user_id: str | None
+    visibility: str
+    body: bytes
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's ``data`` object, decoded anew at each call."""
+        data: dict[str, Any] = orjson.loads(self.body)["data"]
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateEvent:
+    """An entry of a user's own log. ``body`` is the whole event as sent, JSON in UTF-8."""
+
+    user_id: str
+    seq: int
+    at_ms: int
+    room_id: str | None
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StaffEvent:
+    """An entry of a room's log for its staff; ``action`` is what one must be allowed to do to see it."""
+
+    room_id: str
+    seq: int
+    at_ms: int
+    kind: str
+    action: str
+    body: bytes
+
+
+room_events = Table(
+    "room_events",
+    metadata,
+    Column("room_id", String(64), primary_key=True),
+    Column("epoch", String(16), primary_key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", String(36), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("user_id", String(128)),
+    Column("visibility", String(8), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ux_room_events_id", "id", unique=True),
+    Index("ix_room_events_user", "room_id", "user_id"),
+)
+
+user_events = Table(
+    "user_events",
+    metadata,
+    Column("user_id", String(128), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("room_id", String(64)),
+    Column("kind", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+staff_events = Table(
+    "staff_events",
+    metadata,
+    Column("room_id", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("room_id", String(64), primary_key=True),
+    Column("epoch", String(16), nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("fold_version", Integer, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
+
+def encode_event(
+    *,
+    event_id: str,
+    offset: int,
+    kind: str,
+    at_ms: int,
+    user: dict[str, Any] | None,
+    data: dict[str, Any],
+    media_ms: int | None = None,
+) -> bytes:
+    """The wire form of an event; encoded once, when it is committed."""
+    event: dict[str, Any] = {"id": event_id, "offset": offset, "kind": kind, "at_ms": at_ms}
+    if media_ms is not None:
+        event["media_ms"] = media_ms
+    if user is not None:
+        event["user"] = user
+    event["data"] = data
+    return orjson.dumps(event)
+
+
+def redact(body: bytes) -> bytes:
+    """A deleted comment's wire form: its place, time and sender stay, its text is gone for good."""
+    event = orjson.loads(body)
+    event["data"] = {"deleted": True}
+    return orjson.dumps(event)

@@ -1,0 +1,162 @@
+"""The state of a room is the fold of its log: ``fold(state, event) -> state``, pure, the same on every node
+and in the browser (``clients/web/src/live/fold.ts``; both are held to ``tests/vectors/fold.json``).
+
+Comments stay encoded: the fold never looks inside one, so a node that only passes a comment on doesn't
+decode it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from rooms.log import LogEvent, Visibility
+
+FOLD_VERSION = 1
+COMMENTS_KEPT = 50
+PINS_KEPT = 3
+
+Product = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A comment in the state: its id, and the event as it goes over the wire."""
+
+    id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RoomState:
+    """What a newcomer sees. ``room`` and ``settings`` are as docs/protocol.md has them."""
+
+    room: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    products: tuple[Product, ...] = ()
+    pins: tuple[str, ...] = ()
+    comments: tuple[Shown, ...] = ()
+
+
+EMPTY = RoomState()
+
+
+def fold(state: RoomState, event: LogEvent) -> RoomState:
+    """The state after ``event``. Unknown kinds change nothing."""
+    if event.kind == "comment":
+        if event.visibility != Visibility.ALL:
+            return state
+        kept = (*state.comments, Shown(event.id, event.body))
+        return replace(state, comments=kept[-COMMENTS_KEPT:])
+    rule = _RULES.get(event.kind)
+    return rule(state, event) if rule else state
+
+
+def fold_all(state: RoomState, events: Iterable[LogEvent]) -> RoomState:
+    for event in events:
+        state = fold(state, event)
+    return state
+
+
+def _created(state: RoomState, event: LogEvent) -> RoomState:
+    data = event.data
+    room = {
+        "id": event.room_id,
+        "title": data["title"],
+        "status": "idle",
+        "host": data["host"],
+        "started_at_ms": None,
+        "ended_at_ms": None,
+    }
+    return RoomState(room=room, settings={"slow_mode_s": 0, "who_may_comment": "everyone"})
+
+
+def _status(state: RoomState, event: LogEvent) -> RoomState:
+    status = event.data["status"]
+    room = {**state.room, "status": status}
+    if status == "live" and state.room.get("status") in ("idle", "ended"):
+        room |= {"started_at_ms": event.at_ms, "ended_at_ms": None}
+    if status == "ended":
+        room["ended_at_ms"] = event.at_ms
+    return replace(state, room=room)
+
+
+def _changed(state: RoomState, event: LogEvent) -> RoomState:
+    data = event.data
+    room = {**state.room, "title": data["title"]} if "title" in data else state.room
+    settings = {**state.settings, **{k: v for k, v in data.items() if k in state.settings}}
+    return replace(state, room=room, settings=settings)
+
+
+def _comment_deleted(state: RoomState, event: LogEvent) -> RoomState:
+    gone = event.data["id"]
+    return replace(state, comments=tuple(c for c in state.comments if c.id != gone))
+
+
+def _product_added(state: RoomState, event: LogEvent) -> RoomState:
+    return replace(state, products=(*state.products, event.data["product"]))
+
+
+def _product_changed(state: RoomState, event: LogEvent) -> RoomState:
+    new = event.data["product"]
+    return replace(state, products=tuple(new if p["id"] == new["id"] else p for p in state.products))
+
+
+def _product_removed(state: RoomState, event: LogEvent) -> RoomState:
+    gone = event.data["id"]
+    return replace(
+        state,
+        products=tuple(p for p in state.products if p["id"] != gone),
+        pins=tuple(p for p in state.pins if p != gone),
+    )
+
+
+def _pinned(state: RoomState, event: LogEvent) -> RoomState:
+    new = event.data["id"]
+    return replace(state, pins=(new, *(p for p in state.pins if p != new))[:PINS_KEPT])
+
+
+def _unpinned(state: RoomState, event: LogEvent) -> RoomState:
+    gone = event.data["id"]
+    return replace(state, pins=tuple(p for p in state.pins if p != gone))
+
+
+_RULES = {
+    "room.created": _created,
+    "room.status": _status,
+    "room.changed": _changed,
+    "comment.deleted": _comment_deleted,
+    "product.added": _product_added,
+    "product.changed": _product_changed,
+    "product.removed": _product_removed,
+    "product.pinned": _pinned,
+    "product.unpinned": _unpinned,
+}
+
+
+def encode_state(state: RoomState) -> bytes:
+    """The snapshot as it goes over the wire, and as a checkpoint keeps it."""
+    return orjson.dumps(
+        {
+            "room": state.room,
+            "settings": state.settings,
+            "products": state.products,
+            "pins": state.pins,
+            "comments": [orjson.Fragment(c.body) for c in state.comments],
+        }
+    )
+
+
+def decode_state(encoded: bytes) -> RoomState:
+    """The inverse of :func:`encode_state`."""
+    plain = orjson.loads(encoded)
+    return RoomState(
+        room=plain["room"],
+        settings=plain["settings"],
+        products=tuple(plain["products"]),
+        pins=tuple(plain["pins"]),
+        comments=tuple(Shown(c["id"], orjson.dumps(c)) for c in plain["comments"]),
+    )
