@@ -1,0 +1,195 @@
+"""The sections of the settings, one a concern. Bounds are what makes sense, not what is just possible."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, IPvAnyAddress, IPvAnyNetwork, SecretStr, model_validator
+
+from server.config.fields import NodeName, Port, Secret, SecretFile, Section, WebOrigin
+
+HMAC_SECRET_MIN_BYTES = 32
+"""HS256 needs a key at least as long as its hash (RFC 7518, 3.2)."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listening address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _default_node_name() -> str:
+    host = re.sub(r"[^A-Za-z0-9-]+", "-", socket.gethostname()).strip("-") or "node"
+    return f"{host[:40]}-{os.getpid()}"
+
+
+def _long_enough(secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None and len(secret.get_secret_value().encode()) < HMAC_SECRET_MIN_BYTES:
+        raise ValueError(
+            f"is shorter than {HMAC_SECRET_MIN_BYTES} bytes: make one with `openssl rand -hex 32`"
+        )
+    return secret
+
+
+LongSecret = Annotated[Secret, AfterValidator(_long_enough)]
+
+
+class Listen(Section):
+    """Where the node can be reached. A port of 0 means: pick a free one and say which."""
+
+    host: str = Field("127.0.0.1", min_length=1)
+    port: Port = 8080
+    udp_port: Port = 0
+    internal_host: str | None = None
+    internal_port: Port | None = None
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    public_url: WebOrigin | None = None
+    max_body_bytes: int = Field(1_048_576, ge=65_536, le=67_108_864)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether other machines can reach the HTTP port."""
+        return not is_loopback(self.host)
+
+
+class Node(Section):
+    """This process: its files, its name, its secret, its goodbye."""
+
+    data_dir: Path = Path("data")
+    name: NodeName = Field(default_factory=_default_node_name)
+    drain_s: float = Field(10, ge=0, le=600)
+    metrics_token_file: SecretFile | None = None
+    metrics_token: Secret = None
+    secret_file: SecretFile | None = None
+    secret: LongSecret = None
+
+
+class Store(Section):
+    """The database; without a ``url``, SQLite in the data directory."""
+
+    url_file: SecretFile | None = None
+    url: Secret = None
+    group_max: int = Field(256, ge=1, le=4096)
+    queue_max: int = Field(10_000, ge=100, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _a_database_we_speak(self) -> Self:
+        if self.url is not None and not re.match(
+            r"(sqlite|postgresql)(\+\w+)?://", self.url.get_secret_value()
+        ):
+            raise ValueError("url: should begin with sqlite:/// or postgresql://")
+        return self
+
+
+class Bus(Section):
+    """How nodes tell each other of news; without ``redis_url`` there is one node."""
+
+    redis_url_file: SecretFile | None = None
+    redis_url: Secret = None
+
+    @model_validator(mode="after")
+    def _an_address_redis_takes(self) -> Self:
+        if self.redis_url is not None and not re.match(
+            r"(rediss?|unix)://", self.redis_url.get_secret_value()
+        ):
+            raise ValueError("redis_url: should begin with redis://, rediss:// or unix://")
+        return self
+
+
+class AuthKey(Section):
+    """One key of an integrator's: whose tokens it signs, for whom, by which algorithm and no other."""
+
+    kid: str | None = Field(None, min_length=1, max_length=128)
+    alg: Literal["HS256", "EdDSA", "RS256"]
+    issuer: str = Field(min_length=1, max_length=200)
+    audience: str = Field(min_length=1, max_length=200)
+    secret_file: SecretFile | None = None
+    secret: LongSecret = None
+    public_key_file: SecretFile | None = None
+    public_key: Secret = None
+    jwks_url: str | None = Field(None, pattern=r"^https?://")
+
+    @model_validator(mode="after")
+    def _material_fits_algorithm(self) -> Self:
+        if self.alg == "HS256":
+            if self.secret is None or self.public_key is not None or self.jwks_url is not None:
+                raise ValueError("HS256 takes secret (or secret_file) and nothing else")
+        elif self.secret is not None or (self.public_key is None) == (self.jwks_url is None):
+            raise ValueError(
+                f"{self.alg} takes either public_key (or public_key_file) or jwks_url, and no secret"
+            )
+        return self
+
+
+class Auth(Section):
+    """Whose tokens are believed."""
+
+    keys: tuple[AuthKey, ...] = ()
+    leeway_s: int = Field(30, ge=0, le=300)
+
+    @model_validator(mode="after")
+    def _keys_can_be_told_apart(self) -> Self:
+        names = [(key.kid, key.issuer) for key in self.keys]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise ValueError(
+                    f"keys.{index}: another key has the same issuer and kid; give each key a kid of its own"
+                )
+        return self
+
+
+class Rooms(Section):
+    """Limits inside rooms. Rates are per person unless they say otherwise."""
+
+    hold_s: int = Field(300, ge=10, le=86_400)
+    comments_per_10s: int = Field(10, ge=1, le=1000)
+    likes_per_s: int = Field(20, ge=1, le=1000)
+    shown_comments_per_s: int = Field(20, ge=1, le=1000)
+    """For a whole room: what its viewers can read."""
+    rooms_max: int = Field(1000, ge=1, le=1_000_000)
+    products_max: int = Field(200, ge=1, le=10_000)
+    recovered_events_max: int = Field(1000, ge=10, le=100_000)
+    """Who has missed more than this gets a snapshot."""
+    pictures_max_bytes: int = Field(5_242_880, ge=65_536, le=52_428_800)
+
+
+class Media(Section):
+    """Picture and sound."""
+
+    announced_addresses: tuple[IPvAnyAddress, ...] = ()
+    include_loopback: bool | None = None
+    """Whether 127.0.0.1 is offered as a candidate; None: when the node listens on loopback."""
+    grace_s: float = Field(30, ge=0, le=3600)
+    whep_capacity: int = Field(100, ge=0, le=10_000)
+    dvr_s: int = Field(60, ge=12, le=14_400)
+    part_ms: int = Field(250, ge=100, le=1000)
+
+
+class Moderation(Section):
+    """Word lists beside those that come with Danmart."""
+
+    word_lists: tuple[Path, ...] = ()
+
+
+class Outbound(Section):
+    """Requests made for others (JWKS, webhooks, picture import)."""
+
+    allow_private: tuple[IPvAnyNetwork, ...] = ()
+    timeout_s: float = Field(5, gt=0, le=60)
+    max_bytes: int = Field(1_048_576, ge=1024, le=67_108_864)
+
+
+class Log(Section):
+    """What is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
