@@ -1,0 +1,106 @@
+"""Who may do what in a room: one table of roles and actions, and who stands above whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from types import MappingProxyType
+
+LONG_MUTE_S = 86_400
+"""A mute longer than this, or without an end, takes ``Action.MUTE_LONG``."""
+
+
+class Role(StrEnum):
+    """A person's role in a room, lowest first. Roles are compared by ``rank``, never as text."""
+
+    GUEST = "guest"
+    VIEWER = "viewer"
+    MODERATOR = "moderator"
+    SENIOR_MODERATOR = "senior_moderator"
+    HOST = "host"
+    OPERATOR = "operator"
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+
+class Action(StrEnum):
+    """What the table rules on; the values are the wire's ``can``."""
+
+    COMMENT = "comment"
+    LIKE = "like"
+    BUY = "buy"
+    STYLE = "style"
+    """Coloured comments, and comments that stand at the top or the bottom."""
+    MUTE = "mute"
+    MUTE_LONG = "mute_long"
+    DELETE_COMMENT = "delete_comment"
+    SEE_STAFF = "see_staff"
+    MANAGE_PRODUCTS = "manage_products"
+    PIN = "pin"
+    MANAGE_ROOM = "manage_room"
+    END_ROOM = "end_room"
+    GRANT_ROLE = "grant_role"
+    PUBLISH = "publish"
+    SEE_ORDERS = "see_orders"
+    SEE_AUDIT = "see_audit"
+
+
+_RANKS = {role: rank for rank, role in enumerate(Role)}
+
+# Each role with what it adds to the one below it.
+_ADDED: dict[Role, tuple[Action, ...]] = {
+    Role.GUEST: (),
+    Role.VIEWER: (Action.COMMENT, Action.LIKE, Action.BUY),
+    Role.MODERATOR: (Action.STYLE, Action.MUTE, Action.DELETE_COMMENT, Action.SEE_STAFF),
+    Role.SENIOR_MODERATOR: (Action.MUTE_LONG,),
+    Role.HOST: (
+        Action.MANAGE_PRODUCTS,
+        Action.PIN,
+        Action.MANAGE_ROOM,
+        Action.END_ROOM,
+        Action.GRANT_ROLE,
+        Action.PUBLISH,
+        Action.SEE_ORDERS,
+        Action.SEE_AUDIT,
+    ),
+    Role.OPERATOR: (),
+}
+
+
+def _table() -> dict[Role, tuple[Action, ...]]:
+    table: dict[Role, tuple[Action, ...]] = {}
+    allowed: tuple[Action, ...] = ()
+    for role in Role:
+        allowed += _ADDED[role]
+        table[role] = allowed
+    return table
+
+
+TABLE = MappingProxyType(_table())
+
+
+def may(role: Role, action: Action) -> bool:
+    """Whether the table gives ``action`` to ``role``."""
+    return action in TABLE[role]
+
+
+def actions(role: Role) -> tuple[Action, ...]:
+    """All that ``role`` may do: the wire's ``can``."""
+    return TABLE[role]
+
+
+def outranks(actor: Role, target: Role) -> bool:
+    """Whether ``actor`` may act on somebody with the role ``target``: only on who stands strictly below."""
+    return actor.rank > target.rank
+
+
+def highest(roles: Iterable[Role]) -> Role:
+    """The highest of ``roles``; nobody's role is ``guest``."""
+    return max(roles, key=lambda role: role.rank, default=Role.GUEST)
+
+
+def mute_action(seconds: int | None) -> Action:
+    """The action that a mute of so many seconds takes (None: until it is lifted)."""
+    return Action.MUTE_LONG if seconds is None or seconds > LONG_MUTE_S else Action.MUTE
