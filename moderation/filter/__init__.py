@@ -1,0 +1,1 @@
+"""What text from people may contain: cleaning, and word lists over normalised text."""
