@@ -41,7 +41,7 @@ class H264Encoder:
         self._codec = codec
 
     def encode(self, frame: VideoFrame, pts: int, *, keyframe: bool) -> bytes:
-        """One access unit in Annex B. ``pts`` in growing 90 kHz ticks; ``keyframe`` asks for an IDR picture."""
+        """One access unit in Annex B. ``pts`` in growing 90 kHz ticks; ``keyframe`` makes it an IDR."""
         frame.pts = pts
         frame.time_base = Fraction(1, VIDEO_RATE)
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
