@@ -1,0 +1,1 @@
+"""RTP and RTCP arithmetic: bytes and numbers in, bytes and numbers out. No sockets, no clock."""
