@@ -1,0 +1,136 @@
+"""The payloads of commands: one frozen pydantic model each, strict, unknown fields refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+RoomId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@|-]{1,128}$")]
+# Long enough for any text that cleaning would accept, short enough that a flood costs nothing.
+RawText = Annotated[str, StringConstraints(max_length=20_000)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+PriceMinor = Annotated[int, Field(ge=0, le=10**11)]
+PicturePath = Annotated[str, StringConstraints(pattern=r"^/pictures/[A-Za-z0-9_-]{1,64}\.(webp|jpg|png)$")]
+
+COLORS = ("white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
+Color = Literal["white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
+Lane = Literal["scroll", "top", "bottom"]
+
+
+class Command(BaseModel):
+    """What every command has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    room: RoomId
+
+
+class Keyed(Command):
+    """A command that changes something: ``key`` makes it happen once."""
+
+    key: Key
+
+
+class PostComment(Keyed):
+    text: RawText
+    color: Color = "white"
+    lane: Lane = "scroll"
+    reply_to: Id | None = None
+
+
+class Like(Command):
+    count: Annotated[int, Field(ge=1, le=50)]
+
+
+class DeleteComment(Keyed):
+    event: Id
+
+
+class Mute(Keyed):
+    user: Id
+    seconds: Annotated[int, Field(ge=10, le=14 * 24 * 3600)] | None
+    reason: RawText
+
+
+class Unmute(Keyed):
+    user: Id
+
+
+class Grant(Keyed):
+    user: Id
+    role: Literal["viewer", "moderator", "senior_moderator"]
+
+
+class ChangeRoom(Keyed):
+    title: RawText | None = None
+    slow_mode_s: Annotated[int, Field(ge=0, le=3600)] | None = None
+    who_may_comment: Literal["everyone", "moderators"] | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> ChangeRoom:
+        return _needs_one(self, "title", "slow_mode_s", "who_may_comment")
+
+
+class EndRoom(Keyed):
+    pass
+
+
+class AddProduct(Keyed):
+    title: RawText
+    price_minor: PriceMinor
+    currency: Currency
+    stock: Annotated[int, Field(ge=0, le=10**9)]
+    picture: PicturePath | None = None
+
+
+class ChangeProduct(Keyed):
+    product: Id
+    title: RawText | None = None
+    price_minor: PriceMinor | None = None
+    stock_delta: Annotated[int, Field(ge=-(10**9), le=10**9)] | None = None
+    picture: PicturePath | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> ChangeProduct:
+        return _needs_one(self, "title", "price_minor", "stock_delta", "picture")
+
+
+class ProductRef(Keyed):
+    product: Id
+
+
+class Buy(Keyed):
+    sku: Id
+    qty: Annotated[int, Field(ge=1, le=100)]
+
+
+class PayOrder(Keyed):
+    order: Id
+    method: Literal["sandbox"] = "sandbox"
+    card: Literal["ok", "declined"] = "ok"
+
+
+class CancelOrder(Keyed):
+    order: Id
+
+
+class CreateRoom(BaseModel):
+    """The body of ``POST /api/v1/rooms``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: RoomId | None = None
+    title: RawText
+    public: bool = True
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def _needs_one(model: M, *names: str) -> M:
+    if all(getattr(model, name) is None for name in names):
+        raise ValueError(f"give at least one of: {', '.join(names)}")
+    return model

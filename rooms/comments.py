@@ -1,0 +1,132 @@
+"""Bullet comments: who may say what, how fast, and in which style."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Column, String, Table
+
+from rooms.commands import PostComment
+from rooms.errors import Refused
+from rooms.heads import ROOMS, RoomRow
+from rooms.log import LogEvent, Visibility, room_events
+from rooms.pace import Pacer
+from rooms.ports import Caller, Standing, TextRules
+from rooms.rows import Kind, Rank, Steps
+from rooms.schema import metadata
+from rooms.unit import Unit
+
+REPLY_QUOTE_CHARS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class PaceRow:
+    """When somebody last commented in a room; kept while slow mode is on."""
+
+    room_id: str
+    user_id: str
+    at_ms: int
+
+
+paces_table = Table(
+    "paces",
+    metadata,
+    Column("room_id", String(64), primary_key=True),
+    Column("user_id", String(128), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+PACES: Kind[PaceRow] = Kind(paces_table, PaceRow, Rank.GUARDED)
+EVENTS: Kind[LogEvent] = Kind(room_events, LogEvent, Rank.GUARDED, key=("id",))
+
+
+@dataclass(frozen=True, slots=True)
+class CommentRules:
+    """Limits: ``per_window`` comments in ``window_ms`` for each user over all rooms."""
+
+    max_chars: int = 200
+    per_window: int = 5
+    window_ms: int = 5000
+
+
+def slow_mode_wait_ms(slow_mode_s: int, last_ms: int | None, now_ms: int) -> int:
+    """How long somebody must wait before the next comment, in milliseconds; 0: not at all."""
+    if not slow_mode_s or last_ms is None:
+        return 0
+    return max(0, last_ms + slow_mode_s * 1000 - now_ms)
+
+
+def quote(event: LogEvent | None, room: RoomRow) -> dict[str, Any]:
+    """The few words of the comment that is replied to; raises ``Refused("not_found")``."""
+    if event is None or event.room_id != room.id or event.kind != "comment" or not _readable(event):
+        raise Refused("not_found", "The comment that this replies to is gone.")
+    wire = orjson.loads(event.body)
+    text: str = wire["data"]["text"]
+    short = text if len(text) <= REPLY_QUOTE_CHARS else text[: REPLY_QUOTE_CHARS - 1] + "…"
+    return {"id": event.id, "name": wire["user"]["name"], "text": short}
+
+
+def _readable(event: LogEvent) -> bool:
+    return event.visibility == Visibility.ALL
+
+
+class Comments:
+    """The command ``comment``."""
+
+    def __init__(self, standing: Standing, texts: TextRules, rules: CommentRules) -> None:
+        self._standing = standing
+        self._texts = texts
+        self._rules = rules
+        self._pacer = Pacer(rules.per_window, rules.window_ms)
+
+    def post(self, tx: Unit, cmd: PostComment, caller: Caller) -> Steps[Any]:
+        """Refuses with ``muted``, ``comments_closed``, ``slow_mode``, ``rate_limited``, ``text_…``, …"""
+        yield ROOMS.rows(cmd.room)
+        yield from self._standing.load(cmd.room, caller.id)
+        yield PACES.rows((cmd.room, caller.id or ""))
+        if cmd.reply_to:
+            yield EVENTS.rows(cmd.reply_to)
+
+        room = tx.room(cmd.room)
+        role = self._standing.require(tx, cmd.room, caller, "comment")
+        self._standing.refuse_muted(tx, cmd.room, caller)
+        staff = self._standing.may(role, "see_staff")
+        if room.who_may_comment == "moderators" and not staff:
+            raise Refused("comments_closed")
+        if (cmd.color, cmd.lane) != ("white", "scroll") and not self._standing.may(role, "style"):
+            raise Refused("style_not_allowed")
+        user_id = caller.id or ""
+        if not staff:
+            self._refuse_fast(tx, room, user_id)
+        text = self._texts.clean(cmd.text, self._rules.max_chars)
+        data: dict[str, Any] = {"text": text, "color": cmd.color, "lane": cmd.lane}
+        if cmd.reply_to:
+            data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room)
+
+        if not staff:
+            checked = self._texts.check(text)
+            if checked.verdict == "deny":
+                tx.brief(
+                    cmd.room,
+                    "comment_refused",
+                    {"user": caller.card, "text": text, "reason": ", ".join(checked.reasons)},
+                )
+                return Refused("text_refused")
+            data["text"] = checked.text
+        self._pacer.take(user_id, tx.now_ms)
+        if room.slow_mode_s:
+            tx.put(PACES, PaceRow(cmd.room, user_id, tx.now_ms))
+        user = caller.card | {"badges": self._standing.badges(role)}
+        event = tx.append(cmd.room, "comment", data, user=user)
+        return {"event": orjson.Fragment(event.body)}
+
+    def _refuse_fast(self, tx: Unit, room: RoomRow, user_id: str) -> None:
+        pace = tx.get(PACES, room.id, user_id)
+        wait_ms = slow_mode_wait_ms(room.slow_mode_s, pace.at_ms if pace else None, tx.now_ms)
+        if wait_ms:
+            raise Refused("slow_mode", retry_after_ms=wait_ms)
+        wait_ms = self._pacer.wait_ms(user_id, tx.now_ms)
+        if wait_ms:
+            raise Refused("rate_limited", retry_after_ms=wait_ms)

@@ -1,0 +1,102 @@
+"""The rows that nearly every command needs: a room's head, a user's head, and timers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Column, Integer, String, Table
+
+from rooms.rows import Kind, Rank
+from rooms.schema import metadata
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRow:
+    """A room's head: whoever holds its lock gives the log its next offsets."""
+
+    id: str
+    title: str
+    host_id: str
+    host_name: str
+    status: str
+    public: int
+    epoch: str
+    head: int
+    staff_head: int
+    slow_mode_s: int
+    who_may_comment: str
+    likes: int
+    created_at_ms: int
+    started_at_ms: int | None
+    ended_at_ms: int | None
+    status_at_ms: int
+
+
+rooms_table = Table(
+    "rooms",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("host_id", String(128), nullable=False, index=True),
+    Column("host_name", String(80), nullable=False),
+    Column("status", String(16), nullable=False, index=True),
+    Column("public", Integer, nullable=False),
+    Column("epoch", String(16), nullable=False),
+    Column("head", BigInteger, nullable=False),
+    Column("staff_head", BigInteger, nullable=False),
+    Column("slow_mode_s", Integer, nullable=False),
+    Column("who_may_comment", String(16), nullable=False),
+    Column("likes", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("started_at_ms", BigInteger),
+    Column("ended_at_ms", BigInteger),
+    Column("status_at_ms", BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user's head: gives the user's private events their numbers. ``operator`` is the latest token's claim."""
+
+    id: str
+    name: str
+    operator: int
+    seq: int
+    seen_at_ms: int
+
+
+users_table = Table(
+    "users",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("operator", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("seen_at_ms", BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimerRow:
+    """A wake-up call, never the truth: who is woken looks at what is so, and does nothing if it's done."""
+
+    id: str
+    kind: str
+    ref: str
+    room_id: str
+    due_at_ms: int
+
+
+timers_table = Table(
+    "timers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("ref", String(300), nullable=False),
+    Column("room_id", String(64), nullable=False),
+    Column("due_at_ms", BigInteger, nullable=False, index=True),
+)
+
+ROOMS: Kind[RoomRow] = Kind(rooms_table, RoomRow, Rank.ROOMS)
+USERS: Kind[UserRow] = Kind(users_table, UserRow, Rank.USERS)
+TIMERS: Kind[TimerRow] = Kind(timers_table, TimerRow, Rank.TIMERS, skip_locked=True)

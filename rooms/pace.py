@@ -1,0 +1,36 @@
+"""How often somebody may do something: a sliding window each, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+
+class Pacer:
+    """At most ``count`` in any ``window_ms``, for each key. Time comes in as an argument, and never back.
+
+    Keeps the latest ``keys_max`` keys; a key that falls out starts afresh, which only ever allows more.
+    """
+
+    def __init__(self, count: int, window_ms: int, *, keys_max: int = 50_000) -> None:
+        self._count = count
+        self._window_ms = window_ms
+        self._keys_max = keys_max
+        self._taken: OrderedDict[str, deque[int]] = OrderedDict()
+
+    def wait_ms(self, key: str, now_ms: int) -> int:
+        """How long until the next one is allowed; 0: now."""
+        taken = self._taken.get(key)
+        if taken is None or len(taken) < self._count:
+            return 0
+        return max(0, taken[0] + self._window_ms - now_ms)
+
+    def take(self, key: str, now_ms: int) -> None:
+        """Count one."""
+        taken = self._taken.get(key)
+        if taken is None:
+            taken = self._taken[key] = deque(maxlen=self._count)
+            if len(self._taken) > self._keys_max:
+                self._taken.popitem(last=False)
+        else:
+            self._taken.move_to_end(key)
+        taken.append(now_ms)

@@ -1,0 +1,1 @@
+"""Selling in a room: the shelf, pins, holds, orders, payments."""

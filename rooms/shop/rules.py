@@ -1,0 +1,66 @@
+"""The shop's decisions, pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from rooms.errors import Refused
+from rooms.shop.store import OrderRow, PaymentRow, SkuRow
+
+Outcome = Literal["succeeded", "failed"]
+
+
+def take(sku: SkuRow, qty: int) -> SkuRow:
+    """Reserve; raises ``Refused``: ``sold_out``, ``stock_held``, ``not_enough_stock``."""
+    if sku.stock >= qty:
+        return replace(sku, stock=sku.stock - qty, held=sku.held + qty)
+    if sku.stock > 0:
+        raise Refused("not_enough_stock", details={"left": sku.stock})
+    if sku.held > 0:
+        raise Refused("stock_held", retry_after_ms=5000)
+    raise Refused("sold_out")
+
+
+def give_back(sku: SkuRow, qty: int) -> SkuRow:
+    """A hold ends unpaid."""
+    return replace(sku, stock=sku.stock + qty, held=sku.held - qty)
+
+
+def sell(sku: SkuRow, qty: int) -> SkuRow:
+    """A hold is paid: what was reserved is gone for good."""
+    return replace(sku, held=sku.held - qty)
+
+
+def restock(sku: SkuRow, delta: int) -> SkuRow:
+    """Add to what can be bought, or take away; raises ``Refused("not_enough_stock")`` below zero."""
+    if sku.stock + delta < 0:
+        raise Refused("not_enough_stock", details={"left": sku.stock})
+    return replace(sku, stock=sku.stock + delta)
+
+
+def refuse_unless_held(order: OrderRow, now_ms: int) -> None:
+    """Only a hold that still runs can be paid or cancelled."""
+    if order.status != "held" or now_ms >= order.hold_until_ms:
+        status = "expired" if order.status == "held" else order.status
+        raise Refused("order_not_held", details={"status": status})
+
+
+def settle(
+    payment: PaymentRow, order: OrderRow, outcome: Outcome, now_ms: int
+) -> tuple[PaymentRow, OrderRow]:
+    """The payment and its order after the provider's word.
+
+    Money for an order that no longer holds stock is due back (``refund_due``), never kept and never lost.
+    Saying the same word twice changes nothing.
+    """
+    if payment.status != "started":
+        return payment, order
+    if outcome == "failed":
+        return replace(payment, status="failed", settled_at_ms=now_ms), order
+    if order.status == "held":
+        return (
+            replace(payment, status="succeeded", settled_at_ms=now_ms),
+            replace(order, status="paid", paid_at_ms=now_ms),
+        )
+    return replace(payment, status="refund_due", settled_at_ms=now_ms), order

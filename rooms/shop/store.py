@@ -1,0 +1,217 @@
+"""The shop's tables and rows, and what they look like on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Index, Integer, String, Table, select
+
+from rooms.rows import Kind, Rank
+from rooms.schema import metadata
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    id: str
+    room_id: str
+    title: str
+    picture: str | None
+    position: int
+    removed: int
+    created_at_ms: int
+
+
+products_table = Table(
+    "products",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("room_id", String(64), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("picture", String(300)),
+    Column("position", Integer, nullable=False),
+    Column("removed", Integer, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Index("ix_products_room", "room_id", "position"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SkuRow:
+    """What is sold. ``stock`` can be bought now; ``held`` is reserved for unpaid orders."""
+
+    id: str
+    product_id: str
+    room_id: str
+    name: str
+    price_minor: int
+    currency: str
+    stock: int
+    held: int
+
+
+skus_table = Table(
+    "skus",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("product_id", String(36), nullable=False, index=True),
+    Column("room_id", String(64), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("price_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("stock", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    CheckConstraint("stock >= 0", name="stock_not_negative"),
+    CheckConstraint("held >= 0", name="held_not_negative"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    id: str
+    room_id: str
+    product_id: str
+    sku: str
+    title: str
+    qty: int
+    unit_price_minor: int
+    total_minor: int
+    currency: str
+    status: str
+    buyer_id: str
+    buyer_name: str
+    created_at_ms: int
+    hold_until_ms: int
+    paid_at_ms: int | None
+    payment_id: str | None
+
+    def wire(self) -> dict[str, Any]:
+        """The order as docs/protocol.md has it."""
+        return {
+            "id": self.id,
+            "room": self.room_id,
+            "product": self.product_id,
+            "sku": self.sku,
+            "title": self.title,
+            "qty": self.qty,
+            "unit_price_minor": self.unit_price_minor,
+            "total_minor": self.total_minor,
+            "currency": self.currency,
+            "status": self.status,
+            "created_at_ms": self.created_at_ms,
+            "hold_until_ms": self.hold_until_ms,
+            "paid_at_ms": self.paid_at_ms,
+            "buyer": {"id": self.buyer_id, "name": self.buyer_name},
+        }
+
+
+orders_table = Table(
+    "orders",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("room_id", String(64), nullable=False),
+    Column("product_id", String(36), nullable=False),
+    Column("sku", String(36), nullable=False, index=True),
+    Column("title", String(200), nullable=False),
+    Column("qty", Integer, nullable=False),
+    Column("unit_price_minor", BigInteger, nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("buyer_id", String(128), nullable=False),
+    Column("buyer_name", String(80), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("hold_until_ms", BigInteger, nullable=False),
+    Column("paid_at_ms", BigInteger),
+    Column("payment_id", String(36)),
+    Index("ix_orders_room", "room_id", "created_at_ms"),
+    Index("ix_orders_buyer", "buyer_id", "room_id", "created_at_ms"),
+    CheckConstraint("qty > 0", name="qty_positive"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """One attempt to pay an order. ``status``: started, succeeded, failed, refund_due, refunded."""
+
+    id: str
+    order_id: str
+    provider: str
+    status: str
+    amount_minor: int
+    currency: str
+    created_at_ms: int
+    settled_at_ms: int | None
+
+
+payments_table = Table(
+    "payments",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("order_id", String(36), nullable=False, index=True),
+    Column("provider", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("settled_at_ms", BigInteger),
+)
+
+PRODUCTS: Kind[ProductRow] = Kind(products_table, ProductRow, Rank.PRODUCTS)
+# For who only reads a product while holding its room's lock.
+PRODUCTS_READ: Kind[ProductRow] = Kind(products_table, ProductRow, Rank.GUARDED)
+SKUS: Kind[SkuRow] = Kind(skus_table, SkuRow, Rank.STOCK)
+ORDERS: Kind[OrderRow] = Kind(orders_table, OrderRow, Rank.ORDERS)
+PAYMENTS: Kind[PaymentRow] = Kind(payments_table, PaymentRow, Rank.PAYMENTS)
+
+
+def product_card(product: ProductRow, skus: list[SkuRow]) -> dict[str, Any]:
+    """The product as the log and the snapshot have it; stock is a signal and not in it."""
+    return {
+        "id": product.id,
+        "title": product.title,
+        "picture": product.picture,
+        "position": product.position,
+        "skus": [
+            {"id": s.id, "name": s.name, "price_minor": s.price_minor, "currency": s.currency} for s in skus
+        ],
+    }
+
+
+def read_sku_ids(conn: Connection, product_id: str) -> list[str]:
+    """A product's SKUs in their order; which SKUs a product has never changes, so no lock is needed."""
+    query = select(skus_table.c.id).where(skus_table.c.product_id == product_id).order_by(skus_table.c.id)
+    return list(conn.scalars(query))
+
+
+def read_stock(conn: Connection, room_id: str) -> dict[str, int]:
+    """What can be bought now, by SKU, of the products on the room's shelf."""
+    query = (
+        select(skus_table.c.id, skus_table.c.stock)
+        .join(products_table, products_table.c.id == skus_table.c.product_id)
+        .where(skus_table.c.room_id == room_id, products_table.c.removed == 0)
+    )
+    return {record.id: record.stock for record in conn.execute(query)}
+
+
+def read_orders(
+    conn: Connection,
+    room_id: str,
+    *,
+    buyer_id: str | None = None,
+    since_ms: int = 0,
+    before: str | None = None,
+    limit: int = 100,
+) -> list[OrderRow]:
+    """Orders of a room, newest first (ids sort by time); ``before`` is the last id of the page before."""
+    query = select(orders_table).where(orders_table.c.room_id == room_id)
+    if buyer_id is not None:
+        query = query.where(orders_table.c.buyer_id == buyer_id)
+    if since_ms:
+        query = query.where(
+            (orders_table.c.status == "held")
+            | ((orders_table.c.status == "paid") & (orders_table.c.paid_at_ms >= since_ms))
+        )
+    if before is not None:
+        query = query.where(orders_table.c.id < before)
+    return [OrderRow(*r) for r in conn.execute(query.order_by(orders_table.c.id.desc()).limit(limit))]

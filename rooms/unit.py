@@ -1,0 +1,184 @@
+"""The unit of work: what a group of commands locked, read and changed, written set-based at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Table
+
+from rooms.errors import Refused
+from rooms.heads import ROOMS, USERS, RoomRow, TimerRow, UserRow, timers_table
+from rooms.log import (
+    LogEvent,
+    PrivateEvent,
+    StaffEvent,
+    Visibility,
+    encode_event,
+    room_events,
+    staff_events,
+    user_events,
+)
+from rooms.rows import Key, Kind, R, RowCache, as_dict, new_id
+
+
+@dataclass(slots=True)
+class News:
+    """What a committed group has for those who are connected."""
+
+    events: list[LogEvent]
+    private: list[PrivateEvent]
+    staff: list[StaffEvent]
+    stock: dict[str, dict[str, int]]
+    redacted: dict[str, list[str]]
+
+
+class Unit:
+    """One transaction's rows and events. Not thread-safe; lives for one group."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        now_ms: int,
+        *,
+        media_ms: Callable[[str], int | None] = lambda room_id: None,
+    ) -> None:
+        self.conn = conn
+        self.now_ms = now_ms
+        self.changes = 0
+        self.news = News([], [], [], {}, {})
+        self._media_ms = media_ms
+        self._caches: dict[Table, RowCache[Any]] = {}
+        self._inserts: dict[Table, list[dict[str, Any]]] = {}
+        self._last: list[Callable[[Connection], None]] = []
+
+    # rows
+
+    def load(self, kind: Kind[Any], keys: Iterable[Key]) -> None:
+        """Read rows (and lock them, unless their room's head guards them). For the group runner."""
+        self._cache(kind).load(self.conn, kind, keys)
+
+    def get(self, kind: Kind[R], *key: Any) -> R | None:
+        """The row as it is now in this unit, or None. It must have been asked for by a ``yield``."""
+        cache = self._cache(kind)
+        if key not in cache.now:
+            raise LookupError(f"{kind.table.name} {key} was not asked for")
+        return cache.now[key]
+
+    def fresh(self, kind: Kind[R]) -> list[R]:
+        """The rows that this unit adds."""
+        cache = self._cache(kind)
+        return [row for key, row in cache.now.items() if row is not None and cache.read.get(key) is None]
+
+    def put(self, kind: Kind[R], row: R) -> R:
+        """Insert the row or replace the one with its key."""
+        cache = self._cache(kind)
+        key = kind.key_of(row)
+        cache.read.setdefault(key, None)
+        cache.now[key] = row
+        self.changes += 1
+        return row
+
+    def drop(self, kind: Kind[Any], *key: Any) -> None:
+        self._cache(kind).now[key] = None
+        self.changes += 1
+
+    def insert(self, table: Table, values: dict[str, Any]) -> None:
+        """Append to a table that nobody in this unit reads back."""
+        self._inserts.setdefault(table, []).append(values)
+        self.changes += 1
+
+    def at_flush(self, statement: Callable[[Connection], None]) -> None:
+        """Run a set-based statement when everything else has been written."""
+        self._last.append(statement)
+        self.changes += 1
+
+    def room(self, room_id: str) -> RoomRow:
+        """The locked room; raises ``Refused("room_not_found")``."""
+        room = self.get(ROOMS, room_id)
+        if room is None:
+            raise Refused("room_not_found")
+        return room
+
+    # events
+
+    def append(
+        self,
+        room_id: str,
+        kind: str,
+        data: dict[str, Any],
+        *,
+        user: dict[str, Any] | None = None,
+        visibility: Visibility = Visibility.ALL,
+    ) -> LogEvent:
+        """Give the room's log its next entry. The room must be locked."""
+        room = self.room(room_id)
+        event_id, offset = new_id(), room.head + 1
+        body = encode_event(
+            event_id=event_id,
+            offset=offset,
+            kind=kind,
+            at_ms=self.now_ms,
+            user=user,
+            data=data,
+            media_ms=self._media_ms(room_id),
+        )
+        user_id = user["id"] if user else None
+        event = LogEvent(
+            room_id, room.epoch, offset, event_id, kind, self.now_ms, user_id, visibility.value, body
+        )
+        self.put(ROOMS, replace(room, head=offset))
+        self.insert(room_events, as_dict(event))
+        self.news.events.append(event)
+        return event
+
+    def tell(self, user_id: str, kind: str, data: dict[str, Any], *, room_id: str | None = None) -> None:
+        """A private event for one user. ``USERS.rows(user_id)`` must have been asked for."""
+        user = self.get(USERS, user_id) or UserRow(user_id, "", 0, 0, self.now_ms)
+        seq = user.seq + 1
+        wire: dict[str, Any] = {"seq": seq, "kind": kind, "at_ms": self.now_ms}
+        if room_id is not None:
+            wire["room"] = room_id
+        wire["data"] = data
+        event = PrivateEvent(user_id, seq, self.now_ms, room_id, kind, orjson.dumps(wire))
+        self.put(USERS, replace(user, seq=seq))
+        self.insert(user_events, as_dict(event))
+        self.news.private.append(event)
+
+    def brief(self, room_id: str, kind: str, data: dict[str, Any], *, action: str = "see_staff") -> None:
+        """A staff event, for those in the room who may ``action``. The room must be locked."""
+        room = self.room(room_id)
+        seq = room.staff_head + 1
+        wire = {"room": room_id, "seq": seq, "kind": kind, "at_ms": self.now_ms, "data": data}
+        event = StaffEvent(room_id, seq, self.now_ms, kind, action, orjson.dumps(wire))
+        self.put(ROOMS, replace(room, staff_head=seq))
+        self.insert(staff_events, as_dict(event))
+        self.news.staff.append(event)
+
+    def stock_left(self, room_id: str, sku: str, left: int) -> None:
+        """Let the room's next signal say how much is left."""
+        self.news.stock.setdefault(room_id, {})[sku] = left
+        self.changes += 1
+
+    def wake(self, kind: str, ref: str, room_id: str, due_at_ms: int) -> None:
+        """Have the handler of timers of this kind called at (or soon after) a time."""
+        self.insert(timers_table, as_dict(TimerRow(new_id(), kind, ref, room_id, due_at_ms)))
+
+    # writing
+
+    def flush(self) -> None:
+        """Write everything, a statement a table and sort of change."""
+        for cache in sorted(self._caches.values(), key=lambda c: c.kind.rank):
+            cache.flush(self.conn)
+        for table, rows in self._inserts.items():
+            self.conn.execute(table.insert(), rows)
+        for statement in self._last:
+            statement(self.conn)
+
+    def _cache(self, kind: Kind[R]) -> RowCache[R]:
+        cache = self._caches.get(kind.table)
+        if cache is None:
+            cache = self._caches[kind.table] = RowCache(kind)
+        return cache

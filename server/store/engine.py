@@ -1,0 +1,65 @@
+"""Engines on SQLite and PostgreSQL: how connections are set up so that a COMMIT means: it is on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool
+
+READERS = 4
+
+
+def is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def open_writer(url: str) -> Engine:
+    """An engine with one connection, for the writer alone; its transactions lock as they begin."""
+    if is_sqlite(url):
+        return _sqlite(url, begin="BEGIN IMMEDIATE", size=1)
+    return create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+
+
+def open_readers(url: str, *, size: int = READERS) -> Engine:
+    """An engine for reading: snapshots, history, lists."""
+    if is_sqlite(url):
+        return _sqlite(url, begin="BEGIN", size=size)
+    return create_engine(
+        url, pool_size=size, max_overflow=0, pool_pre_ping=True, isolation_level="REPEATABLE READ"
+    )
+
+
+def _sqlite(url: str, *, begin: str, size: int) -> Engine:
+    database = make_url(url).database
+    if not database or database == ":memory:":
+        raise ValueError("SQLite needs a file: use sqlite:///path/to/danmart.db")
+    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": 30},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun by the listener below, not by the driver
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # NORMAL may lose the last commits when the power goes
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+            "temp_store=MEMORY",
+            "cache_size=-65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,226 @@
+"""The group-commit writer: one a node, on a thread of its own.
+
+While one group commits, what arrives waits in a bounded queue and makes the next group: an idle node commits
+at once, a busy one in groups, and no timer adds latency. An answer is given after the COMMIT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from sqlalchemy import BigInteger, Column, Connection, Engine, String, Table, select
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+
+from rooms.errors import Refused
+from rooms.schema import metadata
+from rooms.unit import News, Unit
+from server.store.group import Answer, GroupSpoiledError, Work, refused, run_group
+
+log = structlog.get_logger(__name__)
+
+TRIES = 6
+
+# Tells after a lost connection whether the COMMIT that was under way went through. One row a node.
+writer_marks = Table(
+    "writer_marks",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("mark", BigInteger, nullable=False),
+)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    work: Work
+    future: asyncio.Future[Answer]
+
+
+class _Metrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.size = Histogram(
+            "danmart_writer_group_commands",
+            "Commands in a committed group",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "danmart_writer_group_seconds",
+            "Time from begin to commit of a group",
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2),
+            registry=registry,
+        )
+        self.spoiled = Counter(
+            "danmart_writer_groups_replayed_total",
+            "Groups that were rolled back and replayed",
+            registry=registry,
+        )
+        self.refused_busy = Counter(
+            "danmart_writer_busy_total", "Commands refused because the queue was full", registry=registry
+        )
+
+
+class Writer:
+    """Takes commands from the loop, commits them in groups, tells ``published`` what is new.
+
+    ``published`` is called on the loop, in order of commit, before the group's answers are given.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        published: Callable[[News], None],
+        registry: CollectorRegistry,
+        node: str = "node",
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        media_ms: Callable[[str], int | None] = lambda room_id: None,
+        group_max: int = 256,
+        queue_max: int = 10_000,
+    ) -> None:
+        self._engine = engine
+        self._published = published
+        self._clock_ms = clock_ms
+        self._media_ms = media_ms
+        self._group_max = group_max
+        self._node = node
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(queue_max)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="danmart-writer")
+        self._task: asyncio.Task[None] | None = None
+        self._metrics = _Metrics(registry)
+        self._mark = 0
+        self._marked = engine.dialect.name == "postgresql"
+        self._closing = False
+
+    async def start(self) -> None:
+        if self._marked:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._read_mark)
+        self._task = asyncio.create_task(self._pump(), name="writer")
+
+    async def submit(self, work: Work) -> Answer:
+        """Carry out a command; returns after its transaction is on disk.
+
+        Raises nothing: refusals, ``busy`` and ``temporarily_unavailable`` are answers. Cancelling gives up
+        the answer, not the command.
+        """
+        if self._closing:
+            return refused(Refused("temporarily_unavailable"))
+        waiting = _Waiting(work, asyncio.get_running_loop().create_future())
+        try:
+            self._queue.put_nowait(waiting)
+        except asyncio.QueueFull:
+            self._metrics.refused_busy.inc()
+            return refused(Refused("busy", retry_after_ms=1000))
+        return await waiting.future
+
+    async def close(self) -> None:
+        """Commit what is queued, then stop. Idempotent."""
+        self._closing = True
+        if self._task is not None:
+            await self._queue.join()
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self._thread.shutdown()
+
+    async def _pump(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < self._group_max and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            try:
+                answers = await loop.run_in_executor(self._thread, self._commit, [w.work for w in group])
+                for news in answers[1]:
+                    self._published(news)
+            except Exception:
+                log.exception("writer_failed", commands=[w.work.name for w in group][:20])
+                answers = [refused(Refused("internal"))] * len(group), []
+            for waiting, answer in zip(group, answers[0], strict=True):
+                if not waiting.future.done():
+                    waiting.future.set_result(answer)
+                self._queue.task_done()
+
+    # on the writer's thread
+
+    def _commit(self, group: Sequence[Work]) -> tuple[list[Answer], list[News]]:
+        for attempt in range(TRIES):
+            started = time.perf_counter()
+            try:
+                answers, news = self._transaction(group)
+            except GroupSpoiledError as spoiled:
+                return self._apart(group, spoiled.__cause__)
+            except (OperationalError, InterfaceError) as error:
+                log.warning("writer_retry", attempt=attempt, error=str(error.orig)[:300])
+                self._engine.dispose()
+                time.sleep(0.02 * 2**attempt)
+            except DBAPIError as error:
+                # An IntegrityError mostly means: another node inserted what this group thought to be new,
+                # and that is visible now.
+                if not isinstance(error, IntegrityError) or attempt >= 2:
+                    return self._apart(group, error)
+            else:
+                self._metrics.size.observe(len(group))
+                self._metrics.seconds.observe(time.perf_counter() - started)
+                return answers, [news]
+        return [refused(Refused("temporarily_unavailable", retry_after_ms=1000))] * len(group), []
+
+    def _apart(self, group: Sequence[Work], cause: BaseException | None) -> tuple[list[Answer], list[News]]:
+        """The group could not be committed and nothing of it stays: one by one, then, to find the culprit."""
+        if len(group) == 1:
+            if isinstance(cause, Refused):
+                return [refused(cause)], []
+            log.error("command_failed", command=group[0].name, exc_info=cause)
+            return [refused(Refused("internal"))], []
+        self._metrics.spoiled.inc()
+        answers, news = [], []
+        for work in group:
+            one, told = self._commit([work])
+            answers += one
+            news += told
+        return answers, news
+
+    def _transaction(self, group: Sequence[Work]) -> tuple[list[Answer], News]:
+        self._mark += 1
+        with self._engine.connect() as conn, conn.begin() as transaction:
+            unit = Unit(conn, self._clock_ms(), media_ms=self._media_ms)
+            answers, news = run_group(conn, group, unit)
+            if self._marked:
+                self._set_mark(conn)
+            try:
+                transaction.commit()
+            except DBAPIError:
+                if not self._went_through():
+                    raise
+        return answers, news
+
+    def _read_mark(self) -> None:
+        with self._engine.begin() as conn:
+            mark = conn.scalar(select(writer_marks.c.mark).where(writer_marks.c.node == self._node))
+            if mark is None:
+                conn.execute(writer_marks.insert().values(node=self._node, mark=0))
+            self._mark = mark or 0
+
+    def _set_mark(self, conn: Connection) -> None:
+        conn.execute(writer_marks.update().where(writer_marks.c.node == self._node).values(mark=self._mark))
+
+    def _went_through(self) -> bool:
+        """After a COMMIT whose answer was lost: ask, on a new connection, whether it happened."""
+        if not self._marked:
+            return False
+        self._engine.dispose()
+        for attempt in range(TRIES):
+            try:
+                with self._engine.connect() as conn:
+                    mark = conn.scalar(select(writer_marks.c.mark).where(writer_marks.c.node == self._node))
+                return bool(mark == self._mark)
+            except DBAPIError:
+                time.sleep(0.1 * 2**attempt)
+        return False
