@@ -72,7 +72,7 @@ async def running_node(
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DANMART_")}
     fixed = ("--host", "127.0.0.1", "--port", "0", "--udp-port", "0", "--data", str(folder / "data"))
     server = ServerProcess(
-        [sys.executable, "-m", "server.cli", "serve", *fixed, *args],
+        [Path(sys.executable).with_name("danmart"), "serve", *fixed, *args],
         log=log,
         cwd=ROOT,
         env={**clean, "PYTHONUNBUFFERED": "1", **(env or {})},
