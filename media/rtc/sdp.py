@@ -20,7 +20,7 @@ MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
-_DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
+_DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def _section(block: list[str]) -> Section:
         tuple(formats),
         mid=mids[0] if mids else "",
         port=int(port),
-        direction=next((line[2:] for line in block if line[2:] in _DIRECTIONS), "sendrecv"),  # type: ignore[arg-type]
+        direction=_direction(block),
         rtcp_mux=bool(_attributes(block, "rtcp-mux")),
     )
     if not section.usable:
@@ -213,6 +213,13 @@ def _section(block: list[str]) -> Section:
     if not all(32 < ord(char) < 127 for char in section.mid) or len(section.mid) > 32:
         raise ValueError("malformed mid")
     return replace(section, codecs=_codecs(block, section.formats), extensions=_extensions(block))
+
+
+def _direction(block: list[str]) -> Direction:
+    for direction in _DIRECTIONS:
+        if f"a={direction}" in block:
+            return direction
+    return "sendrecv"
 
 
 def _extensions(block: list[str]) -> dict[str, int]:
@@ -363,10 +370,11 @@ def _transport(offer: Offer, local: Local, *, candidates: bool) -> list[str]:
 
 def candidate_lines(local: Local) -> list[str]:
     """Host candidates (RFC 8839, 5.1), the first address preferred."""
-    return [
-        f"a=candidate:{index + 1} 1 udp {126 << 24 | (65535 - index) << 8 | 255} {address} {local.port} typ host"
-        for index, address in enumerate(local.addresses)
-    ]
+    lines = []
+    for index, address in enumerate(local.addresses):
+        priority = 126 << 24 | (65535 - index) << 8 | 255
+        lines.append(f"a=candidate:{index + 1} 1 udp {priority} {address} {local.port} typ host")
+    return lines
 
 
 # --- trickled fragments (RFC 8840)

@@ -1,0 +1,195 @@
+"""A room's tracks and everybody who reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from media.ports import MediaKind, RtpSink, TrackInfo
+from media.relay.counters import Counters
+from media.relay.feed import Feed
+from media.relay.track import Packet, RoomTrack
+from media.relay.viewer import Viewer
+from media.rtp import packet as rtp_packet
+from media.rtp.packet import Rtp
+from media.rtp.rtcp import unix_ms_from_ntp
+
+_log = logging.getLogger(__name__)
+
+# The loop is given back at least this often: 4 ms is some 250 packets.
+SLICE_S = 0.004
+_CHECK_EVERY = 16
+# Two seconds of a room with a keyframe in it. More waiting than that means that the node is too slow.
+MAX_WAITING = 2048
+
+
+class RoomRelay:
+    """Forwards packets of the room's present publisher to viewers and sinks.
+
+    The order for a viewer is the order of arrival. What can't be written within a slice of time waits in one
+    bounded queue for all viewers; when it is full, everything waiting is dropped and pictures go on with the
+    next keyframe.
+    """
+
+    def __init__(
+        self,
+        counters: Counters,
+        request_keyframe: Callable[[], None],
+        wall_ms: Callable[[], float] = lambda: time.time() * 1000,
+    ) -> None:
+        self.tracks: dict[MediaKind, RoomTrack] = {"video": RoomTrack("video"), "audio": RoomTrack("audio")}
+        self.viewers: dict[Viewer, None] = {}
+        self.want_keyframe = request_keyframe
+        self.keyframe_came: Callable[[], None] = lambda: None
+        self._counters = counters
+        self._wall_ms = wall_ms
+        self._loop = asyncio.get_running_loop()
+        self._feeds: dict[MediaKind, tuple[Feed, ...]] = {"video": (), "audio": ()}
+        self._sinks: list[RtpSink] = []
+        self._waiting: deque[tuple[Packet, tuple[Feed, ...]]] = deque()
+        self._cursor = 0
+        self._scheduled = False
+        self._skew_ms: float | None = None
+
+    # --- the publisher's side
+
+    def begin(self, tracks: Iterable[TrackInfo]) -> None:
+        """Another publisher's packets follow."""
+        for info in tracks:
+            self.tracks[info.kind].switch(info.codec)
+        self._skew_ms = None
+
+    def publish(self, kind: MediaKind, rtp: Rtp, sequence: int, now_ms: float) -> None:
+        """Takes a packet; ``sequence`` is unwrapped, ``now_ms`` monotonic."""
+        packet = self.tracks[kind].add(rtp, sequence, now_ms)
+        if packet is None:
+            return
+        if packet.keyframe:
+            self.keyframe_came()
+        if self._sinks:
+            self._to_sinks(packet)
+        feeds = self._feeds[kind]
+        if feeds:
+            self._enqueue(packet, feeds)
+
+    def sender_report(self, kind: MediaKind, ntp: int, timestamp: int) -> None:
+        """The publisher's clock; its distance from ours is taken once, so that its tracks keep together."""
+        if self._skew_ms is None:
+            self._skew_ms = self._wall_ms() - unix_ms_from_ntp(ntp)
+        track = self.tracks[kind]
+        track.sender_report(ntp, timestamp, self._skew_ms)
+        mapped = track.map_timestamp(timestamp)
+        self._each_sink(lambda sink: sink.sender_report(kind, unix_ms_from_ntp(ntp), mapped))
+
+    # --- sinks
+
+    def attach(self, sinks: Sequence[RtpSink]) -> None:
+        self._sinks = list(sinks)
+
+    @property
+    def has_sinks(self) -> bool:
+        return bool(self._sinks)
+
+    def start_sinks(self, tracks: Sequence[TrackInfo]) -> None:
+        self._each_sink(lambda sink: sink.start(tracks, self.want_keyframe))
+
+    def interrupt_sinks(self) -> None:
+        self._each_sink(lambda sink: sink.interrupted())
+
+    async def close_sinks(self) -> None:
+        sinks, self._sinks = self._sinks, []
+        for result in await asyncio.gather(*(sink.close() for sink in sinks), return_exceptions=True):
+            if isinstance(result, Exception):
+                _log.error("a sink could not be closed", exc_info=result)
+
+    def _to_sinks(self, packet: Packet) -> None:
+        data = rtp_packet.build(
+            96, packet.marker, packet.sequence & 0xFFFF, packet.timestamp, 1, packet.payload
+        )
+        arrival = int(self._wall_ms())
+        self._each_sink(lambda sink: sink.rtp(packet.kind, data, arrival))
+
+    def _each_sink(self, call: Callable[[RtpSink], None]) -> None:
+        for sink in list(self._sinks):
+            try:
+                call(sink)
+            except Exception:  # a broken recorder must not take the picture from the viewers
+                _log.exception("a sink failed and is left out")
+                self._sinks.remove(sink)
+
+    # --- viewers
+
+    def joined(self, viewer: Viewer) -> None:
+        """A viewer can be sent packets: it gets the pictures since the last keyframe, or a new keyframe."""
+        self.viewers[viewer] = None
+        self._list_feeds()
+        feed = viewer.feeds.get("video")
+        if feed is None:
+            return
+        gop = sorted(self.tracks["video"].gop, key=lambda packet: packet.sequence)
+        if gop and gop[0].keyframe:
+            feed.shift(gop)
+            for packet in gop:
+                self._enqueue(packet, (feed,))
+        else:
+            self.want_keyframe()
+
+    def left(self, viewer: Viewer) -> None:
+        self.viewers.pop(viewer, None)
+        self._list_feeds()
+
+    def _list_feeds(self) -> None:
+        for kind in self._feeds:
+            self._feeds[kind] = tuple(viewer.feeds[kind] for viewer in self.viewers if kind in viewer.feeds)
+
+    def tick(self, now_ms: float) -> None:
+        """Once a second."""
+        wall = self._wall_ms()
+        for track in self.tracks.values():
+            track.measure.sample(now_ms)
+        for viewer in list(self.viewers):
+            viewer.tick(wall)
+        if any(feed.held and feed.takes(feed.track.codec) for feed in self._feeds["video"]):
+            self.want_keyframe()
+
+    # --- writing
+
+    def _enqueue(self, packet: Packet, feeds: tuple[Feed, ...]) -> None:
+        if len(self._waiting) >= MAX_WAITING:
+            self._overloaded()
+        self._waiting.append((packet, feeds))
+        if not self._scheduled:
+            self._pump()
+
+    def _overloaded(self) -> None:
+        self._counters.dropped_overload += sum(len(feeds) for _, feeds in self._waiting)
+        self._waiting.clear()
+        self._cursor = 0
+        for feed in self._feeds["video"]:
+            feed.hold()
+        self.want_keyframe()
+
+    def _resume(self) -> None:
+        self._scheduled = False
+        self._pump()
+
+    def _pump(self) -> None:
+        """Writes what waits, for one slice of time; goes on in the loop's next round."""
+        waiting = self._waiting
+        until = time.perf_counter() + SLICE_S
+        written = 0
+        while waiting:
+            packet, feeds = waiting[0]
+            for index in range(self._cursor, len(feeds)):
+                feeds[index].forward(packet)
+                written += 1
+                if written % _CHECK_EVERY == 0 and time.perf_counter() > until:
+                    self._cursor = index + 1
+                    self._scheduled = True
+                    self._loop.call_soon(self._resume)
+                    return
+            self._cursor = 0
+            waiting.popleft()

@@ -1,0 +1,155 @@
+"""The media layer of one node, as the server uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from media import http, metrics
+from media.config import MediaConfig
+from media.node import WebRtcNode
+from media.ports import Gate, RtpSink, Stage
+from media.stream import PublisherStats, RoomStream
+from media.whep import Whep
+from media.whip import Whip
+
+_log = logging.getLogger(__name__)
+_BEAT_S = 0.05
+
+
+def _no_sinks(_room: str) -> Sequence[RtpSink]:
+    return ()
+
+
+class MediaService:
+    """WHIP in, WHEP out, and the relay between them.
+
+    ``sinks`` is asked for a room's packagers and recorders each time its stream begins. ``start`` binds the
+    UDP port, ``close`` says goodbye to everybody; both may be called once, ``close`` any number of times.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        stage: Stage,
+        config: MediaConfig,
+        sinks: Callable[[str], Sequence[RtpSink]] = _no_sinks,
+        registry: CollectorRegistry | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stage = stage
+        self._config = config
+        self._sinks = sinks
+        self._registry = registry
+        self._clock = clock
+        self._node = WebRtcNode(config, clock)
+        self._streams: dict[str, RoomStream] = {}
+        self._whip = Whip(self._node, gate, self._stream)
+        self._whep = Whep(self._node, gate, self._streams.get)
+        self._ticker: asyncio.Task[None] | None = None
+        self._unregister: Callable[[], None] | None = None
+
+    async def start(self) -> None:
+        """Binds the UDP port. Raises ``OSError`` if it is taken."""
+        self._node.open()
+        self._ticker = asyncio.get_running_loop().create_task(self._tick())
+        if self._registry is not None:
+            gauges: dict[str, tuple[str, Callable[[], float]]] = {
+                "viewers": ("WHEP sessions open", lambda: len(self._whep)),
+                "publishers": ("WHIP sessions open", lambda: len(self._whip)),
+                "rooms_live": ("rooms with a picture", self._count_live),
+            }
+            self._unregister = metrics.register(self._registry, self._node.counters, gauges)
+
+    async def close(self) -> None:
+        """Says goodbye to publishers and viewers, closes sinks, then the port; idempotent."""
+        ticker, self._ticker = self._ticker, None
+        if ticker is not None:
+            ticker.cancel()
+            await asyncio.gather(ticker, return_exceptions=True)
+        streams = list(self._streams.values())
+        self._streams.clear()
+        await asyncio.gather(*(stream.close() for stream in streams))
+        self._whep.close_all(None, "the node is shutting down")
+        self._node.close()
+        if self._unregister is not None:
+            self._unregister()
+            self._unregister = None
+
+    def routes(self) -> list[web.RouteDef]:
+        """``/whip/…`` and ``/whep/…``. Handlers raise ``Refused``; see also ``attach``."""
+        return [*self._whip.routes(), *self._whep.routes()]
+
+    def attach(self, app: web.Application) -> None:
+        """Adds the routes, and the signal that puts CORS headers on refusals too."""
+        app.add_routes(self.routes())
+        app.on_response_prepare.append(http.on_response_prepare)
+
+    @property
+    def udp_port(self) -> int:
+        """The port in use; 0 before ``start``."""
+        return self._node.port.port
+
+    def publisher_stats(self, room: str) -> PublisherStats | None:
+        """What is known of the room's publisher; ``None`` while nobody publishes."""
+        stream = self._streams.get(room)
+        return stream.stats() if stream is not None else None
+
+    def viewers(self, room: str) -> int:
+        """How many are connected by WHEP."""
+        stream = self._streams.get(room)
+        return len(stream.relay.viewers) if stream is not None else 0
+
+    async def stop_publishing(self, room: str) -> None:
+        """Ends the room's stream as its publisher's goodbye would."""
+        stream = self._streams.get(room)
+        if stream is not None:
+            stream.stop()
+
+    async def kick_viewers(self, room: str) -> None:
+        """Ends all WHEP sessions of a room."""
+        self._whep.close_all(room, "it was ended by the server")
+
+    # --- inside
+
+    def _stream(self, room: str) -> RoomStream:
+        stream = self._streams.get(room)
+        if stream is None:
+            stream = self._streams[room] = RoomStream(
+                room, self._stage, self._config, self._node.counters, self._sinks, self._clock
+            )
+        return stream
+
+    def _count_live(self) -> float:
+        return sum(stream.is_live for stream in self._streams.values())
+
+    async def _tick(self) -> None:
+        beat = 0
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            beat += 1
+            try:
+                self._beat(beat)
+            except Exception:
+                _log.exception("the media beat failed")
+
+    def _beat(self, beat: int) -> None:
+        for room, stream in list(self._streams.items()):
+            stream.repair()
+            if beat % 5 == 0:
+                stream.tick()
+            if beat % 20 == 0:
+                stream.second()
+                if stream.is_idle:
+                    self._whep.close_all(room, "the stream has ended")
+                    del self._streams[room]
+            if beat % 60 == 0:
+                stream.probe()
+        if beat % 20 == 0:
+            self._whip.sweep()
+            self._whep.sweep()
