@@ -48,6 +48,10 @@ class PostgresServer:
             remove_tree(self.folder)
             raise
 
+    @property
+    def process_id(self) -> int:
+        return self._process.process.pid
+
     def url(self, database: str = "postgres") -> str:
         """A SQLAlchemy URL."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
