@@ -89,22 +89,28 @@ class PostgresServer:
         os.chown(self.folder, self._user, -1)
         if _everybody_may_enter(programs):
             return programs
-        shutil.copytree(programs.parent, self.folder / "install")
-        return self.folder / "install" / "bin"
+        package = programs.parents[1]
+        for part in (programs.parent, package.with_name(f"{package.name}.libs")):
+            if part.exists():
+                shutil.copytree(part, self.folder / part.relative_to(package.parent))
+        return self.folder / programs.relative_to(package.parent)
 
     def _initialize(self) -> None:
-        subprocess.run(
+        made = subprocess.run(
             [
                 self._programs / "initdb",
                 *("--pgdata", self.folder / "data", "--username", "postgres", "--auth", "trust"),
                 *("--encoding", "utf8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions"),
             ],
-            check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             cwd=self.folder,
             user=self._user,
             extra_groups=None if self._user is None else [],
         )
+        if made.returncode != 0:
+            raise RuntimeError(f"PostgreSQL's initdb failed:\n{made.stdout}")
 
     def _start(self) -> None:
         for attempt in itertools.count(1):
