@@ -1,0 +1,113 @@
+"""Where parts and segments end (RFC 8216bis, 4.4.4.9). Pure: samples in, parts out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from media.hls.boxes import AUDIO_RATE, VIDEO_RATE, Sample
+
+_PATIENCE = VIDEO_RATE  # sound this far ahead means that no picture comes: parts go on without
+_USUAL_FRAME = VIDEO_RATE // 30
+_MOST_SOUND = 60 * 50  # frames held at most; reached only if times make no sense
+
+
+class Cut(NamedTuple):
+    """A part. ``start`` and ``duration`` in 90 kHz ticks; ``first`` when it begins a segment."""
+
+    start: int
+    duration: int
+    independent: bool
+    first: bool
+    video: list[Sample]
+    audio: list[Sample]
+
+
+class Cutter:
+    """Groups a period's samples into parts of at most ``part`` ticks, segments ``shortest`` to ``longest``.
+
+    A picture's duration is known when the next one comes, so the newest is held back. A part ends before the
+    picture that would make it too long; a keyframe ends the segment, once that is long enough. When a picture
+    lasts longer than a part, parts are cut by time and carry only sound until it ends.
+    """
+
+    def __init__(self, part: int, shortest: int, longest: int) -> None:
+        self._part, self._shortest, self._longest = part, shortest, longest
+        self._held: Sample | None = None
+        self._frames: list[Sample] = []
+        self._sound: list[Sample] = []
+        self._start = self._segment = 0
+        self._first = True
+        self._has_sound = False
+        self._usual = _USUAL_FRAME
+
+    def video(self, time: int, shown: int, data: bytes, *, keyframe: bool) -> list[Cut]:
+        """A picture with its decoding time (growing) and presentation time. The first must be a keyframe."""
+        new = Sample(data, time, 0, keyframe, shown - time)
+        if self._held is None:
+            self._held, self._start, self._segment = new, time, time
+            return []
+        last = self._held._replace(duration=time - self._held.time)
+        self._frames.append(last)
+        self._held, self._usual = new, last.duration
+        cuts: list[Cut] = []
+        if time - self._start > self._part and last.time > self._start:
+            cuts += self._cut(last.time)
+        while self._has_sound and time - self._start > self._part:
+            before = self._start
+            cuts += self._cut(before + self._part)
+            if self._start == before:
+                break
+        if keyframe and time - self._segment >= self._shortest:
+            cuts += self._cut(time, end_segment=True)
+        elif time + last.duration - self._start > self._part:
+            cuts += self._cut(time)
+        return cuts
+
+    def audio(self, sample: Sample) -> list[Cut]:
+        """A frame of sound, its times in 48 kHz samples."""
+        self._has_sound = True
+        if self._held is None or len(self._sound) >= _MOST_SOUND:
+            return []
+        self._sound.append(sample)
+        cuts: list[Cut] = []
+        while _ticks(sample) - self._start > self._part + _PATIENCE:
+            before = self._start
+            cuts += self._cut(before + self._part)
+            if self._start == before:
+                break
+        return cuts
+
+    def flush(self) -> list[Cut]:
+        """The rest: nothing follows for now. The next picture begins anew and must be a keyframe."""
+        if self._held is None:
+            return []
+        last = self._held._replace(duration=min(self._usual, self._part))
+        self._frames.append(last)
+        end = max(last.time + last.duration, self._start + 1)
+        cuts = self._cut(last.time) if end - self._start > self._part and last.time > self._start else []
+        cuts += self._cut(end)
+        self._held, self._first = None, True
+        self._sound.clear()
+        return cuts
+
+    def _cut(self, at: int, *, end_segment: bool = False) -> list[Cut]:
+        """Ends the part at ``at``, unless there is nothing in it."""
+        video = [sample for sample in self._frames if sample.time < at]
+        audio = [sample for sample in self._sound if _ticks(sample) < at]
+        cuts = []
+        if (video or audio) and at > self._start:
+            independent = bool(video) and video[0].sync
+            cuts.append(Cut(self._start, at - self._start, independent, self._first, video, audio))
+            self._frames = self._frames[len(video) :]
+            self._sound = self._sound[len(audio) :]
+            self._start = at
+            self._first = end_segment or at - self._segment + self._part > self._longest
+        elif end_segment:
+            self._first = True
+        if self._first:
+            self._segment = self._start
+        return cuts
+
+
+def _ticks(sample: Sample) -> int:
+    return sample.time * VIDEO_RATE // AUDIO_RATE

@@ -1,0 +1,162 @@
+"""Playlists as text (RFC 8216bis, 4), and what a blocking reload asks for (6.2.5.2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from media.hls.boxes import VIDEO_RATE
+from media.hls.config import HlsConfig
+from media.hls.window import Segment, Window
+
+_VERSION = 9  # the lowest with EXT-X-SKIP (section 8)
+_DIGITS = 12  # a sequence number with more is nonsense
+
+
+class Reload(NamedTuple):
+    """The delivery directives of a request: wait for this segment or part, leave out old segments."""
+
+    number: int | None = None
+    part: int | None = None
+    skip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What the multivariant playlist says; bandwidths in bits a second, the frame rate 0 while unknown."""
+
+    codecs: str
+    width: int
+    height: int
+    bandwidth: int
+    average: int
+    frame_rate: float
+
+
+def parse_reload(query: Mapping[str, str]) -> Reload:
+    """The directives in a query. Raises ``ValueError`` where they make no sense."""
+    number, part = _whole(query, "_HLS_msn"), _whole(query, "_HLS_part")
+    if part is not None and number is None:
+        raise ValueError("_HLS_part needs _HLS_msn beside it")
+    skip = query.get("_HLS_skip")
+    if skip not in (None, "YES", "v2"):
+        raise ValueError("_HLS_skip is YES or v2")
+    return Reload(number, part, skip is not None)
+
+
+def check_reload(reload: Reload, window: Window, config: HlsConfig) -> None:
+    """Raises ``ValueError`` for what lies too far ahead: it is not of this stream (6.2.5.2)."""
+    if reload.number is None or window.ended:
+        return
+    number, part = window.next_part
+    last = number if part else number - 1
+    if reload.number > last + 2:
+        raise ValueError("_HLS_msn is too far ahead of the playlist")
+    ahead = math.ceil(3000 / config.part_target_ms) if config.part_target_ms < 1000 else 3
+    if reload.part is not None and reload.number == number and reload.part > part + ahead:
+        raise ValueError("_HLS_part is too far ahead of the playlist")
+
+
+def satisfied(reload: Reload, window: Window) -> bool:
+    """Whether the playlist as it is answers the request; if not, the request waits."""
+    if window.ended or (not window.segments and reload.number is None):
+        return window.ended or bool(window.segments)
+    return reload.number is None or window.has(reload.number, reload.part)
+
+
+def multivariant(variant: Variant) -> str:
+    """The playlist with the one variant: picture and sound in the same parts."""
+    attributes = [
+        f"BANDWIDTH={variant.bandwidth}",
+        f"AVERAGE-BANDWIDTH={variant.average}",
+        f'CODECS="{variant.codecs}"',
+    ]
+    if variant.width:
+        attributes.append(f"RESOLUTION={variant.width}x{variant.height}")
+    if variant.frame_rate:
+        attributes.append(f"FRAME-RATE={variant.frame_rate:.3f}")
+    return f"#EXTM3U\n#EXT-X-VERSION:{_VERSION}\n#EXT-X-STREAM-INF:{','.join(attributes)}\nmedia.m3u8\n"
+
+
+def media(window: Window, config: HlsConfig, *, skip: bool = False) -> str:
+    """The media playlist; with ``skip`` a delta update, if there is anything to leave out."""
+    lines = _head(window, config)
+    skipped = _skippable(window, config) if skip else 0
+    if skipped:
+        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
+    segments = list(window.segments)
+    with_parts_ticks = 3 * config.target_duration_s * VIDEO_RATE
+    left = sum(segment.duration for segment in segments)
+    init = None
+    for index, segment in enumerate(segments):
+        left -= segment.duration
+        if index >= skipped:
+            lines += _segment(segment, new_init=segment.init != init, with_parts=left <= with_parts_ticks)
+        init = segment.init
+    if window.ended:
+        lines.append("#EXT-X-ENDLIST")
+    else:
+        lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{window.hint}"')
+    return "\n".join(lines) + "\n"
+
+
+def _head(window: Window, config: HlsConfig) -> list[str]:
+    first = window.segments[0].number if window.segments else window.next_part[0]
+    control = (
+        f"CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={config.part_hold_back_ms / 1000:.3f},"
+        f"CAN-SKIP-UNTIL={config.skip_until_s:.1f}"
+    )
+    return [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{_VERSION}",
+        f"#EXT-X-TARGETDURATION:{config.target_duration_s}",
+        f"#EXT-X-SERVER-CONTROL:{control}",
+        f"#EXT-X-PART-INF:PART-TARGET={config.part_target_ms / 1000:.3f}",
+        f"#EXT-X-MEDIA-SEQUENCE:{first}",
+        f"#EXT-X-DISCONTINUITY-SEQUENCE:{window.discontinuities_gone}",
+    ]
+
+
+def _segment(segment: Segment, *, new_init: bool, with_parts: bool) -> list[str]:
+    lines = []
+    if segment.discontinuity:
+        lines.append("#EXT-X-DISCONTINUITY")
+    if new_init:
+        lines.append(f'#EXT-X-MAP:URI="{segment.init}"')
+    moment = datetime.fromtimestamp(segment.started_ms / 1000, UTC)
+    lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{moment.isoformat(timespec='milliseconds')[:-6]}Z")
+    if with_parts or segment.data is None:
+        for part in segment.parts:
+            independent = ",INDEPENDENT=YES" if part.independent else ""
+            lines.append(f'#EXT-X-PART:DURATION={_seconds(part.duration)},URI="{part.name}"{independent}')
+    if segment.data is not None:
+        lines += [f"#EXTINF:{_seconds(segment.duration)},", segment.name]
+    return lines
+
+
+def _skippable(window: Window, config: HlsConfig) -> int:
+    """How many complete segments end before the skip boundary, counted from the end of the playlist."""
+    left = sum(segment.duration for segment in window.segments)
+    count = 0
+    for segment in window.segments:
+        left -= segment.duration
+        if segment.data is None or left <= config.skip_until_s * VIDEO_RATE:
+            break
+        count += 1
+    return count
+
+
+def _seconds(ticks: int) -> str:
+    return f"{ticks / VIDEO_RATE:.5f}"
+
+
+def _whole(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
+        raise ValueError(f"{name} is a decimal number")
+    return int(text)

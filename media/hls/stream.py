@@ -1,0 +1,137 @@
+"""One room's stream as it is served: the window, who waits for its next part, and the bytes they all get."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from media.hls import playlist
+from media.hls.boxes import VIDEO_RATE
+from media.hls.config import HlsConfig
+from media.hls.h264 import VideoConfig
+from media.hls.window import Window
+
+_NOMINAL_BANDWIDTH = 2_000_000  # until a segment has been measured
+_COUNTED = 8  # releases (about two seconds) that the estimate of viewers looks back on
+
+
+class TooManyWaiting(Exception):  # noqa: N818  it is an answer, not a fault
+    """No more requests may wait at the moment."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A playlist's bytes, made once for everybody who asks for this version of it."""
+
+    body: bytes
+    etag: str
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        """The same, compressed on first use."""
+        packer = zlib.compressobj(5, wbits=31)
+        return packer.compress(self.body) + packer.flush()
+
+
+class Waiting:
+    """Counts the requests that wait, over all rooms of the node."""
+
+    def __init__(self, most: int) -> None:
+        self.count = 0
+        self._most = most
+
+    def enter(self) -> None:
+        """Raises ``TooManyWaiting`` when the bound is reached."""
+        if self.count >= self._most:
+            raise TooManyWaiting
+        self.count += 1
+
+    def leave(self) -> None:
+        self.count -= 1
+
+
+class Stream:
+    """Belongs to the event loop. Whoever changes ``window`` calls ``changed`` afterwards."""
+
+    def __init__(self, window: Window, config: HlsConfig, waiting: Waiting) -> None:
+        self.window, self.config = window, config
+        self.video: VideoConfig | None = None
+        self.has_audio = False
+        self.frame_rate = 0.0
+        self.closed = False
+        self._waiting = waiting
+        self._event = asyncio.Event()
+        self._waiters = 0
+        self._released: deque[int] = deque(maxlen=_COUNTED)
+        self._rendered: dict[bool, tuple[int, Rendered]] = {}
+
+    @property
+    def viewers(self) -> int:
+        """About how many watch: the most requests that waited for one of the last parts."""
+        return max(self._released, default=0)
+
+    def changed(self) -> None:
+        """Wakes everybody who waits; each looks whether what it waits for is there."""
+        self._released.append(self._waiters)
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+    def close(self) -> None:
+        """Releases everybody; nothing is waited for any more."""
+        self.closed = True
+        self.changed()
+
+    async def wait(self, ready: Callable[[], bool], timeout: float) -> bool:
+        """Waits until ``ready()``, for ``timeout`` seconds at most; returns what it is then.
+
+        Raises ``TooManyWaiting``. Safe to cancel.
+        """
+        if ready() or self.closed:
+            return ready()
+        self._waiting.enter()
+        self._waiters += 1
+        try:
+            async with asyncio.timeout(timeout):
+                while not ready() and not self.closed:
+                    await self._event.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waiters -= 1
+            self._waiting.leave()
+        return ready()
+
+    def media(self, *, skip: bool) -> Rendered:
+        """The media playlist as of now."""
+        version = self.window.version
+        known = self._rendered.get(skip)
+        if known is None or known[0] != version:
+            text = playlist.media(self.window, self.config, skip=skip)
+            known = version, Rendered(text.encode(), f'"{self.window.stream}-{version}{"d" if skip else ""}"')
+            self._rendered[skip] = known
+        return known[1]
+
+    def multivariant(self) -> Rendered | None:
+        """The multivariant playlist, ``None`` before the first picture."""
+        if self.video is None:
+            return None
+        width, height = self.video.size
+        codecs = f"{self.video.codec},mp4a.40.2" if self.has_audio else self.video.codec
+        peak, average = self._bandwidth()
+        body = playlist.multivariant(
+            playlist.Variant(codecs, width, height, peak, average, self.frame_rate)
+        ).encode()
+        return Rendered(body, f'"{self.window.stream}-{zlib.crc32(body):08x}"')
+
+    def _bandwidth(self) -> tuple[int, int]:
+        """Peak and average of the window's complete segments, in bits a second."""
+        whole = [segment for segment in self.window.segments if segment.data is not None]
+        rates = [segment.size * 8 * VIDEO_RATE // max(1, segment.duration) for segment in whole]
+        if not rates:
+            return _NOMINAL_BANDWIDTH, _NOMINAL_BANDWIDTH
+        average = sum(s.size for s in whole) * 8 * VIDEO_RATE // max(1, sum(s.duration for s in whole))
+        return max(rates), average
