@@ -67,6 +67,7 @@ async def running_node(
     which nothing of ``DANMART_`` is left from outside. On the way out the node is ended, with SIGTERM first.
     Raises ``RuntimeError`` with the tail of the log when the node ends or isn't ready in time.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"node-{len(logs_of_this_test) + 1}.log"
     logs_of_this_test.append(log)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DANMART_")}
