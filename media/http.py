@@ -92,7 +92,7 @@ def created(answer: str, location: str, etag: str, links: tuple[str, ...]) -> we
 
 
 def check_precondition(request: web.Request, etag: str, *, restart: bool) -> None:
-    """RFC 9725, 4.3.1: a trickle names the current ICE session, a restart says ``*`` or names it too."""
+    """RFC 9725, 4.3.1: a trickle names the current ICE session, a restart may say ``*``."""
     condition = request.headers.get("If-Match")
     if condition is None:
         raise Refused("precondition_required")

@@ -324,10 +324,10 @@ class RoomStream:
 
     async def close(self) -> None:
         """Says goodbye to both sides; the stage hears the end as lost, since nobody stopped it."""
+        self._end("lost")
         for publisher in (self._successor, self._publisher):
             if publisher is not None:
                 publisher.close("the node is shutting down")
-        self._end("lost")
         for viewer in list(self.relay.viewers):
             viewer.close("the node is shutting down")
         await asyncio.gather(*self._closing)

@@ -181,8 +181,10 @@ class RtcPeer:
         if is_rtcp(data):
             compound = srtp.unprotect_rtcp(data)
             if compound is not None:
+                self.last_heard = self._clock()
                 self._events.rtcp(compound)
         else:
             packet = srtp.unprotect(data)
             if packet is not None:
+                self.last_heard = self._clock()
                 self._events.rtp(packet)
