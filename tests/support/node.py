@@ -67,9 +67,7 @@ async def running_node(
     which nothing of ``DANMART_`` is left from outside. On the way out the node is ended, with SIGTERM first.
     Raises ``RuntimeError`` with the tail of the log when the node ends or isn't ready in time.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / f"node-{len(logs_of_this_test) + 1}.log"
-    logs_of_this_test.append(log)
+    log = _new_log(folder)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DANMART_")}
     fixed = ("--host", "127.0.0.1", "--port", "0", "--udp-port", "0", "--data", str(folder / "data"))
     server = ServerProcess(
@@ -83,6 +81,13 @@ async def running_node(
         yield Node(server, url, udp_port)
     finally:
         await asyncio.shield(asyncio.to_thread(server.stop))
+
+
+def _new_log(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"node-{len(logs_of_this_test) + 1}.log"
+    logs_of_this_test.append(log)
+    return log
 
 
 async def _wait_until_ready(server: ServerProcess, timeout: float) -> tuple[str, int]:
