@@ -29,7 +29,8 @@ RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /venv/bin/pip install --no-deps --no-index --compile --target /app /wheels/*.whl
 
 FROM python:3.13-slim-bookworm
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin danmart \
+RUN groupadd --gid 10001 danmart \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin danmart \
     && install -d -o danmart -g danmart /data
 COPY --from=packages /venv /venv
 COPY --from=packages /app /app
@@ -40,7 +41,7 @@ ENV PATH=/app/bin:/venv/bin:$PATH \
     DANMART_LISTEN__PORT=8080 \
     DANMART_LISTEN__UDP_PORT=8189 \
     DANMART_NODE__DATA_DIR=/data
-USER danmart
+USER 10001:10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080/tcp 8189/udp
