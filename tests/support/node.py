@@ -37,6 +37,10 @@ class Node:
         self.udp_port = udp_port
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def process(self) -> subprocess.Popen[bytes]:
         return self._server.process
 

@@ -21,11 +21,10 @@ async def _status(node: Node, path: str) -> int:
 
 
 async def _health_check_of_the_image(node: Node) -> int:
-    port = node.url.rpartition(":")[2]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *IMAGE.health_command[1:],
-        env={"DANMART_LISTEN__PORT": port},
+        env={"DANMART_LISTEN__PORT": str(node.port)},
         stderr=asyncio.subprocess.DEVNULL,
     )
     return await process.wait()

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import ssl
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.support.processes import ServerProcess, free_port
+from tests.support.caddy import Proxy, running_caddy
+from tests.support.node import running_node
 
-ROOT = Path(__file__).parents[2]
-CADDY = Path(sys.prefix) / "bin" / "caddy"
 PAGE = "<!doctype html><p>" + "弹幕" * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """A client of the proxy, and its address."""
-
-    http: aiohttp.ClientSession
-    url: str
 
 
 async def _page(_request: web.Request) -> web.Response:
@@ -76,60 +59,10 @@ async def node_port() -> AsyncIterator[int]:
     await runner.cleanup()
 
 
-def _config(folder: Path, port: int, node_port: int) -> Path:
-    """The Caddyfile as Caddy reads it, off the ports and the certificate store that belong to the machine."""
-    environment = os.environ | {"DOMAIN": f"localhost:{port}", "NODE": f"127.0.0.1:{node_port}"}
-    file = str(ROOT / "deploy/Caddyfile")
-    adapt = [str(CADDY), "adapt", "--config", file, "--adapter", "caddyfile", "--validate"]
-    adapted = subprocess.run(adapt, env=environment | {"HOME": str(folder)}, capture_output=True, check=True)
-    config: dict[str, Any] = json.loads(adapted.stdout)
-    config["admin"] = {"disabled": True}
-    config["apps"]["pki"] = {"certificate_authorities": {"local": {"install_trust": False}}}
-    config["apps"]["http"]["http_port"] = free_port()
-    config["apps"]["http"]["https_port"] = port
-    result = folder / "caddy.json"
-    result.write_text(json.dumps(config))
-    return result
-
-
 @pytest.fixture
 async def proxy(tmp_path: Path, node_port: int) -> AsyncIterator[Proxy]:
-    port = free_port()
-    server = ServerProcess(
-        [CADDY, "run", "--config", _config(tmp_path, port, node_port)],
-        log=tmp_path / "caddy.log",
-        cwd=tmp_path,
-        env=os.environ | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)},
-    )
-    url = f"https://localhost:{port}"
-    try:
-        authority = await _authority(tmp_path / "caddy/pki/authorities/local/root.crt", server)
-        connector = aiohttp.TCPConnector(ssl=authority)
-        async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as http:
-            await _wait_until_it_answers(http, url, server)
-            yield Proxy(http, url)
-    finally:
-        server.stop()
-
-
-async def _authority(file: Path, server: ServerProcess) -> ssl.SSLContext:
-    for _ in range(500):
-        if await asyncio.to_thread(file.exists):  # Caddy renames it into place when it's whole
-            return ssl.create_default_context(cafile=file)
-        assert server.process.poll() is None, server.tail()
-        await asyncio.sleep(0.02)
-    raise AssertionError(server.tail())
-
-
-async def _wait_until_it_answers(http: aiohttp.ClientSession, url: str, server: ServerProcess) -> None:
-    for _ in range(500):
-        try:
-            async with http.get(url):
-                return
-        except aiohttp.ClientConnectionError:
-            assert server.process.poll() is None, server.tail()
-            await asyncio.sleep(0.02)
-    raise AssertionError(server.tail())
+    async with running_caddy(tmp_path, node_port) as proxy:
+        yield proxy
 
 
 async def test_node_learns_who_asks_and_how(proxy: Proxy) -> None:
@@ -161,3 +94,19 @@ async def test_what_is_for_operators_stays_inside(proxy: Proxy, path: str) -> No
     async with proxy.http.get(f"{proxy.url}{path}") as answer:
         assert answer.status == 404
         assert await answer.read() == b""
+
+
+async def test_a_real_node_works_behind_it(tmp_path: Path) -> None:
+    settings = {
+        "DANMART_LISTEN__TRUSTED_PROXIES": "127.0.0.1",
+        "DANMART_LISTEN__PUBLIC_URL": "https://localhost",
+    }
+    async with running_node(tmp_path, env=settings) as node, running_caddy(tmp_path, node.port) as proxy:
+        async with proxy.http.get(f"{proxy.url}/api/v1/rooms") as rooms:
+            assert json.loads(await rooms.read()) == {"items": [], "next": None}
+        address = f"{proxy.url}/socket.io/?EIO=4&transport=websocket"
+        async with proxy.http.ws_connect(address) as socket:
+            opened = await socket.receive_str(timeout=5)
+            assert json.loads(opened.removeprefix("0"))["pingInterval"] > 0
+            await socket.send_str("40/live,")
+            assert (await socket.receive_str(timeout=5)).startswith("40/live,")
