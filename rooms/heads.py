@@ -56,7 +56,7 @@ rooms_table = Table(
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user's head: gives the user's private events their numbers. ``operator`` is the latest token's claim."""
+    """A user's head: numbers the user's private events. ``operator`` is the latest token's claim."""
 
     id: str
     name: str

@@ -26,7 +26,7 @@ def seen(tx: Unit, caller: Caller) -> Steps[Any]:
 def read_private(
     conn: Connection, user_id: str, *, after: int | None, limit: int = 100
 ) -> tuple[int, list[bytes]]:
-    """A user's head, and the private events after a number as they go over the wire (the latest ``limit``)."""
+    """A user's head, and the private events after a number as sent (the latest ``limit``)."""
     head = conn.scalar(select(USERS.table.c.seq).where(USERS.table.c.id == user_id)) or 0
     if after is None or after >= head:
         return head, []

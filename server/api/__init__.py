@@ -1,0 +1,12 @@
+"""The HTTP API under /api/v1."""
+
+from aiohttp import web
+
+from server.api import desk, openapi, rooms
+
+
+def attach(app: web.Application) -> None:
+    """Add the API's routes."""
+    app.add_routes(rooms.routes)
+    app.add_routes(desk.routes)
+    app.add_routes(openapi.routes)

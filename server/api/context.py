@@ -1,0 +1,141 @@
+"""What the API's handlers share, and how a request becomes a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from media.service import MediaService
+from moderation.permissions import Action, Role, may
+from moderation.standing import read_role
+from rooms.errors import Refused
+from rooms.heads import RoomRow
+from rooms.history import read_room
+from rooms.ports import Caller
+from server.answers import problem_from
+from server.auth import GUEST, DemoTokens, Identity, Tokens
+from server.commands import Commands, Services
+from server.credentials import StreamKeyring
+from server.live.connection import as_caller
+from server.live.rooms import LiveRooms
+from server.pictures import Pictures
+from server.store.group import Answer
+from server.store.store import Store
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The node's parts that the API needs."""
+
+    store: Store
+    tokens: Tokens
+    commands: Commands
+    services: Services
+    live: LiveRooms
+    media: MediaService
+    keyring: StreamKeyring
+    pictures: Pictures
+    demo: DemoTokens | None
+    grant_demo_role: Callable[[Identity], Any]
+    clock_ms: Callable[[], int]
+    pictures_max_bytes: int
+    rooms_max: int
+
+    async def identify(self, request: web.Request) -> Identity:
+        """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``."""
+        header = request.headers.get("Authorization")
+        if header is None:
+            return GUEST
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Refused("bad_token", "Give the token as Authorization: Bearer.")
+        return await self.tokens.verify(token.strip(), self.clock_ms())
+
+    async def in_room(self, request: web.Request) -> tuple[str, Identity, RoomRow, Role]:
+        """The room of the path, the caller, the room's row and the caller's role. Raises ``Refused``."""
+        identity = await self.identify(request)
+        room_id = request.match_info["room"]
+        if not identity.may_enter(room_id):
+            raise Refused("forbidden", "Your token is for another room.")
+        caller = as_caller(identity)
+        row, role = await self.store.read(lambda conn: _room_and_role(conn, room_id, caller))
+        if not row.public and identity.is_guest:
+            raise Refused("unauthenticated")
+        return room_id, identity, row, role
+
+    async def allowed(self, request: web.Request, action: Action) -> tuple[str, Caller]:
+        """The room and the caller, if the caller may do that there. Raises ``Refused``."""
+        room_id, identity, _, role = await self.in_room(request)
+        if identity.is_guest:
+            raise Refused("unauthenticated")
+        if not may(role, action):
+            raise Refused("forbidden")
+        return room_id, as_caller(identity)
+
+
+API = web.AppKey("api", Api)
+
+
+def _room_and_role(conn: Connection, room_id: str, caller: Caller) -> tuple[RoomRow, Role]:
+    row = read_room(conn, room_id)
+    if row is None:
+        raise Refused("room_not_found")
+    return row, read_role(conn, room_id, caller, row.host_id)
+
+
+async def body(request: web.Request) -> dict[str, Any]:
+    """The JSON object of the body. Raises ``Refused``."""
+    if request.content_type != "application/json":
+        raise Refused("unsupported_media_type", "Send application/json.")
+    try:
+        payload = orjson.loads(await request.read())
+    except orjson.JSONDecodeError as error:
+        raise Refused("bad_request", f"The body is not JSON: {error}") from error
+    if not isinstance(payload, dict):
+        raise Refused("bad_request", "The body must be a JSON object.")
+    return payload
+
+
+async def parsed(request: web.Request, model: type[M]) -> M:
+    return model.model_validate(await body(request))
+
+
+def ok(payload: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A JSON answer."""
+    return web.Response(
+        status=status, body=orjson.dumps(payload), content_type="application/json", headers=headers
+    )
+
+
+def from_answer(answer: Answer, status: int = 200) -> web.Response:
+    """A command's answer over HTTP: its fields without ``ok``, or problem details."""
+    wire = orjson.loads(answer.body)
+    if answer.ok:
+        del wire["ok"]
+        return ok(wire, status)
+    return problem_from(wire["error"])
+
+
+def page_args(request: web.Request, *, limit_max: int = 200) -> tuple[str | None, int]:
+    """``cursor`` and ``limit`` of the query. Raises ``Refused``."""
+    cursor = request.query.get("cursor") or None
+    if cursor is not None and len(cursor) > 200:
+        raise Refused("bad_request", "cursor: not one of ours")
+    return cursor, int_arg(request, "limit", 50, 1, limit_max)
+
+
+def int_arg(request: web.Request, name: str, default: int, low: int, high: int) -> int:
+    raw = request.query.get(name)
+    if raw is None:
+        return default
+    if not raw.isascii() or not raw.isdigit() or len(raw) > 16:
+        raise Refused("bad_request", f"{name}: a whole number, please")
+    return max(low, min(high, int(raw)))

@@ -1,0 +1,166 @@
+"""The API's and the socket's descriptions for machines, made from the models and the route tables."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+
+from rooms.commands import CreateRoom
+from rooms.errors import CATALOGUE
+from server.api import desk, rooms
+from server.commands import SPECS
+from server.credentials import NewStreamKey
+from server.live.entering import Enter
+
+routes = web.RouteTableDef()
+
+VERSION = "1"
+
+_BODIES: dict[tuple[str, str], type[BaseModel]] = {
+    ("POST", "/api/v1/rooms"): CreateRoom,
+    ("POST", "/api/v1/rooms/{room}/stream-keys"): NewStreamKey,
+}
+_PICTURES = {
+    kind: {"schema": {"type": "string", "format": "binary"}}
+    for kind in ("image/jpeg", "image/png", "image/webp")
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,64}$"},
+    "description": "Chosen by the client: the same key again gives the first answer again.",
+}
+_PROBLEM = {
+    "description": "Problem details (RFC 9457)",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def _schema(
+    model: type[BaseModel], schemas: dict[str, Any], *, without: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(schema.pop("$defs", {}))
+    for name in without:
+        schema["properties"].pop(name, None)
+        schema["required"] = [r for r in schema.get("required", []) if r != name]
+    return schema
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+
+
+def _operation(summary: str, path: str) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "parameters": _path_parameters(path),
+        "responses": {"200": {"description": "Done"}, "default": _PROBLEM},
+    }
+
+
+def _json_body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+@functools.cache
+def openapi() -> bytes:
+    """The OpenAPI 3.1 document."""
+    paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = {
+        "Problem": {
+            "type": "object",
+            "required": ["type", "title", "status", "code", "temporary"],
+            "properties": {
+                "type": {"type": "string"},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+                "code": {"type": "string", "enum": sorted(CATALOGUE)},
+                "temporary": {"type": "boolean"},
+                "retry_after_ms": {"type": "integer"},
+            },
+        }
+    }
+    for route in [*rooms.routes, *desk.routes]:
+        if not isinstance(route, web.RouteDef) or "{command}" in route.path or ":" in route.path:
+            continue
+        summary = (inspect.getdoc(route.handler) or "").splitlines()[0]
+        operation = _operation(summary, route.path)
+        if model := _BODIES.get((route.method, route.path)):
+            operation["requestBody"] = _json_body(_schema(model, schemas))
+        if route.path.endswith("/pictures"):
+            operation["requestBody"] = {"required": True, "content": _PICTURES}
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
+    for spec in SPECS.values():
+        path = f"/api/v1/rooms/{{room}}/commands/{spec.name}"
+        operation = _operation(spec.summary, path)
+        if "key" in spec.model.model_fields:
+            operation["parameters"].append(_KEY)
+        operation["requestBody"] = _json_body(_schema(spec.model, schemas, without=("room", "key")))
+        paths[path] = {"post": operation}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Danmart", "version": VERSION, "description": "Live commerce, self-hosted."},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+        "security": [{"token": []}, {}],
+    }
+    return orjson.dumps(document)
+
+
+@functools.cache
+def asyncapi() -> bytes:
+    """The AsyncAPI 3.0 document of the namespace /live: what clients send, and what the server sends."""
+    schemas: dict[str, Any] = {}
+    models: dict[str, tuple[str, type[BaseModel]]] = {
+        "enter": ("Enter a room, or continue in it.", Enter),
+        **{spec.name: (spec.summary, spec.model) for spec in SPECS.values()},
+    }
+    messages = {
+        name: {"name": name, "summary": summary, "payload": _schema(model, schemas)}
+        for name, (summary, model) in models.items()
+    }
+    sent = {
+        "events": "A frame: the room's log from one offset to another.",
+        "you": "A private event.",
+        "staff": "An event for the room's staff.",
+        "signals": "Counts; may be lost.",
+        "bye": "The server is about to close the connection.",
+    }
+    messages |= {n: {"name": n, "summary": s, "payload": {"type": "object"}} for n, s in sent.items()}
+
+    def operation(action: str, names: list[str]) -> dict[str, Any]:
+        refs = [{"$ref": f"#/channels/live/messages/{name}"} for name in names]
+        return {"action": action, "channel": {"$ref": "#/channels/live"}, "messages": refs}
+
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Danmart, Socket.IO", "version": VERSION},
+        "channels": {"live": {"address": "/live", "messages": messages}},
+        "operations": {"command": operation("receive", list(models)), "news": operation("send", list(sent))},
+        "components": {"schemas": schemas},
+    }
+    return orjson.dumps(document)
+
+
+@routes.get("/api/openapi.json")
+async def get_openapi(_: web.Request) -> web.Response:
+    """This API, described."""
+    return web.Response(body=openapi(), content_type="application/json")
+
+
+@routes.get("/api/asyncapi.json")
+async def get_asyncapi(_: web.Request) -> web.Response:
+    """The socket, described."""
+    return web.Response(body=asyncapi(), content_type="application/json")

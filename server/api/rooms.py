@@ -1,0 +1,169 @@
+"""Rooms over HTTP: create, list, read, command, and the log's pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, case, select
+
+from moderation.permissions import Action, may
+from rooms.commands import CreateRoom, Key
+from rooms.errors import Refused
+from rooms.heads import RoomRow, rooms_table
+from rooms.history import read_events, visible
+from rooms.shop.store import PRODUCTS, SKUS, ProductRow, SkuRow, product_card
+from server.api.context import API, Api, body, from_answer, int_arg, ok, page_args, parsed
+from server.commands import request_hash
+from server.live.connection import as_caller
+from server.store.group import Work
+from server.store.keys import CommandKey
+
+routes = web.RouteTableDef()
+
+_KEY: TypeAdapter[str] = TypeAdapter(Key)
+
+
+def room_card(api: Api, row: RoomRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "title": row.title,
+        "status": row.status,
+        "host": {"id": row.host_id, "name": row.host_name},
+        "viewers": api.live.viewers(row.id),
+        "started_at_ms": row.started_at_ms,
+    }
+
+
+def room_page(api: Api, row: RoomRow) -> dict[str, Any]:
+    return room_card(api, row) | {
+        "settings": {"slow_mode_s": row.slow_mode_s, "who_may_comment": row.who_may_comment},
+        "playback": {"whep": f"/whep/{row.id}", "hls": f"/hls/{row.id}/index.m3u8"},
+    }
+
+
+@routes.get("/api/v1/rooms")
+async def list_rooms(request: web.Request) -> web.Response:
+    """Public rooms, live ones first."""
+    api = request.app[API]
+    cursor, limit = page_args(request)
+    start = int(cursor) if cursor and cursor.isdigit() and len(cursor) < 10 else 0
+    rows = await api.store.read(lambda conn: read_public_rooms(conn, start, limit + 1))
+    following = str(start + limit) if len(rows) > limit else None
+    return ok({"items": [room_card(api, row) for row in rows[:limit]], "next": following})
+
+
+def read_public_rooms(conn: Connection, start: int, limit: int) -> list[RoomRow]:
+    order = case({"live": 0, "interrupted": 1}, value=rooms_table.c.status, else_=2)
+    query = (
+        select(rooms_table)
+        .where(rooms_table.c.public == 1)
+        .order_by(order, rooms_table.c.created_at_ms.desc(), rooms_table.c.id)
+        .offset(start)
+        .limit(limit)
+    )
+    return [RoomRow(*record) for record in conn.execute(query)]
+
+
+@routes.post("/api/v1/rooms")
+async def create_room(request: web.Request) -> web.Response:
+    """Create a room; the caller is its host."""
+    api = request.app[API]
+    identity = await api.identify(request)
+    cmd = await parsed(request, CreateRoom)
+    if identity.only_room is not None:
+        raise Refused("forbidden", "The demo has one room.")
+    caller = as_caller(identity)
+    key = None
+    if (raw_key := request.headers.get("Idempotency-Key")) and caller.id:
+        key = CommandKey(caller.id, "room.create", _KEY.validate_python(raw_key))
+    answer = await api.store.write(
+        Work("room.create", lambda tx: api.services.lifecycle.create(tx, cmd, caller), key, request_hash(cmd))
+    )
+    if not answer.ok:
+        return from_answer(answer)
+    room_id = orjson.loads(answer.body)["room"]
+    row = await api.store.read(lambda conn: _one(conn, room_id))
+    return ok(room_page(api, row), 201, {"Location": f"/api/v1/rooms/{room_id}"})
+
+
+def _one(conn: Connection, room_id: str) -> RoomRow:
+    return RoomRow(*conn.execute(select(rooms_table).where(rooms_table.c.id == room_id)).one())
+
+
+@routes.get("/api/v1/rooms/{room}")
+async def get_room(request: web.Request) -> web.Response:
+    """One room, with where to watch it."""
+    api = request.app[API]
+    _, _, row, _ = await api.in_room(request)
+    return ok(room_page(api, row))
+
+
+@routes.post("/api/v1/rooms/{room}/commands/{command}")
+async def run_command(request: web.Request) -> web.Response:
+    """Any command of the socket. ``Idempotency-Key`` is its ``key``."""
+    api = request.app[API]
+    identity = await api.identify(request)
+    room_id = request.match_info["room"]
+    if not identity.may_enter(room_id):
+        raise Refused("forbidden", "Your token is for another room.")
+    payload = await body(request) | {"room": room_id}
+    if key := request.headers.get("Idempotency-Key"):
+        payload["key"] = key
+    caller = as_caller(identity)
+    return from_answer(
+        await api.commands.run(request.match_info["command"], payload, caller, caller.id or "")
+    )
+
+
+@routes.get("/api/v1/rooms/{room}/events")
+async def list_events(request: web.Request) -> web.Response:
+    """The log after an offset, as this caller may see it."""
+    api = request.app[API]
+    room_id, identity, row, _ = await api.in_room(request)
+    after = int_arg(request, "after", 0, 0, 2**53)
+    limit = int_arg(request, "limit", 100, 1, 1000)
+    events = await api.store.read(
+        lambda conn: read_events(conn, room_id, row.epoch, after=after, limit=limit)
+    )
+    shown, left_out = visible(events, identity.id)
+    following = str(events[-1].offset) if len(events) == limit else None
+    return ok(
+        {
+            "epoch": row.epoch,
+            "items": [orjson.Fragment(event.body) for event in shown],
+            "skipped": {"comment": left_out} if left_out else {},
+            "next": following,
+        }
+    )
+
+
+@routes.get("/api/v1/rooms/{room}/products")
+async def list_products(request: web.Request) -> web.Response:
+    """The shelf with stock."""
+    api = request.app[API]
+    room_id, _, _, role = await api.in_room(request)
+    products, skus = await api.store.read(lambda conn: _shelf(conn, room_id))
+    stock_too = may(role, Action.MANAGE_PRODUCTS)
+
+    def card(product: ProductRow) -> dict[str, Any]:
+        of_product = [sku for sku in skus if sku.product_id == product.id]
+        wire = product_card(product, of_product)
+        for sku, sku_wire in zip(of_product, wire["skus"], strict=True):
+            sku_wire["stock"] = sku.stock
+            if stock_too:
+                sku_wire["held"] = sku.held
+        return wire
+
+    return ok({"items": [card(product) for product in products], "next": None})
+
+
+def _shelf(conn: Connection, room_id: str) -> tuple[list[ProductRow], list[SkuRow]]:
+    products, skus = PRODUCTS.table, SKUS.table
+    shelf = select(products).where(products.c.room_id == room_id, products.c.removed == 0)
+    return (
+        [ProductRow(*r) for r in conn.execute(shelf.order_by(products.c.position))],
+        [SkuRow(*r) for r in conn.execute(select(skus).where(skus.c.room_id == room_id).order_by(skus.c.id))],
+    )

@@ -1,0 +1,136 @@
+"""The dispatch table: each command's name, payload and handler; and the way of a command to its answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+
+from moderation.deletions import Deletions
+from moderation.roles import Roles
+from moderation.sanctions import Sanctions
+from rooms import commands as c
+from rooms.comments import Comments
+from rooms.errors import Refused
+from rooms.lifecycle import Lifecycle
+from rooms.likes import LikeCounter
+from rooms.ports import Caller
+from rooms.rows import Steps
+from rooms.shop.catalogue import Catalogue
+from rooms.shop.orders import Orders
+from rooms.unit import Unit
+from server.payments.cashier import Cashier
+from server.store.group import Answer, Work, accepted
+from server.store.keys import CommandKey
+from server.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that carries out commands."""
+
+    comments: Comments
+    lifecycle: Lifecycle
+    catalogue: Catalogue
+    orders: Orders
+    sanctions: Sanctions
+    deletions: Deletions
+    roles: Roles
+    cashier: Cashier
+    likes: LikeCounter
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A command: its payload's model, what it is for, and its handler (None: it has a way of its own)."""
+
+    name: str
+    model: type[c.Command]
+    summary: str
+    handler: Callable[[Services], Callable[[Unit, Any, Caller], Steps[Any]]] | None = None
+
+
+SPECS: dict[str, Spec] = {
+    spec.name: spec
+    for spec in (
+        Spec("comment", c.PostComment, "Say something in the room.", lambda s: s.comments.post),
+        Spec("like", c.Like, "Like, up to 50 at once."),
+        Spec("buy", c.Buy, "Reserve some of a SKU: a hold to be paid in time.", lambda s: s.orders.buy),
+        Spec("order.pay", c.PayOrder, "Pay an order that is held."),
+        Spec("order.cancel", c.CancelOrder, "Let a hold go.", lambda s: s.orders.cancel),
+        Spec("moderate.mute", c.Mute, "Mute somebody in the room.", lambda s: s.sanctions.mute),
+        Spec("moderate.unmute", c.Unmute, "Lift a mute.", lambda s: s.sanctions.unmute),
+        Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),
+        Spec("product.add", c.AddProduct, "Put a product on the shelf.", lambda s: s.catalogue.add),
+        Spec("product.change", c.ChangeProduct, "Change or restock a product.", lambda s: s.catalogue.change),
+        Spec("product.remove", c.ProductRef, "Take a product off the shelf.", lambda s: s.catalogue.remove),
+        Spec("pin", c.ProductRef, "Show a product over the video.", lambda s: s.catalogue.pin),
+        Spec("unpin", c.ProductRef, "Stop showing it.", lambda s: s.catalogue.unpin),
+        Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
+        Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
+        Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),
+    )
+}
+
+
+class Commands:
+    """Carries out commands, wherever they come from."""
+
+    def __init__(
+        self,
+        store: Store,
+        services: Services,
+        clock_ms: Callable[[], int],
+        *,
+        is_open: Callable[[str], bool],
+        liked: Callable[[str, int], None],
+        ended: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._services = services
+        self._clock_ms = clock_ms
+        self._is_open = is_open
+        self._liked = liked
+        self._ended = ended
+
+    async def run(self, name: str, payload: dict[str, Any], caller: Caller, viewer: str) -> Answer:
+        """The answer to a command. Raises ``Refused`` or pydantic's ``ValidationError`` for a bad payload;
+        what the handler refuses is in the answer. ``viewer`` is what likes are capped by."""
+        spec = SPECS.get(name)
+        if spec is None:
+            raise Refused("unknown_command")
+        cmd = spec.model.model_validate(payload)
+        if caller.id is None:
+            raise Refused("unauthenticated")
+        if isinstance(cmd, c.Like):
+            return self._like(cmd, viewer)
+        if not isinstance(cmd, c.Keyed):
+            raise Refused("unknown_command")
+        key, request = CommandKey(caller.id, name, cmd.key), request_hash(cmd)
+        if isinstance(cmd, c.PayOrder):
+            return await self._services.cashier.pay(cmd, caller, key, request)
+        if spec.handler is None:
+            raise Refused("unknown_command")
+        handler = spec.handler(self._services)
+        answer = await self._store.write(Work(name, lambda tx: handler(tx, cmd, caller), key, request))
+        if isinstance(cmd, c.EndRoom) and answer.ok:
+            self._ended(cmd.room)
+        return answer
+
+    def _like(self, cmd: c.Like, viewer: str) -> Answer:
+        if not self._is_open(cmd.room):
+            raise Refused("not_entered")
+        counted = self._services.likes.like(cmd.room, viewer, cmd.count, self._clock_ms())
+        if counted:
+            self._liked(cmd.room, counted)
+        return accepted({"counted": counted})
+
+
+def request_hash(cmd: BaseModel) -> bytes:
+    """What a repeat with the same key must match: everything but the key."""
+    plain = cmd.model_dump(exclude={"key"})
+    return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).digest()[:16]

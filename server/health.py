@@ -1,0 +1,71 @@
+"""For operators: /healthz (the process answers), /readyz (it can do its work), /metrics."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from sqlalchemy import text
+
+from rooms.errors import Refused
+from server.api.context import ok
+from server.config import is_loopback
+from server.store.store import Store
+
+
+class Health:
+    """Metrics need a token, unless they are asked for from this machine and no token is set."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: CollectorRegistry,
+        *,
+        accepting: Callable[[], bool],
+        metrics_token: str | None,
+        client_address: Callable[[web.Request], str],
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._accepting = accepting
+        self._metrics_token = metrics_token
+        self._client_address = client_address
+
+    def attach(self, app: web.Application) -> None:
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return ok({"status": "ok"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        checks = {"accepting": self._accepting(), "database": await self._answers(self._ask_database)}
+        ready = all(checks.values())
+        failing = [name for name, fine in checks.items() if not fine]
+        return ok({"status": "ready" if ready else "not ready", "failing": failing}, 200 if ready else 503)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        if self._metrics_token is not None:
+            given = request.headers.get("Authorization", "")
+            if not hmac.compare_digest(given.encode(), f"Bearer {self._metrics_token}".encode()):
+                raise Refused(
+                    "unauthenticated", "Metrics need Authorization: Bearer with node.metrics_token."
+                )
+        elif not is_loopback(self._client_address(request)):
+            raise Refused("forbidden", "Set node.metrics_token to read metrics from another machine.")
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def _ask_database(self) -> None:
+        await self._store.read(lambda conn: conn.execute(text("SELECT 1")).one())
+
+    async def _answers(self, ask: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await ask()
+        except Refused:
+            return False
+        return True

@@ -1,0 +1,53 @@
+"""One client's socket, as the rest of the server sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rooms.ports import Caller
+from server.auth import Identity
+
+
+class Outlet(Protocol):
+    """Where a connection's messages go; both return at once."""
+
+    def send(self, packet: Any) -> bool:
+        """Queue a packet; False: the client doesn't keep up and is being closed."""
+        ...
+
+    def close(self, code: str, *, reconnect: bool, retry_after_ms: int | None = None) -> None:
+        """Say ``bye`` and close."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """A connected client: who it is, where it is, what it may see there."""
+
+    id: str
+    identity: Identity
+    outlet: Outlet
+    address: str
+    room_id: str | None = None
+    actions: frozenset[str] = frozenset()
+    leaving: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def caller(self) -> Caller:
+        return as_caller(self.identity)
+
+    @property
+    def viewer_id(self) -> str:
+        """What viewers are counted by: a user once, each guest's connection once."""
+        return self.identity.id or self.id
+
+
+def as_caller(identity: Identity) -> Caller:
+    """The identity as the rooms see it."""
+    return Caller(identity.id, identity.name, operator=identity.operator, may_host=identity.may_host)
+
+
+def count_viewers(members: Iterable[Connection]) -> int:
+    return len({member.viewer_id for member in members})

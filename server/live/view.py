@@ -1,0 +1,127 @@
+"""A node's view of one room: the log up to its last frame, and what is to go into the next one. No I/O.
+
+``to`` is the offset of the last frame; the state is folded up to there and no further, so that whoever enters
+continues exactly with the next frame.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from rooms.history import RoomNow, visible
+from rooms.log import LogEvent, Visibility, redact
+from rooms.state import encode_state, fold
+
+RECENT_KEPT = 1000
+
+# Kinds that a viewer should not wait for: they flush the frame with everything pending before them.
+URGENT = frozenset({"room.status", "comment.deleted", "product.pinned", "product.unpinned"})
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all viewers of a room are sent: the log from ``first`` to ``to``."""
+
+    room_id: str
+    epoch: str
+    first: int
+    to: int
+    items: tuple[bytes, ...]
+    left_out: int
+
+    def payload(self) -> dict[str, Any]:
+        """The message ``events`` of docs/protocol.md."""
+        return {
+            "room": self.room_id,
+            "epoch": self.epoch,
+            "from": self.first,
+            "to": self.to,
+            "items": [orjson.Fragment(item) for item in self.items],
+            "skipped": {"comment": self.left_out} if self.left_out else {},
+        }
+
+
+class RoomView:
+    """One room on one node."""
+
+    def __init__(self, room_id: str, now: RoomNow, *, recent_kept: int = RECENT_KEPT) -> None:
+        self.room_id = room_id
+        self.state = now.state
+        self.epoch = now.epoch
+        self.to = now.offset
+        self._pending: list[LogEvent] = []
+        self._recent: deque[LogEvent] = deque(maxlen=recent_kept)
+        self._snapshot: bytes | None = None
+
+    @property
+    def head(self) -> int:
+        """The last offset that has arrived here."""
+        return self._pending[-1].offset if self._pending else self.to
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._pending)
+
+    @property
+    def urgent(self) -> bool:
+        return any(event.kind in URGENT for event in self._pending)
+
+    def take(self, events: Sequence[LogEvent]) -> bool:
+        """Take entries in; repeats are dropped. False: there is a hole, which SQL must fill first."""
+        for event in events:
+            if event.epoch != self.epoch:
+                return False
+            if event.offset <= self.head:
+                continue
+            if event.offset != self.head + 1:
+                return False
+            self._pending.append(event)
+        return True
+
+    def redact(self, event_ids: Sequence[str]) -> None:
+        """Take the text of deleted comments out of everything that this node keeps."""
+        gone = set(event_ids)
+        self._pending = [_without_text(e, gone) for e in self._pending]
+        kept = [_without_text(e, gone) for e in self._recent]
+        self._recent = deque(kept, self._recent.maxlen)
+
+    def cut(self) -> Frame | None:
+        """The next frame, if there is news: what is pending becomes the past."""
+        if not self._pending:
+            return None
+        pending, self._pending = self._pending, []
+        for event in pending:
+            self.state = fold(self.state, event)
+        shown, left_out = visible(pending, None)
+        frame = Frame(
+            self.room_id, self.epoch, self.to + 1, pending[-1].offset, tuple(e.body for e in shown), left_out
+        )
+        self._recent.extend(pending)
+        self.to = frame.to
+        self._snapshot = None
+        return frame
+
+    def snapshot(self) -> bytes:
+        """The state as of ``to``, encoded once for all who enter before the next frame."""
+        if self._snapshot is None:
+            self._snapshot = encode_state(self.state)
+        return self._snapshot
+
+    def missed(self, after: int) -> list[LogEvent] | None:
+        """The entries after an offset up to ``to``, or None if memory doesn't reach back so far."""
+        if after >= self.to:
+            return []
+        if not self._recent or self._recent[0].offset > after + 1:
+            return None
+        return [e for e in self._recent if e.offset > after]
+
+
+def _without_text(event: LogEvent, gone: set[str]) -> LogEvent:
+    if event.id not in gone:
+        return event
+    return replace(event, body=redact(event.body), visibility=Visibility.DELETED.value)

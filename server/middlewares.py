@@ -1,0 +1,64 @@
+"""What every HTTP request goes through: an id for the logs, and errors turned into problem details."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from rooms.errors import Refused
+from rooms.rows import new_id
+from server.answers import as_refused, problem
+
+_HTTP = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+
+
+@web.middleware
+async def request_id(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Bind the request's id and room to the log lines, and name the id in the answer."""
+    name = new_id()[-12:]
+    with structlog.contextvars.bound_contextvars(request=name, room=request.match_info.get("room")):
+        response = await handler(request)
+    if not response.prepared:
+        response.headers["X-Request-Id"] = name
+    return response
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error as RFC 9457 problem details."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status not in _HTTP:
+            raise
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        return problem(Refused(_HTTP[error.status]), headers)
+    except ConnectionResetError:
+        raise
+    except Exception as error:
+        headers = dict(getattr(error, "headers", None) or {})
+        return problem(as_refused(error), headers)
+
+
+def host_check(allowed: frozenset[str]) -> Middleware:
+    """A demo answers only to names of this machine, so that no website can reach it by DNS rebinding."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = (request.url.host or "").lower()
+        if name not in allowed:
+            return problem(
+                Refused(
+                    "forbidden", f"The demo answers to {', '.join(sorted(allowed))} only, not to {name!r}."
+                )
+            )
+        return await handler(request)
+
+    return check

@@ -1,0 +1,362 @@
+"""One node: every part made, started in order, and taken down in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from sqlalchemy import Connection, select
+
+from media.config import MediaConfig
+from media.hls import HlsConfig, HlsHub
+from media.hls import routes as hls_routes
+from media.service import MediaService
+from moderation.audit import AuditTrail
+from moderation.deletions import Deletions
+from moderation.roles import Roles
+from moderation.sanctions import MUTE_TIMER, Sanctions
+from moderation.standing import RoomStanding
+from rooms.comments import CommentRules, Comments
+from rooms.heads import ROOMS, rooms_table
+from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
+from rooms.likes import LikeCounter, write_likes
+from rooms.rows import Steps
+from rooms.shop.catalogue import Catalogue
+from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
+from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
+from rooms.unit import News, Unit
+from server import api
+from server.api.context import API, Api
+from server.auth import DemoTokens, Identity, PublishTokens, Tokens
+from server.auth.own import own_key
+from server.bus.memory import MemoryBus
+from server.checkpoints import Checkpoints
+from server.commands import Commands, Services
+from server.config import Settings, is_loopback, node_secret
+from server.credentials import StreamKeyring
+from server.demo import Demo
+from server.gateway import Gateway
+from server.health import Health
+from server.live.rooms import LiveRooms, UserChannels
+from server.middlewares import host_check, problems, request_id
+from server.outbound import Outbound
+from server.pages import Pages
+from server.payments.cashier import Cashier
+from server.payments.sandbox import SandboxProvider
+from server.pictures import Pictures
+from server.proxies import client_of, proxy_middleware
+from server.stage import MediaGate, MediaStage
+from server.store.group import Work
+from server.store.keys import prune
+from server.store.store import Store
+from server.texts import Texts
+from server.timers import Timers
+from server.wire import encode_message
+
+log = structlog.get_logger(__name__)
+
+LIKES_EVERY_S = 3.0
+PRUNE_EVERY_S = 60.0
+
+
+def wall_ms() -> int:
+    """Unix milliseconds, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def store_url(settings: Settings) -> str:
+    """The database's URL; by default SQLite in the data directory."""
+    if settings.store.url is None:
+        return f"sqlite:///{(settings.node.data_dir / 'danmart.db').resolve()}"
+    url = settings.store.url.get_secret_value()
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+class Node:
+    """A running Danmart. ``start`` binds the ports; ``close`` is ordered, bounded in time and idempotent."""
+
+    def __init__(self, settings: Settings, clock_ms: Callable[[], int] = wall_ms) -> None:
+        self.settings = settings
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._clock_ms = clock_ms
+        self._draining = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._runner: web.AppRunner | None = None
+        self._stop_accepting: Callable[[], Awaitable[None]] | None = None
+        self.url = ""
+        self._make_store()
+        self._make_domain()
+        self._make_media()
+        self._make_edge()
+
+    # making
+
+    def _make_store(self) -> None:
+        settings = self.settings
+        settings.node.data_dir.mkdir(parents=True, exist_ok=True)
+        self.bus = MemoryBus()
+        self.checkpoints = Checkpoints()
+        self.store = Store(
+            store_url(settings),
+            published=self._published,
+            registry=self.registry,
+            node=settings.node.name,
+            clock_ms=self._clock_ms,
+            group_max=settings.store.group_max,
+            queue_max=settings.store.queue_max,
+        )
+        self.live = LiveRooms(self.store, self.bus, encode_message, self.registry)
+        self.users = UserChannels(self.bus, encode_message)
+
+    def _published(self, news: News) -> None:
+        self.bus.publish(news)
+        self.checkpoints.count(news)
+
+    def _make_domain(self) -> None:
+        rules = self.settings.rooms
+        texts, audit = Texts(self.settings.moderation.word_lists), AuditTrail()
+        standing = RoomStanding()
+        payments = Payments()
+        sandbox = SandboxProvider(self.store.write, self.store.read)
+        self.services = Services(
+            comments=Comments(
+                standing, texts, CommentRules(per_window=rules.comments_per_10s, window_ms=10_000)
+            ),
+            lifecycle=Lifecycle(
+                standing, texts, audit, LifecycleRules(round(self.settings.media.grace_s * 1000))
+            ),
+            catalogue=Catalogue(standing, texts, audit),
+            orders=Orders(standing, OrderRules(rules.hold_s * 1000)),
+            sanctions=Sanctions(standing, texts, audit),
+            deletions=Deletions(standing, audit),
+            roles=Roles(standing, audit),
+            cashier=Cashier(self.store, payments, {"sandbox": sandbox}),
+            likes=LikeCounter(rules.likes_per_s),
+        )
+        self.keyring = StreamKeyring(standing, audit)
+        self.pictures = Pictures(standing)
+        services = self.services
+        self.timers = Timers(
+            self.store,
+            self._clock_ms,
+            inside={
+                HOLD_TIMER: services.orders.expire,
+                MUTE_TIMER: services.sanctions.run_out,
+                GRACE_TIMER: services.lifecycle.grace_over,
+            },
+            outside={CHECK_TIMER: services.cashier.check, REFUND_TIMER: services.cashier.refund},
+        )
+
+    def _make_media(self) -> None:
+        settings = self.settings
+        secret = node_secret(settings)
+        demo = DemoTokens(public=settings.demo_public) if settings.demo else None
+        outbound = Outbound(settings.outbound)
+        keys = (*settings.auth.keys, own_key(secret))
+        self.demo_tokens = demo
+        self.tokens = Tokens(keys, outbound.get, leeway_s=settings.auth.leeway_s, demo=demo)
+        self.publish_tokens = PublishTokens(secret)
+        self.gate = MediaGate(self.store, self.tokens, self.publish_tokens, self._clock_ms)
+        loopback = settings.media.include_loopback
+        config = MediaConfig(
+            node_id=settings.node.name,
+            udp_host="0.0.0.0" if settings.listen.is_public else "127.0.0.1",  # noqa: S104
+            udp_port=settings.listen.udp_port,
+            announced_addresses=tuple(str(a) for a in settings.media.announced_addresses),
+            include_loopback=is_loopback(settings.listen.host) if loopback is None else loopback,
+            grace_s=settings.media.grace_s,
+            whep_capacity=settings.media.whep_capacity,
+        )
+        self.hls = HlsHub(
+            HlsConfig(window_s=settings.media.dvr_s, part_target_ms=settings.media.part_ms),
+            registry=self.registry,
+        )
+        stage = MediaStage(self.store, self.services.lifecycle, self.gate)
+        self.media = MediaService(
+            self.gate, stage, config, sinks=lambda room: [self.hls.sink(room)], registry=self.registry
+        )
+
+    def _make_edge(self) -> None:
+        settings = self.settings
+        self.commands = Commands(
+            self.store,
+            self.services,
+            self._clock_ms,
+            is_open=lambda room_id: self.live.get(room_id) is not None,
+            liked=self.live.liked,
+            ended=self._end_publishing,
+        )
+        self.gateway = Gateway(
+            tokens=self.tokens,
+            publish_tokens=self.publish_tokens,
+            store=self.store,
+            commands=self.commands,
+            live=self.live,
+            users=self.users,
+            clock_ms=self._clock_ms,
+            client_address=lambda request: str(client_of(request)),
+            registry=self.registry,
+            recovered_max=settings.rooms.recovered_events_max,
+        )
+        self.demo: Demo | None = None
+        if self.demo_tokens is not None:
+            self.demo = Demo(
+                self.store, self.services, self.keyring, self.pictures, self.gate, self.demo_tokens
+            )
+
+    def _end_publishing(self, room_id: str) -> None:
+        task = asyncio.get_running_loop().create_task(self.media.stop_publishing(room_id))
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
+
+    def _app(self) -> web.Application:
+        settings = self.settings
+        app = web.Application(client_max_size=settings.listen.max_body_bytes)
+        if settings.demo and not settings.demo_public:
+            app.middlewares.append(host_check(_demo_hosts(settings.listen.host)))
+        app.middlewares.extend([proxy_middleware(settings.listen.trusted_proxies), request_id, problems])
+        app[API] = Api(
+            store=self.store,
+            tokens=self.tokens,
+            commands=self.commands,
+            services=self.services,
+            live=self.live,
+            media=self.media,
+            keyring=self.keyring,
+            pictures=self.pictures,
+            demo=self.demo_tokens,
+            grant_demo_role=self._grant_demo_role,
+            clock_ms=self._clock_ms,
+            pictures_max_bytes=settings.rooms.pictures_max_bytes,
+            rooms_max=settings.rooms.rooms_max,
+        )
+        api.attach(app)
+        token = settings.node.metrics_token
+        Health(
+            self.store,
+            self.registry,
+            accepting=lambda: not self._draining,
+            metrics_token=token.get_secret_value() if token else None,
+            client_address=lambda request: str(client_of(request)),
+        ).attach(app)
+        self.media.attach(app)
+        app.add_routes(hls_routes(self.hls, self.gate))
+        Pages().attach(app)
+        self.gateway.attach(app)
+        return app
+
+    async def _grant_demo_role(self, identity: Identity) -> None:
+        if self.demo is not None:
+            await self.demo.grant(identity)
+
+    # running
+
+    async def start(self) -> None:
+        """Migrate, recover, bind the ports, begin. Raises ``OSError`` if a port is taken."""
+        settings = self.settings
+        await self.store.start()
+        await self._recover_rooms()
+        await self.media.start()
+        await self.live.start()
+        await self.timers.start()
+        self._tasks += [
+            asyncio.create_task(self._write_likes(), name="likes"),
+            asyncio.create_task(self._housekeep(), name="housekeeping"),
+        ]
+        self._runner = web.AppRunner(
+            self._app(), access_log=None, shutdown_timeout=settings.node.drain_s, handler_cancellation=True
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, settings.listen.host, settings.listen.port, backlog=1024)
+        await site.start()
+        self._stop_accepting = site.stop
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{_as_url_host(host)}:{port}"
+        if self.demo is not None:
+            await self.demo.start(self.url)
+
+    async def close(self) -> None:
+        """Stop accepting, tell the clients, drain, end own tasks, close the store last."""
+        if self._draining:
+            return
+        self._draining = True
+        if self._stop_accepting is not None:
+            await self._stop_accepting()
+        if self.demo is not None:
+            await self.demo.close()
+        await self.gateway.close()
+        await self.media.close()
+        await self.hls.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await self.live.close()
+        await self.timers.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await self._flush_likes()
+        await self.store.close()
+        await self.bus.close()
+
+    async def _recover_rooms(self) -> None:
+        """Rooms that were live when the node died wait for their publisher as after any interruption."""
+        query = select(rooms_table.c.id).where(rooms_table.c.status == "live")
+        for room_id in await self.store.read(lambda conn: list(conn.scalars(query))):
+            await self.store.write(
+                Work(
+                    "room.picture",
+                    lambda tx, r=room_id: self.services.lifecycle.picture(tx, r, "lost", "restart"),  # type: ignore[misc]
+                )
+            )
+
+    async def _write_likes(self) -> None:
+        while True:
+            await asyncio.sleep(LIKES_EVERY_S)
+            await self._flush_likes()
+
+    async def _flush_likes(self) -> None:
+        counts = self.services.likes.take()
+        if not counts:
+            return
+        answer = await self.store.write(Work("likes.add", lambda tx: write_likes(tx, counts)))
+        if not answer.ok:
+            self.services.likes.give_back(counts)
+
+    async def _housekeep(self) -> None:
+        while True:
+            for room_id in self.checkpoints.due():
+                await self.store.write(
+                    Work("checkpoint", lambda tx, r=room_id: self.checkpoints.save(tx, r))  # type: ignore[misc]
+                )
+            await asyncio.sleep(1)
+            if self._clock_ms() // 1000 % PRUNE_EVERY_S == 0:
+                await self.store.write(Work("keys.prune", prune_keys))
+
+
+def prune_keys(tx: Unit) -> Steps[None]:
+    """Drop commands' keys that are older than seven days, a bounded number at a time."""
+    yield ROOMS.rows()
+    tx.at_flush(lambda conn: _prune(conn, tx.now_ms))
+
+
+def _prune(conn: Connection, now_ms: int) -> None:
+    prune(conn, now_ms)
+
+
+def _demo_hosts(host: str) -> frozenset[str]:
+    return frozenset({"localhost", "127.0.0.1", "[::1]", "::1", host.lower()})
+
+
+def _as_url_host(host: str) -> str:
+    if host == "0.0.0.0":  # noqa: S104
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,112 @@
+"""What the media layer asks of the server, and what it tells: the ports ``Gate`` and ``Stage``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from media.ports import Principal
+from moderation.permissions import Action, may
+from moderation.standing import read_role
+from rooms.errors import Refused
+from rooms.heads import RoomRow
+from rooms.history import read_room
+from rooms.lifecycle import Happening, Lifecycle
+from rooms.ports import Caller
+from server.auth import Identity, PublishTokens, StreamKeys, Tokens
+from server.credentials import StreamKeyRow, find_stream_key
+from server.store.group import Work
+from server.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+
+class MediaGate:
+    """Implements ``media.ports.Gate``. ``stand_in``: the id of the demo host's stream key, if any."""
+
+    def __init__(
+        self, store: Store, tokens: Tokens, publish_tokens: PublishTokens, clock_ms: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._publish_tokens = publish_tokens
+        self._clock_ms = clock_ms
+        self.stand_in: str | None = None
+        self.publishers: dict[str, Principal] = {}
+
+    async def may_publish(self, room: str, bearer: str | None) -> Principal:
+        if not bearer:
+            raise Refused("unauthenticated", "Publishing needs a stream key, or a token from publish.token.")
+        if StreamKeys.is_key(bearer):
+            return await self._by_key(room, bearer)
+        token_room, user_id = self._publish_tokens.verify(bearer, self._clock_ms())
+        if token_room != room:
+            raise Refused("forbidden", "This token is for another room.")
+        caller = Caller(user_id)
+        row, can_publish = await self._store.read(lambda conn: _may(conn, room, caller, Action.PUBLISH))
+        if not can_publish:
+            raise Refused("forbidden")
+        return Principal(f"user:{user_id}", row.host_name, is_host=True)
+
+    async def _by_key(self, room: str, key: str) -> Principal:
+        key_hash = StreamKeys.hash_key(key)
+        row: StreamKeyRow | None = await self._store.read(lambda conn: find_stream_key(conn, key_hash))
+        if row is None:
+            raise Refused("bad_token", "This stream key is not valid (any more).")
+        if row.room_id != room:
+            raise Refused("forbidden", "This stream key is for another room.")
+        stands_in = row.id == self.stand_in
+        current = self.publishers.get(room)
+        if stands_in and current is not None and not current.steps_aside:
+            # Also while the host is only interrupted: a reload must not find a stand-in in its place.
+            raise Refused("publisher_busy", retry_after_ms=2000)
+        return Principal(f"key:{row.id}", row.label, steps_aside=stands_in)
+
+    async def may_watch(self, room: str, bearer: str | None) -> None:
+        row = await self._store.read(lambda conn: read_room(conn, room))
+        if row is None:
+            raise Refused("room_not_found")
+        if row.public:
+            return
+        if not bearer:
+            raise Refused("unauthenticated")
+        identity: Identity = await self._tokens.verify(bearer, self._clock_ms())
+        if not identity.may_enter(room):
+            raise Refused("forbidden", "Your token is for another room.")
+
+
+class MediaStage:
+    """Implements ``media.ports.Stage``: the picture drives the room's status."""
+
+    def __init__(self, store: Store, lifecycle: Lifecycle, gate: MediaGate) -> None:
+        self._store = store
+        self._lifecycle = lifecycle
+        self._gate = gate
+
+    async def live(self, room: str, principal: Principal) -> None:
+        self._gate.publishers[room] = principal
+        await self._happened(room, "publishing", None)
+
+    async def interrupted(self, room: str, principal: Principal) -> None:
+        await self._happened(room, "lost", "publisher_away")
+
+    async def ended(self, room: str, reason: str) -> None:
+        self._gate.publishers.pop(room, None)
+        await self._happened(room, "stopped" if reason == "stopped" else "gave_up", reason)
+
+    async def _happened(self, room: str, happening: Happening, reason: str | None) -> None:
+        answer = await self._store.write(
+            Work("room.picture", lambda tx: self._lifecycle.picture(tx, room, happening, reason))
+        )
+        if not answer.ok:
+            log.error("room_status_not_written", room=room, happening=happening, code=answer.code)
+
+
+def _may(conn: Connection, room_id: str, caller: Caller, action: Action) -> tuple[RoomRow, bool]:
+    row: Any = read_room(conn, room_id)
+    if row is None:
+        raise Refused("room_not_found")
+    return row, may(read_role(conn, room_id, caller, row.host_id), action)

@@ -1,0 +1,51 @@
+"""Schema migrations by Alembic: a node starts on an empty folder and brings its own database up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, text
+
+# Every module that has tables: importing it is what makes them known.
+import moderation.audit
+import moderation.standing  # noqa: F401
+import rooms.comments
+import rooms.log
+import rooms.shop.store  # noqa: F401
+import server.credentials
+import server.payments.sandbox
+import server.pictures
+import server.store.keys
+import server.store.writer  # noqa: F401
+from rooms.schema import metadata
+from server.store.engine import open_writer
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x64616E6D617274  # "danmart": PostgreSQL's advisory lock that lets one node migrate at a time
+
+
+def target() -> MetaData:
+    """Every table of the project."""
+    return metadata
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's config without a file; ``connection`` is used if given."""
+    alembic = Config()
+    alembic.set_main_option("script_location", str(MIGRATIONS))
+    alembic.attributes["connection"] = connection
+    return alembic
+
+
+def migrate(url: str) -> None:
+    """Upgrade the database to this version's schema. Other nodes that start now wait. Blocks."""
+    engine = open_writer(url)
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            command.upgrade(config(connection), "head")
+    finally:
+        engine.dispose()
