@@ -22,7 +22,6 @@ from pathlib import Path
 from tests.support.processes import ServerProcess
 
 READY = re.compile(rb"^danmart ready (http://\S+:(\d+)) udp=(\d+)\s*$", re.MULTILINE)
-ROOT = Path(__file__).parents[2]
 
 # Logs of the nodes that the running test has started; the report of a failed test shows their tails.
 logs_of_this_test: list[Path] = []
@@ -63,21 +62,23 @@ async def running_node(
     folder: Path,
     *args: str,
     env: Mapping[str, str] | None = None,
+    program: Path | None = None,
     ready_timeout: float = 20,
 ) -> AsyncIterator[Node]:
     """Starts ``danmart serve`` with its data in ``folder/data`` and waits until it's ready.
 
     ``args`` come last and win over the ports and folder chosen here; ``env`` adds to the environment, in
-    which nothing of ``DANMART_`` is left from outside. On the way out the node is ended, with SIGTERM first.
+    which nothing of ``DANMART_`` is left from outside; ``program`` is a ``danmart`` other than this
+    environment's. On the way out the node is ended, with SIGTERM first.
     Raises ``RuntimeError`` with the tail of the log when the node ends or isn't ready in time.
     """
     log = _new_log(folder)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DANMART_")}
     fixed = ("--host", "127.0.0.1", "--port", "0", "--udp-port", "0", "--data", str(folder / "data"))
     server = ServerProcess(
-        [Path(sys.executable).with_name("danmart"), "serve", *fixed, *args],
+        [program or Path(sys.executable).with_name("danmart"), "serve", *fixed, *args],
         log=log,
-        cwd=ROOT,
+        cwd=folder,
         env={**clean, "PYTHONUNBUFFERED": "1", **(env or {})},
     )
     try:

@@ -12,10 +12,12 @@ import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from server import config
+from tests.support.node import running_node
 from tests.support.processes import free_port
 from tests.tooling import dockerfile
 
@@ -23,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 STAGES = dockerfile.parse((ROOT / "Dockerfile").read_text())
 FINAL = STAGES[-1]
+PAGE = "<!doctype html><title>Danmart</title>"
 
 
 def _stage(name: str) -> dockerfile.Stage:
@@ -58,7 +61,7 @@ def app(context: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             _copy(context / name, source / target / (Path(name).name if target.endswith("/") else ""))
     pages = source / "clients/web/dist"
     pages.mkdir(parents=True)
-    (pages / "index.html").write_text("<!doctype html><title>Danmart</title>")
+    (pages / "index.html").write_text(PAGE)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(built), str(source)]
     subprocess.run(build, check=True)
@@ -111,6 +114,18 @@ def test_code_comes_from_the_app_folder(app: Path, tmp_path: Path) -> None:
     where = _in_image(app, sys.executable, "-c", "import server; print(server.__file__)", cwd=tmp_path)
     assert Path(where.stdout.strip()).is_relative_to(app)
     assert FINAL.environment["PYTHONPATH"] == "/app"
+
+
+async def test_node_of_the_image_serves_its_pages_and_its_database(app: Path, tmp_path: Path) -> None:
+    environment = FINAL.environment | {"PYTHONPATH": str(app), "PATH": os.environ["PATH"]}
+    async with (
+        running_node(tmp_path, env=environment, program=app / "bin/danmart") as node,
+        aiohttp.ClientSession(node.url) as http,
+    ):
+        async with http.get("/readyz") as ready:
+            assert ready.status == 200
+        async with http.get("/") as page:
+            assert await page.text() == PAGE
 
 
 def test_image_runs_without_rights_and_keeps_its_data_in_the_volume() -> None:
