@@ -1,0 +1,171 @@
+/** The moderators' page: comments as they come, and what was done about them. */
+import { useSignal, useSignalEffect, type Signal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+
+import { t } from "../i18n";
+import type { Room } from "../live/room";
+import type { LiveEvent, Person } from "../live/wire";
+import { IconButton, LangSwitch, LiveBadge, Logo, Notice, ViewerCount } from "../ui/basics";
+import { Composer } from "../ui/composer";
+import { muteNow, MuteSheet } from "../ui/mute";
+import { Sheet } from "../ui/sheet";
+import { toast, toastError } from "../ui/toasts";
+import { Tabs } from "../ui/tabs";
+import { CommentList } from "./comment_list";
+import "./desk.css";
+import { actionOf, KEYS, type DeskAction } from "./keys";
+import { ActionLog, Mutes, Refused } from "./panels";
+import { Pause } from "./pause";
+import { UserPanel } from "./user_panel";
+
+type Panel = "mutes" | "refused" | "log";
+
+const QUICK: Partial<Record<DeskAction, number>> = { mute60: 60, mute600: 600, mute3600: 3_600, mute86400: 86_400 };
+
+export function Desk({ room }: { room: Room }) {
+  const pause = useMemo(() => new Pause(room.comments), [room]);
+  const selected = useSignal<LiveEvent | null>(null);
+  const muting = useSignal<Person | null>(null);
+  const help = useSignal(false);
+  const replyTo = useSignal<LiveEvent | null>(null);
+
+  useSignalEffect(() => {
+    document.title = `${room.state.value.room.title} · ${t("title.desk")}`;
+  });
+  useSignalEffect(() => pause.set("selected", selected.value !== null));
+  useDeskKeys(room, pause, selected, muting, help);
+
+  return (
+    <div class="desk">
+      <header class="bar">
+        <Logo />
+        <span class="desk-title ellipsis">{room.state.value.room.title}</span>
+        <LiveBadge status={room.status.value} />
+        <span class="push" />
+        <ViewerCount count={room.viewers.value} />
+        <IconButton icon="keyboard" label={t("key.help")} class="keyboard-button" onClick={() => (help.value = true)} />
+        <LangSwitch />
+      </header>
+      {room.link.value === "reconnecting" && (
+        <div class="strip">
+          <Notice tone="wait" icon="warn">
+            {t("reconnecting")}
+          </Notice>
+        </div>
+      )}
+      <main class="desk-grid">
+        <section class="card desk-comments" aria-label={t("studio.comments")}>
+          <CommentList room={room} pause={pause} selected={selected} onMute={(user) => (muting.value = user)} />
+          <div class="desk-composer">
+            <Composer room={room} replyTo={replyTo} />
+          </div>
+        </section>
+        <aside class="desk-side">
+          {selected.value?.user && (
+            <UserPanel
+              room={room}
+              user={selected.value.user}
+              onMute={(user) => (muting.value = user)}
+              onClose={() => (selected.value = null)}
+            />
+          )}
+          <Panels room={room} />
+        </aside>
+      </main>
+      {muting.value && <MuteSheet room={room} user={muting.value} onClose={() => (muting.value = null)} />}
+      {help.value && <Help onClose={() => (help.value = false)} />}
+    </div>
+  );
+}
+
+function Panels({ room }: { room: Room }) {
+  const panel = useSignal<Panel>("mutes");
+  const refused = room.staff.log.value.filter((event) => event.kind === "comment_refused").length;
+  return (
+    <section class="card desk-panels">
+      <Tabs
+        tabs={[
+          { name: "mutes", label: t("desk.mutes"), count: room.staff.mutes.value.length },
+          { name: "refused", label: t("desk.refused"), count: refused },
+          { name: "log", label: t("desk.log") },
+        ]}
+        current={panel.value}
+        label={t("studio.panels")}
+        onChange={(name) => (panel.value = name)}
+      >
+        {panel.value === "mutes" && <Mutes room={room} />}
+        {panel.value === "refused" && <Refused room={room} />}
+        {panel.value === "log" && <ActionLog room={room} />}
+      </Tabs>
+    </section>
+  );
+}
+
+function Help({ onClose }: { onClose: () => void }) {
+  return (
+    <Sheet title={t("key.help")} onClose={onClose}>
+      <dl class="keys">
+        {KEYS.map(({ keys, action, label }) => (
+          <div key={action}>
+            <dt>
+              {keys.map((key) => (
+                <kbd key={key}>{key === " " ? t("key.space") : key.replace("Arrow", "")}</kbd>
+              ))}
+            </dt>
+            <dd>{t(label)}</dd>
+          </div>
+        ))}
+      </dl>
+    </Sheet>
+  );
+}
+
+function useDeskKeys(
+  room: Room,
+  pause: Pause,
+  selected: Signal<LiveEvent | null>,
+  muting: Signal<Person | null>,
+  help: Signal<boolean>,
+): void {
+  useEffect(() => {
+    const step = (by: number) => {
+      const shown = pause.shown.peek();
+      const at = shown.findIndex((comment) => comment.id === selected.peek()?.id);
+      const next = at === -1 ? shown.length - 1 : Math.min(shown.length - 1, Math.max(0, at + by));
+      selected.value = shown[next] ?? null;
+    };
+    const act: Record<string, (event: LiveEvent) => void> = {
+      delete: (event) => {
+        step(1);
+        if (selected.peek()?.id === event.id) selected.value = null;
+        room.send("moderate.delete", { event: event.id }).then(() => toast(t("delete.done")), toastError);
+      },
+      mute: ({ user }) => (muting.value = user ?? null),
+      unmute: ({ user }) => {
+        if (user) room.send("moderate.unmute", { user: user.id }).then(() => toast(t("unmute.done", { name: user.name })), toastError);
+      },
+    };
+    const always: Partial<Record<DeskAction, () => void>> = {
+      next: () => step(1),
+      previous: () => step(-1),
+      pause: () => pause.set("hand", !pause.paused.peek()),
+      help: () => (help.value = true),
+      leave: () => {
+        selected.value = null;
+        pause.clear();
+      },
+    };
+    const onKey = (event: KeyboardEvent) => {
+      const action = actionOf(event);
+      if (action === null) return;
+      event.preventDefault();
+      const target = selected.peek();
+      const seconds = QUICK[action];
+      if (seconds !== undefined && target?.user) muteNow(room, target.user, seconds, t("reason.spam")).catch(toastError);
+      else if (target) (always[action] ?? (() => act[action]?.(target)))();
+      else always[action]?.();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [room, pause, selected, muting, help]);
+}

@@ -1,0 +1,72 @@
+/** One person: what they wrote, and what can be done about it. */
+import { errorText } from "../i18n/errors";
+import { timeOfDay } from "../i18n/format";
+import { t } from "../i18n";
+import type { Room } from "../live/room";
+import { commentOf, type Author, type Person } from "../live/wire";
+import { Avatar, IconButton, Notice } from "../ui/basics";
+import { useTask } from "../ui/hooks";
+import { Badges } from "../ui/comment";
+import { DURATIONS, muteNow } from "../ui/mute";
+import { toast } from "../ui/toasts";
+
+interface UserPanelProps {
+  room: Room;
+  user: Author;
+  onMute: (user: Person) => void;
+  onClose: () => void;
+}
+
+export function UserPanel({ room, user, onMute, onClose }: UserPanelProps) {
+  const theirs = room.comments.value.filter((event) => event.user?.id === user.id);
+  const muted = room.staff.isMuted(user.id);
+  const self = user.id === room.you.user.value?.id;
+  const task = useTask();
+  const unmute = () =>
+    task.run(() => room.send("moderate.unmute", { user: user.id }).then(() => toast(t("unmute.done", { name: user.name }))));
+  return (
+    <section class="card user-panel" aria-label={t("user.label", { name: user.name })} data-testid="user-panel">
+      <div class="user-head">
+        <Avatar id={user.id} name={user.name} size={44} />
+        <div class="user-name">
+          <h2 class="ellipsis">{user.name}</h2>
+          <Badges badges={user.badges} />
+          <span class="small quiet">{t("user.comments", { n: theirs.length })}</span>
+        </div>
+        <IconButton icon="close" label={t("close")} onClick={onClose} />
+      </div>
+      {!self && (
+        <div class="style-row">
+          {muted ? (
+            <button class="button little primary" disabled={task.busy} onClick={() => void unmute()} data-testid="unmute-button">
+              {t("unmute")}
+            </button>
+          ) : (
+            DURATIONS.slice(0, 4).map(({ seconds, label }) => (
+              <button
+                key={label}
+                class="button little outline"
+                disabled={task.busy}
+                onClick={() => void task.run(() => muteNow(room, user, seconds, t("reason.spam")))}
+              >
+                {t(label)}
+              </button>
+            ))
+          )}
+          <button class="button little danger" onClick={() => onMute(user)}>
+            {t("mute.more")}
+          </button>
+        </div>
+      )}
+      {task.refusal && <Notice tone="bad" icon="warn">{errorText(task.refusal)}</Notice>}
+      <ul class="user-comments">
+        {theirs.toReversed().map((event) => (
+          <li key={event.id}>
+            <time class="small quiet numbers">{timeOfDay(event.at_ms)}</time>
+            <span>{commentOf(event).text}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,17 @@
+/** What went wrong, said to a person. */
+import { asRefusal } from "../live/errors";
+import { span } from "./format";
+import { isKey, t } from "./index";
+
+/** The text for anything thrown; by its code, with what its details add. */
+export function errorText(thrown: unknown): string {
+  const refusal = asRefusal(thrown);
+  const wait = refusal.retryAfterMs === undefined ? null : span(refusal.retryAfterMs);
+  if (wait !== null && (refusal.code === "slow_mode" || refusal.code === "rate_limited")) {
+    return t(`error.${refusal.code}.wait`, { wait });
+  }
+  const left = refusal.detail("left");
+  if (refusal.code === "not_enough_stock" && typeof left === "number") return t("error.not_enough_stock.left", { left });
+  const key = `error.${refusal.code}`;
+  return isKey(key) ? t(key) : t("error.internal");
+}

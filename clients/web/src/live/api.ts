@@ -1,0 +1,79 @@
+/** The HTTP API, as far as the pages use it. */
+import { offline, refusalOf } from "./errors";
+import type { LiveEvent, Person, Role, RoomStatus } from "./wire";
+
+export interface RoomCard {
+  id: string;
+  title: string;
+  status: RoomStatus;
+  host: Person;
+  viewers: number;
+  started_at_ms: number | null;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export interface PublisherHealth {
+  status: string;
+  protocol?: string | null;
+  video?: { codec?: string; width?: number; height?: number; fps?: number; kbps?: number } | null;
+  loss?: number | null;
+  rtt_ms?: number | null;
+  viewers?: { whep?: number; hls?: number };
+}
+
+export type DemoRole = Extract<Role, "viewer" | "moderator" | "host">;
+
+async function request(path: string, init: RequestInit & { token?: string | null } = {}): Promise<Response> {
+  const { token, ...rest } = init;
+  const headers = new Headers(rest.headers);
+  if (token) headers.set("Authorization", `Bearer ${token}`);
+  let response: Response;
+  try {
+    response = await fetch(path, { ...rest, headers });
+  } catch {
+    throw offline();
+  }
+  if (!response.ok) throw await refusalOf(response);
+  return response;
+}
+
+async function json<T>(path: string, init: RequestInit & { token?: string | null } = {}): Promise<T> {
+  return (await request(path, init)).json() as Promise<T>;
+}
+
+const inRoom = (room: string, rest: string) => `/api/v1/rooms/${encodeURIComponent(room)}${rest}`;
+
+export function rooms(cursor: string | null = null): Promise<Page<RoomCard>> {
+  return json(`/api/v1/rooms${cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`}`);
+}
+
+/** A token of the demo; refused with `not_found` where there is none. */
+export function demoToken(name: string, role: DemoRole): Promise<{ token: string; user: Person }> {
+  return json("/api/v1/demo/token", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name, role }),
+  });
+}
+
+/** The log after `offset`, as this caller may see it. */
+export function eventsAfter(room: string, offset: number, limit: number, token: string | null): Promise<Page<LiveEvent>> {
+  return json(inRoom(room, `/events?after=${offset}&limit=${limit}`), { token });
+}
+
+export function uploadPicture(room: string, picture: Blob, token: string | null): Promise<{ url: string }> {
+  return json(inRoom(room, "/pictures"), {
+    method: "POST",
+    headers: { "Content-Type": picture.type },
+    body: picture,
+    token,
+  });
+}
+
+export function publisher(room: string, token: string | null): Promise<PublisherHealth> {
+  return json(inRoom(room, "/publisher"), { token });
+}

@@ -1,0 +1,167 @@
+/**
+ * One socket to the server: commands with acknowledgements, sent again with their old key after a lost
+ * connection; what the server sends goes to one listener.
+ */
+import { io, type Socket } from "socket.io-client";
+
+import { offline, Refusal } from "./errors";
+import type { Answer, Bye, Command, Frame, Keyed, NumberedEvent, Payload, Signals, Unkeyed, WireError } from "./wire";
+
+/** How long one attempt may take before it counts as lost, and a command altogether. */
+const ATTEMPT_MS = 8_000;
+const COMMAND_MS = 30_000;
+/** A person doesn't have more than this under way; more means that something is wrong. */
+const UNANSWERED_MAX = 64;
+
+export interface Listener {
+  /** The transport is up (again): enter the room; unanswered commands follow once that is done. */
+  connected: () => Promise<void>;
+  disconnected: () => void;
+  refused: (error: WireError) => void;
+  events: (frame: Frame) => void;
+  you: (event: NumberedEvent & { room?: string }) => void;
+  staff: (event: NumberedEvent & { room: string }) => void;
+  signals: (signals: Signals & { room: string }) => void;
+  bye: (bye: Bye) => void;
+}
+
+type Reply = { ok: true } | { ok: false; error: WireError };
+
+interface Unanswered {
+  command: Keyed;
+  payload: object;
+  deadline: number;
+  resolve: (reply: Reply) => void;
+}
+
+export class Connection {
+  private readonly socket: Socket;
+  private readonly unanswered = new Set<Unanswered>();
+  private entered = false;
+  private comeBackAfterMs: number | null = null;
+
+  constructor(
+    token: string | null,
+    private readonly listener: Listener,
+  ) {
+    this.socket = io("/live", {
+      transports: ["websocket"],
+      auth: token === null ? {} : { token },
+      reconnectionDelay: 400,
+      reconnectionDelayMax: 5_000,
+      timeout: 10_000,
+      autoConnect: false,
+    });
+    this.listen();
+  }
+
+  open(): void {
+    this.socket.connect();
+  }
+
+  close(): void {
+    this.socket.disconnect();
+    this.giveUp(() => true);
+  }
+
+  /** A command that needs no key: refused with `offline` if the connection is lost before the answer. */
+  async ask<C extends Unkeyed>(command: C, payload: Payload<C>): Promise<Answer<C>> {
+    if (!this.socket.connected) throw offline();
+    let reply: Reply;
+    try {
+      reply = (await this.socket.timeout(ATTEMPT_MS).emitWithAck(command, payload)) as Reply;
+    } catch {
+      throw offline();
+    }
+    return answerOf<C>(reply);
+  }
+
+  /**
+   * A command that changes something, under a new key. While the connection is away it waits, and is sent
+   * again with the same key, for at most 30 s; then it is refused with `offline`.
+   */
+  async send<C extends Keyed>(command: C, payload: Payload<C>): Promise<Answer<C>> {
+    if (this.unanswered.size >= UNANSWERED_MAX) throw offline("Too many commands are waiting.");
+    const reply = await new Promise<Reply>((resolve) => {
+      const waiting: Unanswered = {
+        command,
+        payload: { ...payload, key: newKey() },
+        deadline: Date.now() + COMMAND_MS,
+        resolve,
+      };
+      this.unanswered.add(waiting);
+      setTimeout(() => this.giveUp((each) => each === waiting), COMMAND_MS);
+      if (this.entered) this.attempt(waiting);
+    });
+    return answerOf<C>(reply);
+  }
+
+  private attempt(waiting: Unanswered): void {
+    this.socket
+      .timeout(ATTEMPT_MS)
+      .emitWithAck(waiting.command, waiting.payload)
+      .then(
+        (reply: Reply) => {
+          if (this.unanswered.delete(waiting)) waiting.resolve(reply);
+        },
+        () => {
+          // No answer in time: on a connection that stands, ask again; otherwise the reconnect will.
+          if (this.entered && this.unanswered.has(waiting)) this.attempt(waiting);
+        },
+      );
+  }
+
+  private giveUp(which: (each: Unanswered) => boolean): void {
+    for (const each of [...this.unanswered].filter(which)) {
+      this.unanswered.delete(each);
+      const { code, message, temporary } = offline();
+      each.resolve({ ok: false, error: { code, message, temporary } });
+    }
+  }
+
+  private listen(): void {
+    const { socket, listener } = this;
+    socket.on("connect", () => void this.enter());
+    socket.on("disconnect", (reason) => {
+      this.entered = false;
+      listener.disconnected();
+      // The library doesn't come back by itself when the server closed the connection.
+      if (reason === "io server disconnect" && this.comeBackAfterMs !== null) {
+        setTimeout(() => socket.connect(), this.comeBackAfterMs);
+        this.comeBackAfterMs = null;
+      }
+    });
+    socket.on("connect_error", (error: Error & { data?: WireError }) => {
+      if (error.data?.code !== undefined) listener.refused(error.data);
+      else listener.disconnected();
+    });
+    socket.on("bye", (bye: Bye) => {
+      // Spread out: everybody else on that node was sent away at the same moment.
+      this.comeBackAfterMs = bye.reconnect ? (bye.retry_after_ms ?? 0) + Math.random() * 1_000 : null;
+      listener.bye(bye);
+      if (!bye.reconnect) socket.disconnect();
+    });
+    socket.on("events", listener.events);
+    socket.on("you", listener.you);
+    socket.on("staff", listener.staff);
+    socket.on("signals", listener.signals);
+  }
+
+  private async enter(): Promise<void> {
+    await this.listener.connected();
+    if (!this.socket.connected) return;
+    this.entered = true;
+    for (const waiting of this.unanswered) this.attempt(waiting);
+  }
+}
+
+function answerOf<C extends Command>(reply: Reply): Answer<C> {
+  if (!reply.ok) throw new Refusal(reply.error);
+  return reply;
+}
+
+/** `crypto.randomUUID` is missing on plain HTTP, which a phone in the same network may be using. */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

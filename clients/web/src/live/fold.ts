@@ -1,0 +1,93 @@
+/**
+ * The state of a room as a fold of its log, the same as the server's `rooms/state.py`; both are held to
+ * `tests/vectors/fold.json`. Pure: a changed state is a new object, an unchanged one is the same.
+ */
+import type { LiveEvent, Product, RoomInfo, RoomSettings, RoomState, RoomStatus } from "./wire";
+
+const COMMENTS_KEPT = 50;
+const PINS_KEPT = 3;
+
+export function emptyState(room: string): RoomState {
+  return {
+    room: { id: room, title: "", status: "idle", host: { id: "", name: "" }, started_at_ms: null, ended_at_ms: null },
+    settings: { slow_mode_s: 0, who_may_comment: "everyone" },
+    products: [],
+    pins: [],
+    comments: [],
+  };
+}
+
+/** The state after `event`. Unknown kinds change nothing. */
+export function fold(state: RoomState, event: LiveEvent): RoomState {
+  const rule = Object.hasOwn(rules, event.kind) ? rules[event.kind] : undefined;
+  return rule ? rule(state, event) : state;
+}
+
+export function foldAll(state: RoomState, events: readonly LiveEvent[]): RoomState {
+  return events.reduce(fold, state);
+}
+
+type Rule = (state: RoomState, event: LiveEvent) => RoomState;
+
+const rules: Record<string, Rule> = {
+  "room.created": (state, event) => {
+    const { title, host } = event.data as Pick<RoomInfo, "title" | "host">;
+    const fresh = emptyState(state.room.id);
+    return { ...fresh, room: { ...fresh.room, title, host } };
+  },
+
+  "room.status": (state, event) => {
+    const status = event.data.status as RoomStatus;
+    const room = { ...state.room, status };
+    if (status === "live" && (state.room.status === "idle" || state.room.status === "ended")) {
+      room.started_at_ms = event.at_ms;
+      room.ended_at_ms = null;
+    }
+    if (status === "ended") room.ended_at_ms = event.at_ms;
+    return { ...state, room };
+  },
+
+  "room.changed": (state, event) => {
+    const data = event.data as Partial<RoomSettings & Pick<RoomInfo, "title">>;
+    return {
+      ...state,
+      room: data.title === undefined ? state.room : { ...state.room, title: data.title },
+      settings: {
+        slow_mode_s: data.slow_mode_s ?? state.settings.slow_mode_s,
+        who_may_comment: data.who_may_comment ?? state.settings.who_may_comment,
+      },
+    };
+  },
+
+  comment: (state, event) =>
+    event.data.deleted === true ? state : { ...state, comments: [...state.comments, event].slice(-COMMENTS_KEPT) },
+
+  "comment.deleted": (state, event) => ({
+    ...state,
+    comments: state.comments.filter((comment) => comment.id !== event.data.id),
+  }),
+
+  "product.added": (state, event) => ({ ...state, products: [...state.products, productOf(event)] }),
+
+  "product.changed": (state, event) => {
+    const changed = productOf(event);
+    return { ...state, products: state.products.map((each) => (each.id === changed.id ? changed : each)) };
+  },
+
+  "product.removed": (state, event) => ({
+    ...state,
+    products: state.products.filter((product) => product.id !== event.data.id),
+    pins: state.pins.filter((id) => id !== event.data.id),
+  }),
+
+  "product.pinned": (state, event) => {
+    const pinned = event.data.id as string;
+    return { ...state, pins: [pinned, ...state.pins.filter((id) => id !== pinned)].slice(0, PINS_KEPT) };
+  },
+
+  "product.unpinned": (state, event) => ({ ...state, pins: state.pins.filter((id) => id !== event.data.id) }),
+};
+
+function productOf(event: LiveEvent): Product {
+  return event.data.product as Product;
+}

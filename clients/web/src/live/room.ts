@@ -1,0 +1,235 @@
+/** A room as one page sees it: its state, the caller's own side, and the staff's, kept up by the connection. */
+import { batch, computed, signal } from "@preact/signals";
+
+import { ServerClock } from "./clock";
+import { Connection } from "./connection";
+import { asRefusal } from "./errors";
+import { emptyState, fold } from "./fold";
+import { StaffSide } from "./staff";
+import { withComments, withoutComments, type Timeline } from "./timeline";
+import type {
+  Action,
+  Answer,
+  Bye,
+  Entered,
+  Frame,
+  Keyed,
+  LiveEvent,
+  NumberedEvent,
+  Payload,
+  Position,
+  Signals,
+  WireError,
+} from "./wire";
+import { YourSide } from "./you";
+
+export type Link = "connecting" | "online" | "reconnecting" | "closed";
+
+/** Commands of a room; `room` is filled in. */
+type InRoom<C extends Keyed> = Omit<Payload<C>, "room">;
+
+export class Room {
+  readonly link = signal<Link>("connecting");
+  /** Why the link is closed for good. */
+  readonly closedBy = signal<Pick<WireError, "code" | "message"> | null>(null);
+  readonly entered = signal(false);
+  readonly state = signal(emptyState(""));
+  readonly comments = signal<Timeline>([]);
+  readonly viewers = signal(0);
+  readonly likes = signal(0);
+  readonly stock = signal<Readonly<Record<string, number>>>({});
+  readonly you = new YourSide();
+  readonly staff = new StaffSide();
+  readonly clock = new ServerClock();
+
+  readonly status = computed(() => this.state.value.room.status);
+  readonly pinned = computed(() => {
+    const { pins, products } = this.state.value;
+    return pins.flatMap((id) => products.find((product) => product.id === id) ?? []);
+  });
+
+  /** The server's time, in ms. */
+  readonly now = (): number => this.clock.now();
+
+  /** Called with each comment that is new to this page, for what flies over the picture. */
+  onComment: ((event: LiveEvent) => void) | null = null;
+  /** Called with how many likes others gave since the last signal. */
+  onReaction: ((count: number) => void) | null = null;
+
+  private position: Position | null = null;
+  private entering = false;
+  private readonly connection: Connection;
+
+  constructor(
+    readonly id: string,
+    readonly token: string | null,
+    private readonly commentsKept = 200,
+  ) {
+    this.state.value = emptyState(id);
+    this.connection = new Connection(token, {
+      connected: () => this.enter(),
+      disconnected: () => {
+        if (this.link.value !== "closed") this.link.value = this.entered.value ? "reconnecting" : "connecting";
+      },
+      refused: (error) => this.shut(error),
+      events: (frame) => this.takeFrame(frame),
+      you: (event) => this.takeYou(event),
+      staff: (event) => this.staff.take(event),
+      signals: (signals) => this.takeSignals(signals),
+      bye: (bye) => this.takeBye(bye),
+    });
+  }
+
+  open(): void {
+    this.connection.open();
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+
+  can(action: Action): boolean {
+    return this.you.can.value.has(action);
+  }
+
+  send<C extends Keyed>(command: C, payload: InRoom<C>): Promise<Answer<C>> {
+    return this.connection.send(command, { ...payload, room: this.id });
+  }
+
+  /** Sends a comment; it is in the list as soon as the server has it. */
+  async comment(payload: InRoom<"comment">): Promise<void> {
+    const { event } = await this.send("comment", payload);
+    this.addComments([event]);
+  }
+
+  async like(count: number): Promise<void> {
+    await this.connection.ask("like", { room: this.id, count });
+  }
+
+  /** A short token to publish with. */
+  async publishToken(): Promise<string> {
+    return (await this.connection.ask("publish.token", { room: this.id })).token;
+  }
+
+  /** Buys, pays or cancels, and knows the order at once. */
+  async order<C extends "buy" | "order.pay" | "order.cancel">(command: C, payload: InRoom<C>) {
+    const { order } = await this.send(command, payload);
+    this.you.addOrder(order);
+    return order;
+  }
+
+  /** Earlier comments, read from the log. */
+  addEarlier(events: readonly LiveEvent[]): void {
+    this.addComments(
+      events.filter((event) => event.kind === "comment"),
+      false,
+    );
+  }
+
+  get offset(): number {
+    return this.position?.offset ?? 0;
+  }
+
+  private async enter(): Promise<void> {
+    if (this.entering) return;
+    this.entering = true;
+    try {
+      const answer = await this.connection.ask("enter", {
+        room: this.id,
+        ...(this.position ? { after: this.position } : {}),
+        ...(this.entered.value ? { after_you: this.you.seq, after_staff: this.staff.seq } : {}),
+      });
+      batch(() => this.takeEntered(answer));
+      void this.syncClock();
+    } catch (thrown) {
+      const refusal = asRefusal(thrown);
+      if (!refusal.temporary) this.shut(refusal);
+      else setTimeout(() => void this.enter(), refusal.retryAfterMs ?? 1_500);
+    } finally {
+      this.entering = false;
+    }
+  }
+
+  private async syncClock(): Promise<void> {
+    try {
+      await this.clock.sync(async () => (await this.connection.ask("time", {})).now_ms);
+    } catch {
+      // The connection went away: the next one syncs again.
+    }
+  }
+
+  private takeEntered(answer: Entered): void {
+    const local = Date.now();
+    this.clock.add({ sentAt: local, receivedAt: local, serverNow: answer.now_ms });
+    if (answer.snapshot) {
+      this.state.value = answer.snapshot;
+      this.comments.value = withComments([], answer.snapshot.comments, this.commentsKept);
+    }
+    for (const event of answer.items ?? []) this.apply(event);
+    this.position = { epoch: answer.epoch, offset: answer.offset };
+    this.applySignals(answer.signals);
+    this.you.entered(answer.you);
+    if (answer.staff) this.staff.entered(answer.staff);
+    this.entered.value = true;
+    this.link.value = "online";
+  }
+
+  private takeFrame(frame: Frame): void {
+    if (frame.room !== this.id || !this.position || this.entering) return;
+    if (frame.epoch !== this.position.epoch || frame.from > this.position.offset + 1) {
+      void this.enter(); // something was missed: ask for it
+      return;
+    }
+    const known = this.position.offset;
+    batch(() => {
+      for (const event of frame.items) if (event.offset > known) this.apply(event);
+      this.position = { epoch: frame.epoch, offset: Math.max(known, frame.to) };
+    });
+  }
+
+  private apply(event: LiveEvent): void {
+    this.state.value = fold(this.state.value, event);
+    if (event.kind === "comment") this.addComments([event]);
+    if (event.kind === "comment.deleted") {
+      this.comments.value = withoutComments(this.comments.value, new Set([event.data.id as string]));
+    }
+  }
+
+  private addComments(events: readonly LiveEvent[], fresh = true): void {
+    const before = this.comments.value;
+    this.comments.value = withComments(before, events, this.commentsKept);
+    if (!fresh || !this.onComment || this.comments.value === before) return;
+    const known = new Set(before.map((comment) => comment.id));
+    for (const event of events) if (!known.has(event.id) && event.data.deleted !== true) this.onComment(event);
+  }
+
+  private takeYou(event: NumberedEvent): void {
+    const missed = this.you.take(event);
+    if (missed) void this.enter();
+    if (event.kind === "comment_deleted") {
+      this.comments.value = withoutComments(this.comments.value, new Set([event.data.id as string]));
+    }
+  }
+
+  private takeSignals(signals: Signals & { room: string }): void {
+    if (signals.room === this.id) batch(() => this.applySignals(signals));
+  }
+
+  private applySignals(signals: Signals): void {
+    if (signals.viewers !== undefined) this.viewers.value = signals.viewers;
+    if (signals.likes !== undefined) this.likes.value = signals.likes;
+    if (signals.stock) this.stock.value = { ...this.stock.value, ...signals.stock };
+    if (signals.reaction) this.onReaction?.(signals.reaction);
+  }
+
+  private takeBye(bye: Bye): void {
+    if (bye.reconnect) this.link.value = "reconnecting";
+    else this.shut(bye);
+  }
+
+  private shut(why: Pick<WireError, "code" | "message">): void {
+    this.closedBy.value = { code: why.code, message: why.message };
+    this.link.value = "closed";
+    this.connection.close();
+  }
+}

@@ -1,0 +1,65 @@
+/** What moderators and the host see beside the room's log: mutes, refused comments, orders, who did what. */
+import { batch, signal } from "@preact/signals";
+
+import type { NumberedEvent, Order, Person, Sanction, Staff } from "./wire";
+
+const LOG_KEPT = 300;
+const ORDERS_KEPT = 200;
+
+export class StaffSide {
+  readonly mutes = signal<readonly Sanction[]>([]);
+  /** Staff events but orders, newest first. */
+  readonly log = signal<readonly NumberedEvent[]>([]);
+  /** Newest first. */
+  readonly orders = signal<readonly Order[]>([]);
+  /** Called with each order that comes in live. */
+  onOrder: ((order: Order) => void) | null = null;
+
+  private last = 0;
+
+  get seq(): number {
+    return this.last;
+  }
+
+  entered(staff: Staff): void {
+    for (const event of staff.items) this.apply(event);
+    this.mutes.value = staff.mutes;
+    for (const order of staff.orders ?? []) this.addOrder(order);
+    this.last = staff.seq;
+  }
+
+  take(event: NumberedEvent): void {
+    if (event.seq <= this.last) return;
+    this.last = event.seq;
+    batch(() => this.apply(event));
+    if (event.kind === "order") this.onOrder?.(event.data.order as Order);
+  }
+
+  isMuted(user: string): boolean {
+    return this.mutes.value.some((sanction) => sanction.user.id === user);
+  }
+
+  private apply(event: NumberedEvent): void {
+    if (event.kind === "order") {
+      this.addOrder(event.data.order as Order);
+      return;
+    }
+    if (event.kind === "muted") {
+      const sanction = event.data.sanction as Sanction;
+      this.mutes.value = [sanction, ...this.without(sanction.user)];
+    }
+    if (event.kind === "unmuted") this.mutes.value = this.without(event.data.user as Person);
+    if (!this.log.value.some((known) => known.seq === event.seq)) {
+      this.log.value = [event, ...this.log.value].sort((a, b) => b.seq - a.seq).slice(0, LOG_KEPT);
+    }
+  }
+
+  private addOrder(order: Order): void {
+    const others = this.orders.value.filter((each) => each.id !== order.id);
+    this.orders.value = [...others, order].sort((a, b) => b.created_at_ms - a.created_at_ms).slice(0, ORDERS_KEPT);
+  }
+
+  private without(user: Person): Sanction[] {
+    return this.mutes.value.filter((sanction) => sanction.user.id !== user.id);
+  }
+}

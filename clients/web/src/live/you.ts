@@ -1,0 +1,57 @@
+/** The caller's own side of a room: who they are, what they may, their mute and their orders. */
+import { batch, computed, signal } from "@preact/signals";
+
+import type { Action, Mute, NumberedEvent, Order, Person, Role, Sanction, You } from "./wire";
+
+export class YourSide {
+  readonly user = signal<Person | null>(null);
+  readonly role = signal<Role>("guest");
+  readonly can = signal<ReadonlySet<Action>>(new Set());
+  readonly mute = signal<Mute | null>(null);
+  /** Newest first. */
+  readonly orders = signal<readonly Order[]>([]);
+  readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
+
+  private last = 0;
+
+  get seq(): number {
+    return this.last;
+  }
+
+  entered(you: You): void {
+    this.user.value = you.user;
+    this.role.value = you.role;
+    this.can.value = new Set(you.can);
+    for (const event of you.items) this.apply(event);
+    // The answer's own fields are newer than any event before it.
+    this.mute.value = you.mute;
+    for (const order of you.orders) this.addOrder(order);
+    this.last = you.seq;
+  }
+
+  /** Takes a private event. True if one before it was missed. */
+  take(event: NumberedEvent): boolean {
+    if (event.seq <= this.last) return false;
+    const missed = event.seq > this.last + 1;
+    if (missed) return true;
+    this.last = event.seq;
+    batch(() => this.apply(event));
+    return false;
+  }
+
+  addOrder(order: Order): void {
+    const others = this.orders.value.filter((each) => each.id !== order.id);
+    this.orders.value = [...others, order].sort((a, b) => b.created_at_ms - a.created_at_ms).slice(0, 50);
+  }
+
+  private apply(event: NumberedEvent): void {
+    const { data } = event;
+    if (event.kind === "order") this.addOrder(data.order as Order);
+    else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
+    else if (event.kind === "unmuted") this.mute.value = null;
+    else if (event.kind === "role") {
+      this.role.value = data.role as Role;
+      this.can.value = new Set(data.can as Action[]);
+    }
+  }
+}

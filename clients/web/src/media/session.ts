@@ -1,0 +1,88 @@
+/** What WHIP (RFC 9725) and WHEP have in common: an offer goes up, an answer and a resource come back. */
+import { offline, refusalOf } from "../live/errors";
+
+/** Candidates are sent with the offer: on a host's own interfaces gathering takes milliseconds. */
+const GATHERING_MS = 1_000;
+
+export interface Negotiated {
+  /** The session's resource, to DELETE; null if the server named none. */
+  resource: string | null;
+}
+
+export interface Endpoint {
+  url: string;
+  bearer: string | null;
+  headers?: Record<string, string>;
+}
+
+/**
+ * Posts the connection's offer and applies the answer.
+ *
+ * Throws a Refusal with the server's code (or `offline`), or an AbortError.
+ */
+export async function negotiate(pc: RTCPeerConnection, endpoint: Endpoint, abort: AbortSignal): Promise<Negotiated> {
+  await pc.setLocalDescription();
+  await gathered(pc);
+  abort.throwIfAborted();
+  let response: Response;
+  try {
+    response = await fetch(endpoint.url, {
+      method: "POST",
+      headers: { "Content-Type": "application/sdp", ...bearerHeader(endpoint.bearer), ...endpoint.headers },
+      body: pc.localDescription?.sdp ?? "",
+      signal: abort,
+    });
+  } catch (thrown) {
+    abort.throwIfAborted();
+    throw thrown instanceof TypeError ? offline() : thrown;
+  }
+  if (response.status !== 201) throw await refusalOf(response);
+  const location = response.headers.get("Location");
+  const resource = location === null ? null : new URL(location, new URL(endpoint.url, window.location.href)).href;
+  const sdp = await response.text();
+  if (abort.aborted) {
+    release(resource, endpoint.bearer);
+    abort.throwIfAborted();
+  }
+  await pc.setRemoteDescription({ type: "answer", sdp });
+  return { resource };
+}
+
+/** Ends a session without waiting; the request outlives the page. */
+export function release(resource: string | null, bearer: string | null): void {
+  if (resource === null) return;
+  fetch(resource, { method: "DELETE", headers: bearerHeader(bearer), keepalive: true }).catch(() => {
+    // The server notices by itself that nobody is there.
+  });
+}
+
+/** Ends a session and says whether the server confirmed it. */
+export async function end(resource: string | null, bearer: string | null): Promise<boolean> {
+  if (resource === null) return false;
+  try {
+    const response = await fetch(resource, { method: "DELETE", headers: bearerHeader(bearer), keepalive: true });
+    return response.ok || response.status === 404;
+  } catch {
+    return false;
+  }
+}
+
+function bearerHeader(bearer: string | null): Record<string, string> {
+  return bearer === null ? {} : { Authorization: `Bearer ${bearer}` };
+}
+
+function gathered(pc: RTCPeerConnection): Promise<void> {
+  if (pc.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      pc.removeEventListener("icegatheringstatechange", check);
+      resolve();
+    };
+    const check = () => {
+      if (pc.iceGatheringState === "complete") done();
+    };
+    const timer = setTimeout(done, GATHERING_MS);
+    pc.addEventListener("icegatheringstatechange", check);
+  });
+}

@@ -1,0 +1,49 @@
+/** A WHEP viewer: the room's encoded packets over WebRTC. */
+import { negotiate, release, type Endpoint } from "./session";
+
+export class WhepSession {
+  readonly stream = new MediaStream();
+  /** Called once when the connection has failed for good. */
+  onFailed: (() => void) | null = null;
+  private resource: string | null = null;
+
+  private constructor(
+    private readonly pc: RTCPeerConnection,
+    private readonly bearer: string | null,
+  ) {
+    pc.addTransceiver("video", { direction: "recvonly" });
+    pc.addTransceiver("audio", { direction: "recvonly" });
+    pc.addEventListener("track", ({ track }) => this.stream.addTrack(track));
+    pc.addEventListener("connectionstatechange", () => {
+      if (pc.connectionState === "failed") this.onFailed?.();
+    });
+  }
+
+  /** Throws a Refusal with the server's code, or an AbortError. */
+  static async open(endpoint: Endpoint, abort: AbortSignal): Promise<WhepSession> {
+    const session = new WhepSession(new RTCPeerConnection({ bundlePolicy: "max-bundle" }), endpoint.bearer);
+    try {
+      session.resource = (await negotiate(session.pc, endpoint, abort)).resource;
+      return session;
+    } catch (thrown) {
+      session.close();
+      throw thrown;
+    }
+  }
+
+  /** How many video frames have come so far. */
+  async frames(): Promise<number> {
+    let frames = 0;
+    (await this.pc.getStats()).forEach((report: { type: string; kind?: string; framesReceived?: number }) => {
+      if (report.type === "inbound-rtp" && report.kind === "video") frames = report.framesReceived ?? 0;
+    });
+    return frames;
+  }
+
+  close(): void {
+    this.onFailed = null;
+    this.pc.close();
+    release(this.resource, this.bearer);
+    this.resource = null;
+  }
+}

@@ -1,0 +1,60 @@
+/** Orders as they come in, and what they add up to. */
+import { useEffect } from "preact/hooks";
+
+import { money, timeOfDay } from "../i18n/format";
+import { t } from "../i18n";
+import type { Room } from "../live/room";
+import type { Order } from "../live/wire";
+import { Empty } from "../ui/basics";
+import { OrderChip } from "../ui/order";
+import { toast } from "../ui/toasts";
+
+export function Orders({ room }: { room: Room }) {
+  const orders = room.staff.orders.value;
+  useEffect(() => {
+    room.staff.onOrder = (order) => {
+      if (order.status === "paid") toast(t("orders.paid", { name: order.buyer.name, title: order.title }));
+    };
+    return () => (room.staff.onOrder = null);
+  }, [room]);
+  if (orders.length === 0) {
+    return (
+      <Empty icon="bag" title={t("orders.host.none")}>
+        <span class="small">{t("orders.host.none.hint")}</span>
+      </Empty>
+    );
+  }
+  return (
+    <div class="orders">
+      <p class="orders-sum numbers" data-testid="orders-sum">
+        {t("orders.sum", { n: orders.filter((order) => order.status === "paid").length, sum: sums(orders) })}
+      </p>
+      <ul>
+        {orders.map((order) => (
+          <li key={order.id} class="order-row" data-testid="order-row" data-status={order.status}>
+            <div class="order-main">
+              <strong class="ellipsis">{order.buyer.name}</strong>
+              <span class="small quiet ellipsis">
+                {order.title} × {order.qty}
+              </span>
+            </div>
+            <div class="order-side">
+              <strong class="numbers">{money(order.total_minor, order.currency)}</strong>
+              <span class="small quiet numbers">{timeOfDay(order.created_at_ms)}</span>
+            </div>
+            <OrderChip order={order} />
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function sums(orders: readonly Order[]): string {
+  const byCurrency = new Map<string, number>();
+  for (const order of orders) {
+    if (order.status !== "paid") continue;
+    byCurrency.set(order.currency, (byCurrency.get(order.currency) ?? 0) + order.total_minor);
+  }
+  return [...byCurrency].map(([currency, minor]) => money(minor, currency)).join(" + ") || "–";
+}

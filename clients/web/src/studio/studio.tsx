@@ -1,0 +1,112 @@
+/** The host's page. */
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+
+import { clockTime } from "../i18n/format";
+import { t } from "../i18n";
+import type { Room } from "../live/room";
+import { LangSwitch, Logo, Notice, Spinner, ViewerCount } from "../ui/basics";
+import { useMedia, useNow } from "../ui/hooks";
+import { Tabs } from "../ui/tabs";
+import type { Broadcast } from "./broadcast";
+import { Comments } from "./comments";
+import { Controls } from "./controls";
+import { Orders } from "./orders";
+import { Preview } from "./preview";
+import { Settings } from "./settings";
+import { ShareSheet } from "./share";
+import { Shelf } from "./shelf";
+import "./studio.css";
+
+type Panel = "comments" | "shelf" | "orders" | "settings";
+
+export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
+  const wide = useMedia("(min-width: 1180px)");
+  const panel = useSignal<Panel>("shelf");
+  const sharing = useSignal(false);
+  const { air } = broadcast.publisher;
+
+  useEffect(() => void broadcast.begin(), [broadcast]);
+  useSignalEffect(() => {
+    const live = air.value === "live" || air.value === "reconnecting";
+    document.title = `${live ? `● ${t("status.live")} · ` : ""}${room.state.value.room.title} · ${t("title.studio")}`;
+  });
+
+  const held = room.staff.orders.value.filter((order) => order.status === "held").length;
+  const all: { name: Panel; label: string; count?: number }[] = [
+    { name: "comments", label: t("studio.comments") },
+    { name: "shelf", label: t("studio.shelf"), count: room.state.value.products.length },
+    { name: "orders", label: t("studio.orders"), count: held },
+    { name: "settings", label: t("studio.settings") },
+  ];
+  const tabs = wide ? all.slice(1) : all;
+  const shown = wide && panel.value === "comments" ? "shelf" : panel.value;
+  return (
+    <div class={`studio air-${air.value}`}>
+      <Header room={room} broadcast={broadcast} onShare={() => (sharing.value = true)} />
+      {room.link.value === "reconnecting" && (
+        <div class="strip">
+          <Notice tone="wait" icon="warn">
+            {t("reconnecting")}
+          </Notice>
+        </div>
+      )}
+      <main class="studio-grid">
+        <section class="studio-stage" aria-label={t("studio.stage")}>
+          <Preview broadcast={broadcast} />
+          <Controls room={room} broadcast={broadcast} />
+        </section>
+        {wide && (
+          <section class="card panel studio-comments" aria-label={t("studio.comments")}>
+            <h2 class="panel-title">{t("studio.comments")}</h2>
+            <Comments room={room} />
+          </section>
+        )}
+        <section class="card panel">
+          <Tabs tabs={tabs} current={shown} label={t("studio.panels")} onChange={(name) => (panel.value = name)}>
+            {shown === "comments" && <Comments room={room} />}
+            {shown === "shelf" && <Shelf room={room} />}
+            {shown === "orders" && <Orders room={room} />}
+            {shown === "settings" && <Settings room={room} />}
+          </Tabs>
+        </section>
+      </main>
+      {sharing.value && <ShareSheet room={room} onClose={() => (sharing.value = false)} />}
+    </div>
+  );
+}
+
+function Header({ room, broadcast, onShare }: { room: Room; broadcast: Broadcast; onShare: () => void }) {
+  return (
+    <header class="bar studio-bar">
+      <Logo />
+      <span class="studio-title ellipsis">{room.state.value.room.title}</span>
+      <span class="push" />
+      <AirState broadcast={broadcast} />
+      <ViewerCount count={room.viewers.value} />
+      <button class="button outline little share-button" onClick={onShare} data-testid="share-button">
+        {t("share")}
+      </button>
+      <LangSwitch />
+    </header>
+  );
+}
+
+/** Whether the host is on the air: the one thing that nobody may be in doubt about. */
+function AirState({ broadcast }: { broadcast: Broadcast }) {
+  const air = broadcast.publisher.air.value;
+  const since = broadcast.sinceMs.value;
+  const now = useNow(Date.now, since !== null, 500);
+  return (
+    <span class={`air ${air}`} role="status" data-testid="air-state" data-value={air}>
+      {air === "starting" || air === "reconnecting" || air === "stopping" ? <Spinner /> : <i class="air-dot" />}
+      <strong>{t(`air.${air}`)}</strong>
+      {since !== null && (
+        <span class="numbers" data-testid="elapsed">
+          {clockTime(now - since)}
+        </span>
+      )}
+    </span>
+  );
+}
+

@@ -1,0 +1,68 @@
+/** The list of comments: follows the newest unless the reader has scrolled up. */
+import type { ComponentChildren } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+
+import { t } from "../i18n";
+import type { Room } from "../live/room";
+import type { LiveEvent } from "../live/wire";
+import { Empty } from "./basics";
+import "./chat.css";
+import { Comment } from "./comment";
+import { Icon } from "./icon";
+
+interface ChatProps {
+  room: Room;
+  tools?: (event: LiveEvent) => ComponentChildren;
+}
+
+const NEAR_PX = 48;
+
+export function Chat({ room, tools }: ChatProps) {
+  const list = useRef<HTMLUListElement>(null);
+  const [following, setFollowing] = useState(true);
+  const comments = room.comments.value;
+  const you = room.you.user.value?.id;
+
+  useLayoutEffect(() => {
+    if (following && list.current) list.current.scrollTop = list.current.scrollHeight;
+  }, [comments, following]);
+
+  const onScroll = () => {
+    const box = list.current;
+    if (box) setFollowing(box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX);
+  };
+
+  return (
+    <div class="chat">
+      <ul
+        class="chat-list"
+        ref={list}
+        onScroll={onScroll}
+        role="log"
+        aria-live="polite"
+        aria-label={t("chat.label")}
+        tabIndex={0}
+        data-testid="comment-list"
+      >
+        {comments.length === 0 && (
+          <li>
+            <Empty icon="bullets" title={t("chat.empty")}>
+              <span class="small">{t("chat.empty.hint")}</span>
+            </Empty>
+          </li>
+        )}
+        {comments.map((event) => (
+          <Comment key={event.id} event={event} own={event.user?.id === you}>
+            {tools?.(event)}
+          </Comment>
+        ))}
+      </ul>
+      {!following && (
+        <button class="button little chat-more" onClick={() => setFollowing(true)}>
+          <Icon name="down" size={16} />
+          {t("chat.newest")}
+        </button>
+      )}
+    </div>
+  );
+}

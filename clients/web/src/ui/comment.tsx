@@ -1,0 +1,43 @@
+import type { ComponentChildren } from "preact";
+
+import { t } from "../i18n";
+import { commentOf, type LiveEvent } from "../live/wire";
+
+interface CommentProps {
+  event: LiveEvent;
+  own: boolean;
+  children?: ComponentChildren;
+}
+
+/** One comment of a list; `children` are the tools beside it. */
+export function Comment({ event, own, children }: CommentProps) {
+  const { text, color, reply_to } = commentOf(event);
+  return (
+    <li class={`comment${own ? " own" : ""}`} data-testid="comment" data-id={event.id}>
+      <div class="comment-main">
+        {reply_to && (
+          <span class="quote ellipsis">
+            {reply_to.name}: {reply_to.text}
+          </span>
+        )}
+        <Badges badges={event.user?.badges ?? []} />
+        <span class="who">{event.user?.name ?? ""}</span>
+        <span class={`text${color && color !== "white" ? ` ink-${color}` : ""}`}>{text}</span>
+      </div>
+      {children && <div class="comment-tools">{children}</div>}
+    </li>
+  );
+}
+
+export function Badges({ badges }: { badges: readonly string[] }) {
+  const known = badges.filter((badge) => badge === "host" || badge === "moderator" || badge === "operator");
+  return (
+    <>
+      {known.map((badge) => (
+        <span key={badge} class={`comment-badge ${badge}`}>
+          {t(`badge.${badge}`)}
+        </span>
+      ))}
+    </>
+  );
+}

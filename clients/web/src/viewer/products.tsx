@@ -1,0 +1,105 @@
+/** What is for sale: the pinned cards and the shelf. */
+import { money } from "../i18n/format";
+import { t } from "../i18n";
+import type { Room } from "../live/room";
+import type { Product } from "../live/wire";
+import { Empty, Thumb } from "../ui/basics";
+import { Sheet } from "../ui/sheet";
+
+const FEW = 10;
+
+/** How many are left of all of a product's kinds; null while unknown. */
+export function stockLeft(room: Room, product: Product): number | null {
+  const known = product.skus.flatMap((sku) => room.stock.value[sku.id] ?? []);
+  return known.length === 0 ? null : known.reduce((sum, left) => sum + left, 0);
+}
+
+export function Price({ product }: { product: Product }) {
+  const prices = product.skus.map((sku) => sku.price_minor);
+  const currency = product.skus[0]?.currency;
+  if (currency === undefined) return null;
+  const lowest = Math.min(...prices);
+  const text = money(lowest, currency);
+  return (
+    <span class="price numbers" data-testid="price">
+      {Math.max(...prices) > lowest ? t("price.from", { price: text }) : text}
+    </span>
+  );
+}
+
+export function StockLeft({ left }: { left: number | null }) {
+  if (left === null) return null;
+  return (
+    <span class={`stock numbers${left <= FEW ? " few" : ""}`} data-testid="stock-left" data-value={left}>
+      {left === 0 ? t("stock.none") : left <= FEW ? t("stock.few", { n: left }) : t("stock.left", { n: left })}
+    </span>
+  );
+}
+
+interface CardProps {
+  room: Room;
+  product: Product;
+  size: number;
+  testId: string;
+  onBuy: (product: Product) => void;
+}
+
+function ProductCard({ room, product, size, testId, onBuy }: CardProps) {
+  const left = stockLeft(room, product);
+  return (
+    <article class="product" data-testid={testId} data-id={product.id}>
+      <Thumb url={product.picture} size={size} />
+      <div class="product-text">
+        <h3 class="product-title">{product.title}</h3>
+        <div class="product-facts">
+          <Price product={product} />
+          <StockLeft left={left} />
+        </div>
+      </div>
+      <button
+        class="button primary little"
+        disabled={left === 0}
+        onClick={() => onBuy(product)}
+        aria-label={t("buy.label", { title: product.title })}
+        data-testid="buy-button"
+      >
+        {left === 0 ? t("buy.sold_out") : t("buy")}
+      </button>
+    </article>
+  );
+}
+
+export function Pinned({ room, onBuy }: { room: Room; onBuy: (product: Product) => void }) {
+  const pinned = room.pinned.value;
+  if (pinned.length === 0) return null;
+  return (
+    <div class="pinned" role="region" aria-label={t("pinned.label")} aria-live="polite">
+      {pinned.map((product) => (
+        <ProductCard key={product.id} room={room} product={product} size={64} testId="pinned-product" onBuy={onBuy} />
+      ))}
+    </div>
+  );
+}
+
+export function ShelfSheet({ room, onBuy, onOrders, onClose }: {
+  room: Room;
+  onBuy: (product: Product) => void;
+  onOrders: () => void;
+  onClose: () => void;
+}) {
+  const { products } = room.state.value;
+  return (
+    <Sheet title={t("shelf.title")} onClose={onClose} data-testid="shelf">
+      {room.you.user.value && (
+        <button class="button outline" onClick={onOrders} data-testid="my-orders-button">
+          {t("orders.mine")}
+          {room.you.orders.value.length > 0 && <span class="count">{room.you.orders.value.length}</span>}
+        </button>
+      )}
+      {products.length === 0 && <Empty icon="bag" title={t("shelf.empty")} />}
+      {products.map((product) => (
+        <ProductCard key={product.id} room={room} product={product} size={72} testId="shelf-product" onBuy={onBuy} />
+      ))}
+    </Sheet>
+  );
+}

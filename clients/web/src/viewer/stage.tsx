@@ -1,0 +1,181 @@
+/** The picture and everything that lies on it. */
+import { useSignalEffect, type Signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { t } from "../i18n";
+import type { Room } from "../live/room";
+import type { Player } from "../media/player";
+import { Avatar, IconButton, LangSwitch, LiveBadge, Spinner, ViewerCount } from "../ui/basics";
+import { Icon } from "../ui/icon";
+import { Bullets } from "./bullets";
+import { Hearts } from "./hearts";
+import { bulletOpacity, bulletsOn } from "./preferences";
+
+interface StageProps {
+  room: Room;
+  player: Player;
+  hearts: Signal<Hearts | null>;
+  onLike: (x: number, y: number) => void;
+  onOpen: (sheet: "settings") => void;
+}
+
+export function Stage({ room, player, hearts, onLike, onOpen }: StageProps) {
+  const video = useRef<HTMLVideoElement>(null);
+  useEffect(() => (video.current ? player.attach(video.current) : undefined), [player]);
+  return (
+    <section
+      class="stage"
+      aria-label={t("stage.label")}
+      onDblClick={(event) => {
+        const box = event.currentTarget.getBoundingClientRect();
+        onLike(event.clientX - box.left, event.clientY - box.top);
+      }}
+    >
+      <video ref={video} class="picture" playsInline muted autoPlay disablePictureInPicture data-testid="video" />
+      <BulletLayer room={room} />
+      <div class="hearts" aria-hidden="true" ref={(box) => {
+        if (box && !hearts.peek()) hearts.value = new Hearts(box);
+      }} />
+      <Overlay room={room} player={player} />
+      <TopBar room={room} player={player} onOpen={onOpen} />
+      <SoundInvitation player={player} />
+    </section>
+  );
+}
+
+function BulletLayer({ room }: { room: Room }) {
+  const box = useRef<HTMLDivElement>(null);
+  useSignalEffect(() => {
+    if (!bulletsOn.value || !box.current) return;
+    const bullets = new Bullets(box.current);
+    room.onComment = (event) => bullets.fly(event, event.user?.id === room.you.user.peek()?.id);
+    return () => {
+      room.onComment = null;
+      bullets.destroy();
+    };
+  });
+  return <div class="bullets" ref={box} style={{ opacity: bulletOpacity.value }} aria-hidden="true" data-testid="bullets" />;
+}
+
+function TopBar({ room, player, onOpen }: { room: Room; player: Player; onOpen: (sheet: "settings") => void }) {
+  const { host, title, status } = room.state.value.room;
+  const muted = player.muted.value;
+  return (
+    <header class="top">
+      <div class="host-pill">
+        <Avatar id={host.id} name={host.name} size={36} />
+        <div class="host-text">
+          <h1 class="ellipsis">{title}</h1>
+          <span class="ellipsis small">{host.name}</span>
+        </div>
+      </div>
+      <div class="top-state">
+        <LiveBadge status={status} />
+        <ViewerCount count={room.viewers.value} />
+        <ProtocolMark player={player} />
+      </div>
+      <div class="top-tools">
+        <IconButton
+          icon={muted ? "soundOff" : "soundOn"}
+          label={muted ? t("sound.on") : t("sound.off")}
+          onClick={() => player.setMuted(!muted)}
+          data-testid="sound-toggle"
+        />
+        <IconButton
+          icon="bullets"
+          label={bulletsOn.value ? t("bullets.hide") : t("bullets.show")}
+          aria-pressed={bulletsOn.value}
+          class={bulletsOn.value ? "" : "struck"}
+          onClick={() => (bulletsOn.value = !bulletsOn.value)}
+          data-testid="bullets-toggle"
+        />
+        <LangSwitch />
+        <IconButton icon="sliders" label={t("settings.view")} onClick={() => onOpen("settings")} />
+      </div>
+    </header>
+  );
+}
+
+/** Which way the picture comes, in the viewer's terms: at once, or how far behind. */
+function ProtocolMark({ player }: { player: Player }) {
+  const protocol = player.protocol.value;
+  const latency = player.latencyS.value;
+  return (
+    <span
+      class={`protocol${protocol ? "" : " none"}`}
+      data-testid="player-protocol"
+      data-value={protocol ?? ""}
+      data-phase={player.phase.value}
+      title={protocol === "whep" ? "WebRTC (WHEP)" : protocol === "hls" ? "Low-Latency HLS" : ""}
+    >
+      {protocol === "whep" && t("latency.instant")}
+      {protocol === "hls" && (latency === null ? "HLS" : t("latency.behind", { s: latency.toFixed(1) }))}
+    </span>
+  );
+}
+
+function SoundInvitation({ player }: { player: Player }) {
+  if (player.blocked.value) {
+    return (
+      <button class="invitation" onClick={() => void player.play()} data-testid="play-button">
+        <Icon name="play" fill />
+        {t("play.tap")}
+      </button>
+    );
+  }
+  if (!player.muted.value || player.phase.value !== "playing") return null;
+  return (
+    <button class="invitation" onClick={() => player.setMuted(false)} data-testid="sound-button">
+      <Icon name="soundOff" />
+      {t("sound.tap")}
+    </button>
+  );
+}
+
+function Overlay({ room, player }: { room: Room; player: Player }) {
+  const patience = useLate(room.link.value === "reconnecting", 900);
+  const waiting = useLate(player.phase.value === "connecting" || player.phase.value === "stalled", 500);
+  const { status, host } = room.state.value.room;
+  return (
+    <>
+      {patience && (
+        <div class="reconnecting" role="status" data-testid="reconnecting">
+          <Spinner />
+          {t("reconnecting")}
+        </div>
+      )}
+      {!room.entered.value ? (
+        <div class="veil" role="status">
+          <Spinner />
+        </div>
+      ) : status === "live" ? (
+        waiting && (
+          <div class="veil thin" role="status" data-testid="buffering">
+            <Spinner />
+            <span class="unseen">{t("buffering")}</span>
+          </div>
+        )
+      ) : (
+        <div class={`veil ${status}`} role="status" data-testid="stage-overlay" data-status={status}>
+          <Avatar id={host.id} name={host.name} size={72} />
+          <strong>{t(`overlay.${status}`)}</strong>
+          <span>{t(`overlay.${status}.hint`, { host: host.name })}</span>
+        </div>
+      )}
+    </>
+  );
+}
+
+/** True once `active` has lasted: what is over in a moment needn't be shown. */
+function useLate(active: boolean, afterMs: number): boolean {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    if (!active) {
+      setLate(false);
+      return;
+    }
+    const timer = setTimeout(() => setLate(true), afterMs);
+    return () => clearTimeout(timer);
+  }, [active, afterMs]);
+  return late;
+}

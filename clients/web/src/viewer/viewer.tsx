@@ -1,0 +1,147 @@
+/** The viewer's page: the picture, what is said, and what is sold. */
+import { useSignal, useSignalEffect, type Signal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+
+import { t } from "../i18n";
+import type { Room } from "../live/room";
+import type { LiveEvent, Product } from "../live/wire";
+import type { Player } from "../media/player";
+import { IconButton } from "../ui/basics";
+import { Chat } from "../ui/chat";
+import { Composer } from "../ui/composer";
+import { Closed } from "../ui/gate";
+import { Icon } from "../ui/icon";
+import { BuySheet } from "./buy";
+import { Hearts } from "./hearts";
+import { Likes } from "./likes";
+import { OrdersSheet } from "./orders";
+import { Pinned, ShelfSheet } from "./products";
+import { SettingsSheet } from "./settings";
+import { Stage } from "./stage";
+import "./viewer.css";
+
+export type Open = null | { sheet: "shelf" | "orders" | "settings" } | { sheet: "buy"; product: Product; order?: string };
+
+export function Viewer({ room, player }: { room: Room; player: Player }) {
+  const open = useSignal<Open>(null);
+  const replyTo = useSignal<LiveEvent | null>(null);
+  const likes = useMemo(() => new Likes((count) => room.like(count)), [room]);
+  const hearts = useSignal<Hearts | null>(null);
+
+  useSignalEffect(() => {
+    if (room.entered.value) player.follow(room.status.value);
+  });
+  useSignalEffect(() => {
+    const { title } = room.state.value.room;
+    document.title = `${title || t("title.viewer")} · Danmart`;
+  });
+  useEffect(() => {
+    room.onReaction = (count) => hearts.value?.shower(count);
+    return () => (room.onReaction = null);
+  }, [room, hearts]);
+
+  const closed = room.closedBy.value;
+  if (closed) return <Closed code={closed.code} demoRole="viewer" />;
+
+  const like = (x?: number, y?: number) => {
+    hearts.value?.rise(x, y);
+    if (room.can("like")) likes.add();
+  };
+  return (
+    <div class={`viewer${player.landscape.value ? " landscape" : ""}`}>
+      <Stage room={room} player={player} onLike={like} onOpen={(sheet) => (open.value = { sheet })} hearts={hearts} />
+      <section class="side" aria-label={t("side.label")}>
+        <Pinned room={room} onBuy={(product) => (open.value = { sheet: "buy", product })} />
+        <HeldReminder room={room} open={open} />
+        <Chat
+          room={room}
+          tools={(event) =>
+            room.can("comment") && (
+              <IconButton icon="reply" little label={t("reply")} onClick={() => (replyTo.value = event)} />
+            )
+          }
+        />
+        <div class="actions">
+          <div class="actions-composer">
+            <Composer room={room} replyTo={replyTo} />
+          </div>
+          <button
+            class="round"
+            onClick={() => (open.value = { sheet: "shelf" })}
+            aria-label={t("shelf.open", { n: room.state.value.products.length })}
+            data-testid="shelf-button"
+          >
+            <Icon name="bag" size={22} />
+            {room.state.value.products.length > 0 && (
+              <span class="round-count numbers">{room.state.value.products.length}</span>
+            )}
+          </button>
+          <LikeButton room={room} onLike={() => like()} />
+        </div>
+      </section>
+      <Sheets room={room} player={player} open={open} />
+    </div>
+  );
+}
+
+function LikeButton({ room, onLike }: { room: Room; onLike: () => void }) {
+  return (
+    <button class="round like" onClick={onLike} aria-label={t("like")} data-testid="like-button">
+      <Icon name="heart" size={22} fill />
+      {room.likes.value > 0 && (
+        <span class="round-count numbers" data-testid="like-count">
+          {room.likes.value > 999 ? "999+" : room.likes.value}
+        </span>
+      )}
+    </button>
+  );
+}
+
+/** Somebody who closed the sheet with an order unpaid is led back to it. */
+function HeldReminder({ room, open }: { room: Room; open: Signal<Open> }) {
+  const order = room.you.held.value[0];
+  if (!order || open.value) return null;
+  const product = room.state.value.products.find((each) => each.id === order.product);
+  if (!product) return null;
+  return (
+    <button
+      class="held-reminder"
+      onClick={() => (open.value = { sheet: "buy", product, order: order.id })}
+      data-testid="held-reminder"
+    >
+      <Icon name="clock" size={18} />
+      <span class="ellipsis">{t("order.held.reminder", { title: order.title })}</span>
+      <strong>{t("order.pay")}</strong>
+    </button>
+  );
+}
+
+function Sheets({ room, player, open }: { room: Room; player: Player; open: Signal<Open> }) {
+  const close = () => (open.value = null);
+  const shown = open.value;
+  switch (shown?.sheet) {
+    case "buy":
+      return <BuySheet room={room} product={shown.product} resume={shown.order ?? null} onClose={close} />;
+    case "shelf":
+      return (
+        <ShelfSheet
+          room={room}
+          onBuy={(product) => (open.value = { sheet: "buy", product })}
+          onOrders={() => (open.value = { sheet: "orders" })}
+          onClose={close}
+        />
+      );
+    case "orders":
+      return (
+        <OrdersSheet
+          room={room}
+          onResume={(product, order) => (open.value = { sheet: "buy", product, order })}
+          onClose={close}
+        />
+      );
+    case "settings":
+      return <SettingsSheet player={player} onClose={close} />;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+
+import { troubleOf } from "../src/media/capture";
+import { ladder, shouldClimb, whepFailed, whepWorks } from "../src/media/ladder";
+import { levelOf } from "../src/media/level";
+import { healthBetween, type SentStats } from "../src/media/stats";
+
+describe("the ladder between WHEP and HLS", () => {
+  it("goes down at once when WHEP can't be had", () => {
+    expect(whepFailed(ladder("auto"), 0, 0).protocol).toBe("hls");
+  });
+
+  it("tries WHEP again first when it had held for long", () => {
+    expect(whepFailed(ladder("auto"), 90_000, 60_000).protocol).toBe("whep");
+  });
+
+  it("climbs later each time it fails, and at most every five minutes", () => {
+    let state = whepFailed(ladder("auto"), 0, 0);
+    const waits = Array.from({ length: 6 }, () => {
+      let wait = 0;
+      while (!shouldClimb(state, state.failedAt + wait)) wait += 1_000;
+      state = whepFailed(state, state.failedAt + wait, 0);
+      return wait / 1_000;
+    });
+    expect(waits).toEqual([30, 60, 120, 240, 300, 300]);
+    expect(whepWorks(state).failures).toBe(0);
+  });
+
+  it("stays where the address says", () => {
+    expect(whepFailed(ladder("whep"), 0, 0).protocol).toBe("whep");
+    expect(shouldClimb({ ...ladder("hls"), failures: 1 }, 1e9)).toBe(false);
+  });
+});
+
+describe("capture", () => {
+  const named = (name: string) => Object.assign(new Error(), { name });
+
+  it("tells apart what a host can do something about", () => {
+    expect(troubleOf(named("NotAllowedError"), "camera")).toBe("denied");
+    expect(troubleOf(named("NotAllowedError"), "screen")).toBe("cancelled");
+    expect(troubleOf(named("NotReadableError"), "camera")).toBe("busy");
+    expect(troubleOf(named("NotFoundError"), "camera")).toBe("missing");
+    expect(troubleOf("?", "camera")).toBe("other");
+  });
+});
+
+describe("the level meter", () => {
+  const tone = (amplitude: number) => Float32Array.from({ length: 1024 }, (_, i) => amplitude * Math.sin(i / 4));
+
+  it("is empty in silence, full at full scale, and rises evenly in decibels", () => {
+    expect(levelOf(new Float32Array(1024))).toBe(0);
+    expect(levelOf(tone(1))).toBeGreaterThan(0.9);
+    const step = levelOf(tone(0.1)) - levelOf(tone(0.01));
+    expect(levelOf(tone(1)) - levelOf(tone(0.1))).toBeCloseTo(step, 2);
+  });
+});
+
+describe("the publisher's health", () => {
+  const at = (atMs: number, change: Partial<SentStats> = {}): SentStats => ({
+    atMs,
+    bytes: atMs * 250,
+    width: 720,
+    height: 1280,
+    fps: 30,
+    loss: 0,
+    rttMs: 40,
+    codec: "H264",
+    limitedBy: "none",
+    ...change,
+  });
+
+  it("reckons the bitrate between two moments", () => {
+    expect(healthBetween(null, at(1_000))).toBeNull();
+    expect(healthBetween(at(1_000), at(2_000))).toMatchObject({ kbps: 2_000, grade: "good" });
+  });
+
+  it("says when it is not well", () => {
+    expect(healthBetween(at(1_000), at(2_000, { loss: 0.04 }))?.grade).toBe("fair");
+    expect(healthBetween(at(1_000), at(2_000, { fps: 5 }))?.grade).toBe("poor");
+  });
+
+  it("starts anew when the counters do", () => {
+    expect(healthBetween(at(2_000), at(3_000, { bytes: 0 }))).toBeNull();
+  });
+});
