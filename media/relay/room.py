@@ -157,6 +157,11 @@ class RoomRelay:
 
     # --- writing
 
+    @property
+    def is_busy(self) -> bool:
+        """True while packets wait for the loop's next round."""
+        return bool(self._waiting)
+
     def _enqueue(self, packet: Packet, feeds: tuple[Feed, ...]) -> None:
         if len(self._waiting) >= MAX_WAITING:
             self._overloaded()

@@ -245,5 +245,5 @@ async def test_close_is_idempotent_and_tells_everybody() -> None:
         await world.service.close()
         await world.service.close()
         assert world.stage.said == ["live:alice", "ended:lost"]
-        for client in (publisher, viewer):
-            await until(lambda one=client: one.peer.connectionState == "closed", "the connection closed")
+        peers = [publisher.peer, viewer.peer]
+        await until(lambda: all(peer.connectionState == "closed" for peer in peers), "both closed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -138,7 +138,7 @@ class World:
 
 @asynccontextmanager
 async def running_world(
-    sinks: Callable[[str], list[RtpSink]] = lambda room: [], **settings: Any
+    sinks: Callable[[str], Sequence[RtpSink]] = lambda room: (), **settings: Any
 ) -> AsyncIterator[World]:
     """A service with ``settings`` of ``MediaConfig``, gone again with all its clients at the end."""
     gate, stage = OpenGate(), MemoryStage()
@@ -159,6 +159,10 @@ async def running_world(
             await asyncio.gather(*(client.vanish() for client in world.clients))
             await service.close()
             await runner.cleanup()
+
+
+def _nowhere(data: bytes, address: object = None) -> None:
+    """A network that is gone."""
 
 
 class Picture(MediaStreamTrack):
@@ -256,7 +260,7 @@ class Client:
                 return
             if isinstance(frame, av.VideoFrame):
                 self.frames.append(frame)
-            else:
+            elif isinstance(frame, av.AudioFrame):
                 self.samples += frame.samples
 
     async def see(self, more: int = 5) -> None:
@@ -268,7 +272,7 @@ class Client:
         """Sends nothing any more, as behind a network that is gone."""
         for transceiver in self.peer.getTransceivers():
             for protocol in transceiver.receiver.transport.transport._connection._protocols:
-                protocol.transport.sendto = lambda data, address=None: None
+                protocol.transport.sendto = _nowhere  # type: ignore[method-assign, assignment]
 
     async def delete(self) -> int:
         headers = {"Authorization": f"Bearer {self.bearer}"} if self.bearer else {}
