@@ -69,22 +69,21 @@ class ServerProcess:
         return tail(self.log)
 
     def kill(self) -> None:
-        """``kill -9`` for the process and all that it started. Calling it twice is harmless."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        """``kill -9`` for the process alone: what it started is left to find out. Twice is harmless."""
+        self.process.kill()
         self.process.wait()
 
     def stop(self, timeout: float = 10) -> int:
-        """Asks the process to end, and ends it by force after ``timeout`` seconds; the exit code.
+        """Asks the process to end, and kills it after ``timeout`` seconds; gives its exit code.
 
-        Calling it twice is harmless.
+        What it started and left behind is killed as well. Calling it twice is harmless.
         """
         if self.process.poll() is None:
             self.process.send_signal(self._stop_signal)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout)
-        if self.process.poll() is None:
-            self.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         return self.process.wait()
 
 
