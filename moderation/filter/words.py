@@ -56,11 +56,16 @@ class _Hit:
 
 
 class TextFilter:
-    """Checks texts against word lists. Pure after loading; a check depends on nothing but its text."""
+    """Checks texts against word lists. Pure after loading; a check depends on nothing but its text.
+
+    ``size`` is the number of entries.
+    """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         by_text: dict[str, list[_Pattern]] = {}
+        self.size = 0
         for entry in entries:
+            self.size += 1
             for key, pattern in _patterns(entry):
                 by_text.setdefault(key, []).append(pattern)
         self._automaton: Any = ahocorasick.Automaton()

@@ -84,7 +84,7 @@ class Store(Section):
     @model_validator(mode="after")
     def _a_database_we_speak(self) -> Self:
         if self.url is not None and not re.match(
-            r"(sqlite|postgresql)(\+\w+)?://", self.url.get_secret_value()
+            r"(sqlite|postgres|postgresql\+psycopg|postgresql)://", self.url.get_secret_value()
         ):
             raise ValueError("url: should begin with sqlite:/// or postgresql://")
         return self

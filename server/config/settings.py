@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -71,9 +72,10 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL of the store. May hold a password: not for logs."""
+        """The SQLAlchemy URL of the store, with our driver in it. May hold a password: not for logs."""
         if self.store.url is not None:
-            return self.store.url.get_secret_value()
+            url = self.store.url.get_secret_value()
+            return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
         return f"sqlite:///{self.node.data_dir / 'danmart.db'}"
 
     @property

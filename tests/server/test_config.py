@@ -137,6 +137,12 @@ def test_a_secret_is_given_once_and_its_value_is_in_no_message(tmp_path: Path) -
     assert "there is no file /nonexistent" in lines(environ={"DANMART_STORE__URL_FILE": "/nonexistent"})[0]
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_postgresql_url_gets_the_driver_that_we_have(scheme: str) -> None:
+    settings = load(environ={"DANMART_STORE__URL": f"{scheme}://me@db/x"})
+    assert settings.database_url == "postgresql+psycopg://me@db/x"
+
+
 def test_a_database_password_stays_out_of_messages() -> None:
     told = lines(environ={"DANMART_STORE__URL": "mysql://me:hunter2@db/x"})
     assert told[0].startswith("store.url: should begin with sqlite:/// or postgresql://")
