@@ -10,10 +10,11 @@ class HlsConfig:
     """Lengths, limits and times. The defaults keep a viewer 1.0 to 1.5 s behind.
 
     ``part_target_ms`` is PART-TARGET: no part is longer (but for pictures that last longer in a room without
-    sound), and each but a segment's last has at least 85 % of it. ``segment_min_ms`` keeps the keyframes that
-    joining viewers ask for from cutting tiny segments; a segment is cut without a keyframe before it exceeds
-    ``target_duration_s``. ``reorder_wait_ms`` is how long a missing packet is waited for, a retransmission
-    included, before its picture is given up. An ended stream can be read for ``linger_s``.
+    sound), and at usual frame rates each but a segment's last has at least 85 % of it. ``segment_min_ms``
+    keeps the keyframes that joining viewers ask for from cutting tiny segments; a segment is cut without a
+    keyframe before it exceeds ``target_duration_s``. ``reorder_wait_ms`` is how long a missing packet is
+    waited for, a retransmission included, before its picture is given up. An ended stream can be read for
+    ``linger_s``.
     """
 
     part_target_ms: int = 300

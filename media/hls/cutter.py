@@ -12,12 +12,13 @@ _MOST_SOUND = 60 * 50  # frames held at most; reached only if times make no sens
 
 
 class Cut(NamedTuple):
-    """A part. ``start`` and ``duration`` in 90 kHz ticks; ``first`` when it begins a segment."""
+    """A part. ``start`` and ``duration`` in 90 kHz ticks; ``first`` begins a segment, ``last`` ends one."""
 
     start: int
     duration: int
     independent: bool
     first: bool
+    last: bool
     video: list[Sample]
     audio: list[Sample]
 
@@ -85,7 +86,7 @@ class Cutter:
         self._frames.append(last)
         end = max(last.time + last.duration, self._start + 1)
         cuts = self._cut(last.time) if end - self._start > self._part and last.time > self._start else []
-        cuts += self._cut(end)
+        cuts += self._cut(end, end_segment=True)
         self._held, self._first = None, True
         self._sound.clear()
         return cuts
@@ -94,19 +95,19 @@ class Cutter:
         """Ends the part at ``at``, unless there is nothing in it."""
         video = [sample for sample in self._frames if sample.time < at]
         audio = [sample for sample in self._sound if _ticks(sample) < at]
-        cuts = []
-        if (video or audio) and at > self._start:
-            independent = bool(video) and video[0].sync
-            cuts.append(Cut(self._start, at - self._start, independent, self._first, video, audio))
-            self._frames = self._frames[len(video) :]
-            self._sound = self._sound[len(audio) :]
-            self._start = at
-            self._first = end_segment or at - self._segment + self._part > self._longest
-        elif end_segment:
-            self._first = True
+        if not (video or audio) or at <= self._start:
+            self._first |= end_segment
+            return []
+        first = self._first
+        self._first = end_segment or at - self._segment + self._part > self._longest
+        independent = bool(video) and video[0].sync
+        cut = Cut(self._start, at - self._start, independent, first, self._first, video, audio)
+        self._frames = self._frames[len(video) :]
+        self._sound = self._sound[len(audio) :]
+        self._start = at
         if self._first:
-            self._segment = self._start
-        return cuts
+            self._segment = at
+        return [cut]
 
 
 def _ticks(sample: Sample) -> int:

@@ -59,7 +59,7 @@ class Views:
     async def index(self, request: web.Request) -> web.Response:
         """The multivariant playlist; waits for the first picture."""
         stream = await self._stream(request)
-        await self._wait(stream, lambda: stream.video is not None)
+        await self._wait(request, stream, lambda: stream.video is not None)
         rendered = stream.multivariant()
         if rendered is None:
             raise Refused("not_live", retry_after_ms=1000)
@@ -76,7 +76,7 @@ class Views:
             playlist.check_reload(reload, stream.window, self._hub.config)
         except ValueError as error:
             raise Refused("bad_request", str(error)) from error
-        await self._wait(stream, lambda: playlist.satisfied(reload, stream.window))
+        await self._wait(request, stream, lambda: playlist.satisfied(reload, stream.window))
         if not stream.window.segments:
             raise Refused("not_live", retry_after_ms=1000)
         cache = "no-cache" if reload.number is None else "max-age=1"
@@ -87,9 +87,7 @@ class Views:
         stream = await self._stream(request)
         name = request.match_info["name"]
         if stream.window.find(name) is None and name == stream.window.hint and not stream.window.ended:
-            await self._wait(
-                stream, lambda: stream.window.find(name) is not None or stream.window.hint != name
-            )
+            await self._wait(request, stream, lambda: stream.window.hint != name)
         data = stream.window.find(name)
         if data is None:
             raise Refused("not_found")
@@ -106,9 +104,10 @@ class Views:
             raise Refused("not_live", retry_after_ms=1000)
         return stream
 
-    async def _wait(self, stream: Stream, ready: Callable[[], bool]) -> None:
+    async def _wait(self, request: web.Request, stream: Stream, ready: Callable[[], bool]) -> None:
+        """Waits for a bounded time; whoever hangs up meanwhile stops waiting with the next part."""
         try:
-            await stream.wait(ready, self._hub.config.wait_s)
+            await stream.wait(lambda: ready() or _gone(request), self._hub.config.wait_s)
         except TooManyWaiting as error:
             raise Refused("busy", retry_after_ms=1000) from error
         if stream.closed and not ready():
@@ -140,6 +139,10 @@ def _bearer(request: web.Request) -> str | None:
     if scheme.lower() == "bearer" and value:
         return value.strip()
     return request.query.get("token")
+
+
+def _gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _who(request: web.Request) -> str:

@@ -15,7 +15,6 @@ from media.hls.metrics import HlsMetrics
 from media.hls.packager import Packager
 from media.hls.stream import Stream, Waiting
 from media.hls.window import Window
-from media.ports import RtpSink
 
 
 def unix_ms() -> float:
@@ -46,7 +45,7 @@ class HlsHub:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._closed = False
 
-    def sink(self, room: str) -> RtpSink:
+    def sink(self, room: str) -> Packager:
         """A packager for a room that goes live; it is served from its first ``start`` on."""
         window = Window(secrets.token_hex(4), self.config.window_s, self.config.window_bytes)
         stream = Stream(window, self.config, self._waiting)

@@ -100,12 +100,16 @@ class Packager:
 
     async def close(self) -> None:
         """Publishes what there is and ends the playlist."""
-        if self._period is not None:
-            await self._period.drain()
+        await self.drain()
         self.interrupted()
         self.stream.window.end()
         self.stream.changed()
         self._on_end()
+
+    async def drain(self) -> None:
+        """Waits until all sound that came so far is in the parts (or waits for its pictures)."""
+        if self._period is not None:
+            await self._period.drain()
 
     def _take_video(self, parsed: rtp_packet.Rtp, arrival_ms: int) -> None:
         dropped = self._tracks.depacketizer.dropped
@@ -178,6 +182,8 @@ class Packager:
             first=cut.first,
             started_ms=round(started_ms),
         )
+        if cut.last:
+            self.stream.window.end_segment()
         self.stream.changed()
         self._metrics.part_duration.observe(cut.duration / VIDEO_RATE)
         self._metrics.delay.observe(max(0.0, self._clock() - arrived_ms) / 1000)

@@ -15,7 +15,7 @@ _LONGEST_SILENCE = AUDIO_RATE * 10
 
 
 class OpusPacket(NamedTuple):
-    """A payload (RFC 7587, 4.2: exactly one Opus packet) and its time in 48 kHz samples on the room's line."""
+    """A payload (RFC 7587, 4.2: exactly one Opus packet); time in 48 kHz samples on the room's line."""
 
     time: int
     data: bytes

@@ -116,9 +116,15 @@ class Window:
         return self._part_name(*self.next_part)
 
     def has(self, number: int, part: int | None) -> bool:
-        """Whether the playlist holds that segment in whole, or that part of it (or of a later segment)."""
+        """Whether the playlist holds that segment in whole, or that part of it.
+
+        An index after the last part of a complete segment means the next segment's first one (6.2.5.2).
+        """
         if part is None:
             return (number + 1, 0) <= self.next_part
+        first = self.segments[0].number if self.segments else self._next_number
+        if first <= number < self.next_part[0] and part >= len(self.segments[number - first].parts):
+            number, part = number + 1, 0
         return (number, part) < self.next_part
 
     def find(self, name: str) -> bytes | memoryview | None:

@@ -67,7 +67,9 @@ def _luma(number: int, stride: int, size: tuple[int, int]) -> bytes:
 
 @lru_cache
 def opus(seconds: float) -> list[bytes]:
-    """Packets of 20 ms: a tone of 440 Hz."""
+    """Packets of 20 ms: a tone of 480 Hz, whose period is 100 samples."""
+    wave = [round(9000 * math.sin(math.tau * i / 100)) for i in range(100)]
+    tone = b"".join(struct.pack("<hh", value, value) for value in wave * 20)
     codec = av.CodecContext.create("libopus", "w")
     codec.sample_rate = 48_000
     codec.layout = "stereo"
@@ -76,8 +78,8 @@ def opus(seconds: float) -> list[bytes]:
     packets = []
     for number in range(round(seconds * 50)):
         frame = av.AudioFrame(format="s16", layout="stereo", samples=960)
-        values = (round(9000 * math.sin(math.tau * 440 * (number * 960 + i) / 48_000)) for i in range(960))
-        frame.planes[0].update(b"".join(struct.pack("<hh", value, value) for value in values))
+        begin = number * 960 % 100 * 4
+        frame.planes[0].update(tone[begin : begin + 960 * 4])
         frame.sample_rate = 48_000
         packets += [bytes(packet) for packet in codec.encode(frame)]
     return packets

@@ -1,0 +1,115 @@
+"""Parts and segments keep the lengths that players are promised, and nothing gets lost between them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.hls.boxes import AAC_SAMPLES, AUDIO_RATE, VIDEO_RATE, Sample
+from media.hls.cutter import Cut, Cutter
+
+PART, SHORTEST, LONGEST = VIDEO_RATE * 300 // 1000, VIDEO_RATE, 4 * VIDEO_RATE
+
+
+def cut_video(times: list[int], keyframes: set[int]) -> list[Cut]:
+    cutter = Cutter(PART, SHORTEST, LONGEST)
+    cuts = []
+    for i, time in enumerate(times):
+        cuts += cutter.video(time, time, b"v%d" % i, keyframe=i in keyframes)
+    return cuts + cutter.flush()
+
+
+def check(cuts: list[Cut]) -> None:
+    """What holds for any stream: parts follow each other without gaps, segments end in time."""
+    assert cuts[0].first
+    for before, cut in pairwise(cuts):
+        assert cut.start == before.start + before.duration
+    segment = 0
+    for cut in cuts:
+        segment = cut.duration if cut.first else segment + cut.duration
+        assert segment <= LONGEST or cut.duration > PART
+
+
+def test_at_25_frames_a_second_parts_have_seven_pictures() -> None:
+    cuts = cut_video([3600 * i for i in range(100)], {0, 50})
+    check(cuts)
+    assert [len(cut.video) for cut in cuts] == [7] * 7 + [1] + [7] * 7 + [1]
+    assert [i for i, cut in enumerate(cuts) if cut.first] == [0, 8]
+    assert [i for i, cut in enumerate(cuts) if cut.independent] == [0, 8]
+
+
+@given(
+    jitter=st.lists(st.integers(-700, 700), min_size=60, max_size=200),
+    fps=st.sampled_from([15, 20, 24, 25, 30, 60]),
+    keyframes=st.sets(st.integers(1, 199)),
+)
+def test_parts_are_never_longer_than_promised_nor_much_shorter(
+    jitter: list[int], fps: int, keyframes: set[int]
+) -> None:
+    frame = VIDEO_RATE // fps
+    times = [frame * i + (moved if fps < 60 else moved // 2) + 700 for i, moved in enumerate(jitter)]
+    cuts = cut_video(times, {0, *keyframes})
+    check(cuts)
+    for cut, following in pairwise(cuts):
+        assert cut.duration <= PART
+        if not following.first:
+            assert cut.duration > PART - frame - 1400  # one more picture would not have fitted
+    assert [s.data for cut in cuts for s in cut.video] == [b"v%d" % i for i in range(len(times))]
+    assert all(cut.video[0].sync for cut in cuts if cut.independent)
+
+
+def test_keyframes_close_together_do_not_cut_tiny_segments() -> None:
+    cuts = cut_video([3600 * i for i in range(100)], {0, 3, 6, 9, 40, 45})
+    assert [cut.start // 3600 for cut in cuts if cut.first] == [0, 40]
+
+
+def test_without_keyframes_segments_end_all_the_same() -> None:
+    cuts = cut_video([3600 * i for i in range(500)], {0})
+    check(cuts)
+    assert sum(cut.first for cut in cuts) >= 5
+
+
+def test_a_picture_that_stays_leaves_parts_of_sound() -> None:
+    """A shared screen may bring one picture in two seconds; the sound goes on, parts keep their length."""
+    cutter = Cutter(PART, SHORTEST, LONGEST)
+    cuts = cutter.video(0, 0, b"v0", keyframe=True) + cutter.video(3600, 3600, b"v1", keyframe=False)
+    for i in range(200):
+        sound = Sample(b"a%d" % i, i * AAC_SAMPLES, AAC_SAMPLES)
+        cuts += cutter.audio(sound)
+        if i * AAC_SAMPLES == 96_256:
+            cuts += cutter.video(180_480, 180_480, b"v2", keyframe=False)
+    cuts += cutter.flush()
+    check(cuts)
+    assert all(cut.duration <= PART for cut in cuts[:-1])
+    assert any(cut.audio and not cut.video for cut in cuts)
+    frames = [sample for cut in cuts for sample in cut.video]
+    assert [(s.data, s.time, s.duration) for s in frames[:2]] == [(b"v0", 0, 3600), (b"v1", 3600, 176_880)]
+    sounds = [sample.data for cut in cuts for sample in cut.audio]
+    assert sounds == [b"a%d" % i for i in range(len(sounds))]
+    assert sounds
+
+
+def test_sound_goes_with_the_pictures_of_its_time() -> None:
+    cutter = Cutter(PART, SHORTEST, LONGEST)
+    cuts = []
+    for i in range(100):
+        cuts += cutter.video(i * 3600, i * 3600, b"v", keyframe=i % 50 == 0)
+        for n in range(i * 1920 // AAC_SAMPLES, (i + 1) * 1920 // AAC_SAMPLES):
+            cuts += cutter.audio(Sample(b"a", n * AAC_SAMPLES, AAC_SAMPLES))
+    for cut in cuts:
+        assert cut.audio
+        for sample in cut.audio:
+            ticks = sample.time * VIDEO_RATE // AUDIO_RATE
+            assert cut.start - 2 * 3600 <= ticks < cut.start + cut.duration
+
+
+def test_after_a_flush_everything_begins_anew() -> None:
+    cutter = Cutter(PART, SHORTEST, LONGEST)
+    cutter.video(0, 0, b"v0", keyframe=True)
+    assert [s.data for cut in cutter.flush() for s in cut.video] == [b"v0"]
+    assert cutter.flush() == []
+    cutter.video(900_000, 900_000, b"v1", keyframe=True)
+    (cut,) = cutter.flush()
+    assert (cut.start, cut.first, cut.independent) == (900_000, True, True)

@@ -1,0 +1,328 @@
+"""What players get over HTTP, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import av
+import pytest
+from aiohttp import web
+
+from media.hls import routes
+from rooms.errors import Refused
+from tests.media.hls import rules
+from tests.media.hls.source import TimedPacket, broadcast
+from tests.media.hls.studio import Studio, decode
+
+DEADLINE_S = 5.0
+
+
+class OneGate:
+    """Lets everybody watch, or only who has the ``secret``."""
+
+    secret: str | None = None
+
+    async def may_publish(self, room: str, bearer: str | None) -> Any:
+        raise NotImplementedError
+
+    async def may_watch(self, room: str, bearer: str | None) -> None:
+        if room != "demo":
+            raise Refused("room_not_found")
+        if self.secret is not None and bearer != self.secret:
+            raise Refused("forbidden")
+
+
+@web.middleware
+async def refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return web.json_response({"code": refused.code}, status=refused.kind.http)
+
+
+class Site:
+    """A studio behind a real server, and a client without automatic decompression."""
+
+    def __init__(self, studio: Studio, gate: OneGate, http: aiohttp.ClientSession, base: str) -> None:
+        self.studio, self.gate, self.http, self.base = studio, gate, http, base
+
+    async def get(self, path: str, **headers: str) -> tuple[int, bytes, Any]:
+        async with self.http.get(f"/hls/demo/{path}", headers=headers) as response:
+            return response.status, await response.read(), response.headers
+
+    async def text(self, path: str) -> str:
+        status, body, _ = await self.get(path)
+        assert status == 200, body
+        return body.decode()
+
+    def ask(self, path: str) -> asyncio.Task[tuple[int, bytes, Any]]:
+        return asyncio.create_task(self.get(path))
+
+    async def until_waiting(self, count: int) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while self.studio.metric("danmart_hls_waiting_requests") != count:  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def running_site(seconds: float = 0, **settings: Any) -> AsyncIterator[Site]:
+    studio, gate = Studio(**settings), OneGate()
+    app = web.Application(middlewares=[refusals])
+    app.add_routes(routes(studio.hub, gate))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    if seconds:
+        studio.begin()
+        await studio.feed(broadcast(seconds))
+    plain = {"Accept-Encoding": "identity"}
+    async with aiohttp.ClientSession(base, auto_decompress=False, headers=plain) as http:
+        try:
+            yield Site(studio, gate, http, base)
+        finally:
+            await studio.hub.close()
+            await runner.cleanup()
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    """A room that has been live for five seconds: segments 0 and 1 whole, 2 with three parts."""
+    async with running_site(5) as running:
+        yield running
+
+
+def after(seconds: float, until: float) -> list[TimedPacket]:
+    return [packet for packet in broadcast(until) if packet.at_ms >= seconds * 1000]
+
+
+async def test_playlists_and_media(site: Site) -> None:
+    status, body, headers = await site.get("index.m3u8")
+    assert status == 200
+    assert headers["Content-Type"] == "application/vnd.apple.mpegurl"
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert b'CODECS="avc1.42c014,mp4a.40.2",RESOLUTION=320x180,FRAME-RATE=25.000\nmedia.m3u8\n' in body
+    status, body, headers = await site.get("media.m3u8")
+    assert headers["Content-Type"] == "application/vnd.apple.mpegurl"
+    assert "no-cache" in headers["Cache-Control"]
+    read = rules.check(body.decode())
+    data = b""
+    for name in [read.segments[0].init, *(segment.uri for segment in read.segments[:2])]:
+        status, body, headers = await site.get(name)
+        assert status == 200
+        assert headers["Content-Type"] == "video/mp4"
+        assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        data += body
+    assert len(decode(data)["video"]) == 100
+    status, part, _ = await site.get(read.segments[0].parts[0].uri)
+    assert status == 200
+    assert site.studio.file(read.segments[0].uri).startswith(part)
+
+
+async def test_a_blocked_reload_is_answered_with_the_part_that_it_waits_for(site: Site) -> None:
+    waiting = [site.ask("media.m3u8?_HLS_msn=2&_HLS_part=3") for _ in range(3)]
+    later = site.ask("media.m3u8?_HLS_msn=2&_HLS_part=4")
+    await site.until_waiting(4)
+    await site.studio.feed(after(5, 5.4))
+    async with asyncio.timeout(DEADLINE_S):
+        answers = await asyncio.gather(*waiting)
+    assert not later.done()
+    bodies = {body for _, body, _ in answers}
+    assert len(bodies) == 1
+    read = rules.check(bodies.pop().decode())
+    assert len(read.segments[-1].parts) == 4
+    assert site.studio.hub.viewers("demo") == 4
+    await site.studio.feed(after(5.4, 5.7))
+    async with asyncio.timeout(DEADLINE_S):
+        status, body, headers = await later
+    assert status == 200
+    assert len(rules.check(body.decode()).segments[-1].parts) == 5
+    assert "max-age=1" in headers["Cache-Control"]
+
+
+async def test_a_whole_segment_can_be_waited_for(site: Site) -> None:
+    waiting = site.ask("media.m3u8?_HLS_msn=2")
+    await site.until_waiting(1)
+    await site.studio.feed(after(5, 6.1))
+    async with asyncio.timeout(DEADLINE_S):
+        _, body, _ = await waiting
+    assert rules.check(body.decode()).segments[2].uri
+
+
+async def test_the_hinted_part_is_waited_for(site: Site) -> None:
+    hint = rules.check(await site.text("media.m3u8")).hint
+    waiting = site.ask(hint)
+    await site.until_waiting(1)
+    await site.studio.feed(after(5, 5.4))
+    async with asyncio.timeout(DEADLINE_S):
+        status, body, _ = await waiting
+    assert status == 200
+    assert body == site.studio.file(hint)
+
+
+async def test_a_hint_that_comes_to_nothing_is_not_found(site: Site) -> None:
+    await site.studio.feed(after(5, 5.95))
+    hint = rules.check(await site.text("media.m3u8")).hint
+    waiting = site.ask(hint)
+    await site.until_waiting(1)
+    site.studio.sink.interrupted()
+    site.studio.begin()
+    async with asyncio.timeout(DEADLINE_S):
+        status, _, headers = await waiting
+    assert status in (200, 404)
+    assert (status == 404) == (site.studio.stream.window.find(hint) is None)
+    assert "immutable" not in headers.get("Cache-Control", "") or status == 200
+
+
+async def test_a_delta_update_gives_what_the_full_playlist_says() -> None:
+    async with running_site(34) as site:
+        full = await site.text("media.m3u8")
+        await site.studio.feed(after(34, 35))
+        delta = await site.text("media.m3u8?_HLS_skip=YES")
+        assert rules.check(delta).skipped
+        assert len(delta) < len(full)
+        assert rules.merge(full, delta) == await site.text("media.m3u8")
+
+
+@pytest.mark.parametrize(
+    "query", ["_HLS_msn=9", "_HLS_part=1", "_HLS_msn=2&_HLS_part=40", "_HLS_msn=abc", "_HLS_skip=maybe"]
+)
+async def test_a_reload_that_makes_no_sense_is_a_bad_request(site: Site, query: str) -> None:
+    status, body, _ = await site.get(f"media.m3u8?{query}")
+    assert status == 400
+    assert b"bad_request" in body
+
+
+async def test_an_interruption_answers_with_what_there_is() -> None:
+    async with running_site(5, target_duration_s=4) as site:
+        site.studio.sink.interrupted()
+        site.studio.hub.find("demo")
+        stream = site.studio.stream
+        assert not await stream.wait(lambda: False, 0.05)  # times out; nothing is closed
+        assert not stream.closed
+        read = rules.check(await site.text("media.m3u8"))
+        assert not read.ended
+
+
+async def test_the_end_releases_who_waits(site: Site) -> None:
+    waiting = site.ask("media.m3u8?_HLS_msn=3&_HLS_part=5")
+    await site.until_waiting(1)
+    await site.studio.sink.close()
+    async with asyncio.timeout(DEADLINE_S):
+        _, body, _ = await waiting
+    assert rules.check(body.decode()).ended
+
+
+async def test_closing_the_hub_releases_who_waits(site: Site) -> None:
+    waiting = [site.ask("media.m3u8?_HLS_msn=3"), site.ask(site.studio.stream.window.hint)]
+    await site.until_waiting(2)
+    await site.studio.hub.close()
+    async with asyncio.timeout(DEADLINE_S):
+        answers = await asyncio.gather(*waiting)
+    assert all(status in (200, 404) for status, _, _ in answers)
+    assert site.studio.metric("danmart_hls_waiting_requests") == 0
+
+
+async def test_waiting_is_bounded_in_number() -> None:
+    async with running_site(5, max_waiting=2) as site:
+        waiting = [site.ask("media.m3u8?_HLS_msn=3") for _ in range(2)]
+        await site.until_waiting(2)
+        status, body, _ = await site.get("media.m3u8?_HLS_msn=3")
+        assert status == 503
+        assert b"busy" in body
+        assert (await site.get("media.m3u8"))[0] == 200
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await site.studio.feed(after(5, 5.6))  # whoever has gone away is noticed with the next part
+        await site.until_waiting(0)
+
+
+async def test_a_player_that_comes_before_the_first_picture_waits() -> None:
+    async with running_site() as site:
+        assert (await site.get("index.m3u8"))[0] == 404
+        site.studio.begin()
+        waiting = [site.ask("index.m3u8"), site.ask("media.m3u8")]
+        await site.until_waiting(2)
+        await site.studio.feed(broadcast(1))
+        async with asyncio.timeout(DEADLINE_S):
+            assert [status for status, _, _ in await asyncio.gather(*waiting)] == [200, 200]
+
+
+async def test_compression_validators_and_head(site: Site) -> None:
+    plain = await site.text("media.m3u8")
+    status, body, headers = await site.get("media.m3u8", **{"Accept-Encoding": "gzip, br"})
+    assert headers["Content-Encoding"] == "gzip"
+    assert headers["Vary"] == "Accept-Encoding"
+    assert gzip.decompress(body).decode() == plain
+    status, body, _ = await site.get("media.m3u8", **{"If-None-Match": headers["ETag"]})
+    assert (status, body) == (304, b"")
+    segment = rules.check(plain).segments[0]
+    _, _, headers = await site.get(segment.uri)
+    assert (await site.get(segment.uri, **{"If-None-Match": headers["ETag"]}))[0] == 304
+    async with site.http.head(f"/hls/demo/{segment.uri}") as response:
+        assert response.status == 200
+        assert int(response.headers["Content-Length"]) == len(site.studio.file(segment.uri))
+        assert await response.read() == b""
+
+
+async def test_what_is_not_there(site: Site) -> None:
+    for name in ("other-0.m4s", "x.mp4", f"{site.studio.stream.window.stream}-99.m4s"):
+        assert (await site.get(name))[0] == 404
+    assert (await site.get("..%2f..%2fetc.m4s"))[0] == 404
+    async with site.http.get("/hls/nowhere/index.m3u8") as response:
+        assert response.status == 404
+        assert b"room_not_found" in await response.read()
+
+
+async def test_a_private_room_takes_the_credential_from_header_or_query(site: Site) -> None:
+    site.gate.secret = "to/ken"
+    assert (await site.get("index.m3u8"))[0] == 403
+    status, _, headers = await site.get("media.m3u8", Authorization="Bearer to/ken")
+    assert status == 200
+    assert headers["Cache-Control"].startswith("private")
+    body = await site.text("index.m3u8?token=to%2Fken")
+    assert "\nmedia.m3u8?token=to%2Fken\n" in body
+    read = rules.check(await site.text("media.m3u8?token=to%2Fken"))
+    first = read.segments[0]
+    for uri in (first.init, first.uri, first.parts[0].uri):
+        assert uri.endswith("?token=to%2Fken")
+        status, _, headers = await site.get(uri)
+        assert status == 200
+        assert headers["Cache-Control"].startswith("private")
+    assert (await site.get(first.uri.split("?")[0]))[0] == 403
+
+
+async def test_any_origin_may_read(site: Site) -> None:
+    async with site.http.options(
+        "/hls/demo/media.m3u8", headers={"Origin": "https://shop.example"}
+    ) as answer:
+        assert answer.status == 204
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.may_block
+async def test_ffmpeg_plays_it(site: Site) -> None:
+    """FFmpeg's own HLS client, from the multivariant playlist to the end of the stream."""
+    await site.studio.sink.close()
+    url = f"{site.base}/hls/demo/index.m3u8"
+
+    def play() -> tuple[int, int]:
+        with av.open(url, options={"live_start_index": "0"}) as container:
+            video = container.streams.video[0]
+            assert (video.width, video.height) == (320, 180)
+            kinds = [packet.stream.type for packet in container.demux() for _ in packet.decode()]
+        return kinds.count("video"), kinds.count("audio")
+
+    video, audio = await asyncio.to_thread(play)
+    assert video == 125
+    assert audio >= 5 * 48_000 / 1024 - 4
