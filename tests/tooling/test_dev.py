@@ -127,9 +127,12 @@ def test_run_starts_the_demo_and_the_callers_arguments_come_last(
 
 def test_second_start_costs_little(project: Path, pages: Path, dev_environment: dict[str, str]) -> None:
     assert _dev(project, "run", env=dev_environment).returncode == 0
-    started = time.monotonic()
-    assert _dev(project, "run", env=dev_environment).returncode == 0
-    assert time.monotonic() - started < 1
+    took = []
+    for _ in range(3):  # the machine may be busy with something else for a moment
+        started = time.monotonic()
+        assert _dev(project, "run", env=dev_environment).returncode == 0
+        took.append(time.monotonic() - started)
+    assert min(took) < 0.5
 
 
 def test_pages_are_built_when_their_sources_change(
