@@ -43,6 +43,13 @@ _MISPLACED = re.compile(
 _REPEATED_JOINERS = re.compile(f"([{_ZWNJ}{_ZWJ}])[{_ZWNJ}{_ZWJ}]+")
 
 
+# Letters, ideographs, kana, syllables and signs that are one character each: most of what is ever written.
+_PLAIN = re.compile(
+    "[ -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u2010-\u2027\u2030-\u205e"
+    "\u3001-\u3029\u3031-\u303c\u3041-\u3096\u309b-\u3163\u3165-\u3296\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff9d]*"
+)
+
+
 def clean_text(raw: str, max_chars: int) -> str:
     """``raw`` as it may be shown, 1 to ``max_chars`` characters as people count them (an emoji is one).
 
@@ -73,12 +80,13 @@ def tidy(raw: str) -> str:
     text = _SPACES.sub(" ", _UNSAFE.sub("", raw))
     text = _REPEATED_JOINERS.sub(r"\1", text)
     text = _MISPLACED.sub(lambda match: "" if match[1] else match[0], text)
-    return _without_excess_marks(unicodedata.normalize("NFC", text)).strip()
+    text = unicodedata.normalize("NFC", text)
+    return (text if _PLAIN.fullmatch(text) else _without_excess_marks(text)).strip()
 
 
 def perceived_length(text: str) -> int:
     """How many characters a person sees: emoji sequences, flags and letters with marks are one each."""
-    return sum(1 for _ in _starts(text))
+    return len(text) if _PLAIN.fullmatch(text) else sum(1 for _ in _starts(text))
 
 
 def _starts(text: str) -> Iterator[int]:

@@ -104,7 +104,7 @@ def _read_environ(environ: Mapping[str, str], problems: list[Problem]) -> dict[s
 
 def _suggest(name: str, known: set[str]) -> str:
     near = get_close_matches(name, known, n=1, cutoff=0.8)
-    return f"did you mean {near[0]}?" if near else "remove it; `docs/operations.md` lists the settings"
+    return f"did you mean {near[0]}?" if near else "remove it; settings are named DANMART_SECTION__KEY"
 
 
 def variables() -> Iterator[str]:

@@ -135,7 +135,7 @@ async def check_auth(settings: Settings) -> list[Finding]:
     """There are keys, they can be read, and published ones can be fetched."""
     keys = settings.auth.keys
     if not keys:
-        return [] if settings.demo else [_nobody_can_sign_in()]
+        return [] if settings.demo else [_shop_cant_sign_in()]
     outbound = Outbound(settings.outbound)
     try:
         Tokens(keys, outbound.get)
@@ -150,9 +150,9 @@ async def check_auth(settings: Settings) -> list[Finding]:
     return [ok(f"{len(keys)} key(s) for users' tokens can be read"), *await asyncio.gather(*published)]
 
 
-def _nobody_can_sign_in() -> Finding:
+def _shop_cant_sign_in() -> Finding:
     return warn(
-        "auth.keys is empty: nobody can sign in, everybody is a guest",
+        "auth.keys is empty: your shop's users can't sign in, only who has a link from `danmart host-link`",
         "add the key that your shop signs its users' tokens with",
     )
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moderation.filter import clean
 from moderation.filter.clean import clean_name, clean_text, perceived_length, tidy
 from rooms.errors import Refused
 
@@ -118,6 +119,14 @@ def test_a_long_name_is_cut_between_characters() -> None:
     assert clean_name("a\u202eb\n") == "ab"
     assert clean_name("\u200b") == ""
     assert clean_name("a" * 39 + " b") == "a" * 39
+
+
+def test_characters_taken_for_plain_are_one_each() -> None:
+    plain = [char for char in map(chr, range(0x11000)) if clean._PLAIN.fullmatch(char)]
+    assert len(plain) > 30_000
+    for char in plain:
+        assert unicodedata.category(char) not in ("Mn", "Mc", "Me", "Cc", "Cf", "Cs", "Co")
+        assert list(clean._starts(f"a{char}b")) == [0, 1, 2]
 
 
 @given(NASTY)

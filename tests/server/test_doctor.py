@@ -284,7 +284,7 @@ def test_redis_versions() -> None:
 
 
 async def test_no_keys_matter_only_without_the_demo(tmp_path: Path) -> None:
-    assert "nobody can sign in" in worst(await services.check_auth(settings(tmp_path))).what
+    assert "auth.keys is empty" in worst(await services.check_auth(settings(tmp_path))).what
     assert await services.check_auth(settings(tmp_path, demo=True)) == []
 
 
