@@ -88,7 +88,7 @@ class WhipSession:
         start = time.monotonic()
         self._tracks = [FeedTrack(feed, start, pool) for feed, pool in zip(feeds, self._pools, strict=True)]
         self._peer = RTCPeerConnection(
-            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.BALANCED)
         )
         self._changed = asyncio.Event()
         self.location: str | None = None
@@ -280,7 +280,9 @@ def _offer_loopback(peer: RTCPeerConnection) -> None:
         async def with_loopback(
             component: int, addresses: list[str], timeout: int = 5, gather: Any = gather
         ) -> Any:
-            return await gather(component, ["127.0.0.1", *addresses], timeout)
+            return await gather(
+                component, ["127.0.0.1", *(one for one in addresses if one != "127.0.0.1")], timeout
+            )
 
         connection.get_component_candidates = with_loopback  # type: ignore[method-assign]
         return  # one transport carries the bundle
