@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable
@@ -321,3 +322,48 @@ async def test_a_broken_key_set_is_a_temporary_refusal(body: bytes) -> None:
 
     tokens = Tokens([key(alg="RS256", jwks_url=Shop.URL)], fetch)
     assert await code_of(tokens, signed(claims(), RSA_KEY, "RS256", "k1")) == "temporarily_unavailable"
+
+
+class SlowShop(Shop):
+    """A shop that answers its first fetch and then makes everybody wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def fetch(self, url: str) -> bytes:
+        body = await super().fetch(url)
+        if self.fetches > 1:
+            self.asked.set()
+            await asyncio.Event().wait()
+        return body
+
+
+async def test_while_one_asks_for_new_keys_the_others_go_on_with_the_old() -> None:
+    shop = SlowShop()
+    shop.publish("k1", RSA_KEY)
+    tokens = shop.tokens()
+    token = signed(claims(exp=NOW_S + 86_400), RSA_KEY, "RS256", "k1")
+    assert await code_of(tokens, token) == "ok"
+    later = NOW_MS + 2 * 3_600_000
+    waiting = asyncio.create_task(code_of(tokens, token, later))
+    await shop.asked.wait()
+    async with asyncio.timeout(5):
+        assert await code_of(tokens, token, later) == "ok"
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_cancelled_fetch_counts_as_a_failed_one() -> None:
+    shop = SlowShop()
+    shop.fetches = 1
+    shop.publish("k1", RSA_KEY)
+    tokens = shop.tokens()
+    token = signed(claims(), RSA_KEY, "RS256", "k1")
+    waiting = asyncio.create_task(code_of(tokens, token))
+    await shop.asked.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await code_of(tokens, token, NOW_MS + 1) == "temporarily_unavailable"
