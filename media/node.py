@@ -13,6 +13,7 @@ from media.rtc.dtls import DtlsIdentity
 from media.rtc.ice import Credentials
 from media.rtc.peer import PeerEvents, RtcPeer
 from media.rtc.udp import UdpPort
+from rooms.errors import Refused
 
 
 class Session:
@@ -57,7 +58,12 @@ class WebRtcNode:
         self.port.close()
 
     def connect(self, offer: sdp.Offer, events: PeerEvents) -> RtcPeer:
-        """A peer for an offer; it waits for the client's checks."""
+        """A peer for an offer; it waits for the client's checks.
+
+        Raises ``Refused("temporarily_unavailable")`` when the node is not open, or no longer.
+        """
+        if not self.port.is_open:
+            raise Refused("temporarily_unavailable")
         return RtcPeer(
             self.port,
             self._identity,

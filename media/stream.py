@@ -151,13 +151,16 @@ class RoomStream:
     # --- from publishers
 
     def received(self, publisher: Publisher, kind: MediaKind, rtp: Rtp, sequence: int) -> None:
-        if publisher is self._successor and self._ready(publisher, kind, rtp):
+        begins = publisher is self._successor and self._ready(publisher, kind, rtp)
+        if begins:
             self._promote(publisher)
         if publisher is not self._publisher:
             return
         if self.status != "live":
             self._go_live(publisher)
         self.relay.publish(kind, rtp, sequence, self._clock() * 1000)
+        if begins and not self.relay.tracks["video"].gop:
+            publisher.want_keyframe()
 
     def clock(self, publisher: Publisher, kind: MediaKind, ntp: int, timestamp: int) -> None:
         if publisher is self._publisher:
@@ -192,7 +195,6 @@ class RoomStream:
         self._principal = publisher.principal
         self.relay.begin(publisher.tracks)
         self._go_live(publisher)
-        publisher.want_keyframe()
 
     def _retire(self, publisher: Publisher, reason: str) -> None:
         if publisher is self._successor:
@@ -243,8 +245,9 @@ class RoomStream:
 
     def repair(self) -> None:
         """Every 50 ms."""
-        if self._publisher is not None:
-            self._publisher.repair()
+        for publisher in (self._publisher, self._successor):
+            if publisher is not None:
+                publisher.repair()
 
     def tick(self) -> None:
         """About four times a second: notices silence and the end of the grace period."""

@@ -79,7 +79,7 @@ class Whep:
             raise Refused("node_full", retry_after_ms=_RETRY_WHEN_FULL_MS)
         chosen = choose(offer, stream)
         session = self._open(room, offer, chosen, stream)
-        location = f"/whep/{room}/{self._node.config.node_id}/{session.id}"
+        location = f"/whep/{quote(room)}/{self._node.config.node_id}/{session.id}"
         answer = sdp.write_answer(offer, chosen, session.local)
         return http.created(answer, location, session.etag, self._node.config.link_headers)
 
@@ -157,7 +157,7 @@ def choose(offer: sdp.Offer, stream: RoomStream) -> dict[int, sdp.Chosen]:
         if not codecs or (kind == "video" and now and codecs[0].name != now):
             raise Refused("no_common_codec")
         rtx_ssrc = secrets.randbits(32) if any(codec.rtx is not None for codec in codecs) else None
-        chosen[index] = sdp.Chosen(codecs, "sendonly", (sdp.MID_URI,), secrets.randbits(32), rtx_ssrc)
+        chosen[index] = sdp.Chosen(codecs, "sendonly", ssrc=secrets.randbits(32), rtx_ssrc=rtx_ssrc)
     if not chosen:
         raise Refused("no_common_codec")
     return chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -15,7 +16,16 @@ from media.rtc import sdp
 from media.stream import RoomStream
 from rooms.errors import Refused
 
-_EXTENSIONS = (sdp.MID_URI, sdp.ABS_SEND_TIME_URI)
+
+def _congestion(codec: sdp.Codec, section: sdp.Section) -> tuple[str, str] | None:
+    """How the publisher learns what its uplink carries: the feedback and the extension that it needs.
+
+    Only one of them: a browser would let REMB limit what it found out by transport-wide feedback.
+    """
+    for feedback, uri in (("transport-cc", sdp.TRANSPORT_CC_URI), ("goog-remb", sdp.ABS_SEND_TIME_URI)):
+        if feedback in codec.feedback and uri in section.extensions:
+            return feedback, uri
+    return None
 
 
 class WhipSession(Session):
@@ -61,7 +71,7 @@ class Whip:
         stream = self._stream(room)
         stream.claim(principal, takeover=request.headers.get("X-Danmart-Takeover") == "1")
         session = self._open(room, principal, offer, chosen, stream)
-        location = f"/whip/{room}/{self._node.config.node_id}/{session.id}"
+        location = f"/whip/{quote(room)}/{self._node.config.node_id}/{session.id}"
         answer = sdp.write_answer(offer, chosen, session.local)
         return http.created(answer, location, session.etag, self._node.config.link_headers)
 
@@ -141,10 +151,18 @@ def choose(offer: sdp.Offer) -> dict[int, sdp.Chosen]:
             raise Refused("no_common_codec")
         if kind == "audio":
             codec = replace(codec, rtx=None)
-        chosen[index] = sdp.Chosen((codec,), "recvonly", _EXTENSIONS)
+        chosen[index] = _receive(codec, offer.sections[index])
     if not chosen:
         raise Refused("no_common_codec")
     return chosen
+
+
+def _receive(codec: sdp.Codec, section: sdp.Section) -> sdp.Chosen:
+    extensions, feedback = (sdp.MID_URI,), sdp.REPAIR_FEEDBACK
+    congestion = _congestion(codec, section)
+    if congestion is not None:
+        return sdp.Chosen((codec,), "recvonly", (*extensions, congestion[1]), (*feedback, congestion[0]))
+    return sdp.Chosen((codec,), "recvonly", extensions, feedback)
 
 
 def incoming(offer: sdp.Offer, chosen: dict[int, sdp.Chosen]) -> dict[int, Incoming]:
@@ -155,8 +173,9 @@ def incoming(offer: sdp.Offer, chosen: dict[int, sdp.Chosen]) -> dict[int, Incom
         kind: MediaKind = "video" if section.kind == "video" else "audio"
         name = {"H264": "H264", "VP8": "VP8", "OPUS": "opus"}[codec.name]
         track = TrackInfo(kind, name, codec.clock_rate, codec.channels)  # type: ignore[arg-type]
-        send_time = section.extensions.get(sdp.ABS_SEND_TIME_URI)
-        formats[codec.payload_type] = Incoming(track, send_time_id=send_time)
+        ids = {uri: number for uri, number in section.extensions.items() if uri in choice.extensions}
+        form = Incoming(track, None, ids.get(sdp.ABS_SEND_TIME_URI), ids.get(sdp.TRANSPORT_CC_URI))
+        formats[codec.payload_type] = form
         if codec.rtx is not None:
-            formats[codec.rtx] = Incoming(track, codec.payload_type, send_time)
+            formats[codec.rtx] = replace(form, repeats=codec.payload_type)
     return formats

@@ -15,6 +15,7 @@ from media.relay.counters import Counters
 from media.rtc.peer import RtcPeer
 from media.rtp import packet as rtp_packet
 from media.rtp import rtcp
+from media.rtp.arrivals import FEEDBACK_MS, Arrivals
 from media.rtp.nack import MissingPackets
 from media.rtp.pacing import KeyframePacer
 from media.rtp.packet import Rtp
@@ -24,6 +25,7 @@ from media.rtp.sequence import Unwrapper
 _REPAIR_MS = 60.0
 _MIN_RETRY_MS, _MAX_RETRY_MS = 40.0, 250.0
 _REMB_MS = 1000.0
+_MAX_SOURCES = 8  # a publisher has two at a time; only the latest matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Incoming:
     track: TrackInfo
     repeats: int | None = None
     send_time_id: int | None = None
+    transport_id: int | None = None
 
 
 class Target(Protocol):
@@ -86,6 +89,8 @@ class Publisher:
         self._estimate: tuple[int, list[int]] | None = None
         self._estimate_sent_ms = 0.0
         self._repaired_ms = 0.0
+        self._arrivals = Arrivals()
+        self._arrivals_sent_ms = 0.0
 
     @property
     def tracks(self) -> tuple[TrackInfo, ...]:
@@ -118,8 +123,7 @@ class Publisher:
         now = self._clock()
         self._counters.packets_in += 1
         self._counters.bytes_in += len(data)
-        if info.track.kind == "video":
-            self._estimate_bandwidth(info, rtp, len(data), now * 1000)
+        self._congestion(info, rtp, len(data), now * 1000)
         if info.repeats is not None:
             original = rtp_packet.unwrap_rtx(rtp, info.repeats, self._media.get(info.track.kind, 0))
             if original is None or not original.ssrc:
@@ -131,8 +135,8 @@ class Publisher:
         kind = info.track.kind
         source = self._sources.get(rtp.ssrc)
         if source is None:
-            if len(self._sources) >= 8:  # a publisher has two; more would only cost memory
-                return
+            if len(self._sources) >= _MAX_SOURCES:
+                del self._sources[next(iter(self._sources))]
             source = self._sources[rtp.ssrc] = _Source(rtp.ssrc, info)
         self._media[kind] = rtp.ssrc
         self.last_rtp = now
@@ -189,13 +193,27 @@ class Publisher:
                 self._counters.nacks_sent += len(lost)
                 self._send(rtcp.nack(self._ssrc, ssrc, sorted(lost)))
 
-    def _estimate_bandwidth(self, info: Incoming, rtp: Rtp, size: int, now_ms: float) -> None:
-        stamp = rtp.extensions.get(info.send_time_id or 0)
-        if stamp is not None and len(stamp) == 3:
+    def _congestion(self, info: Incoming, rtp: Rtp, size: int, now_ms: float) -> None:
+        """Notes what the publisher's congestion control asks for, by the way that was negotiated."""
+        if info.transport_id is not None:
+            number = rtp.extensions.get(info.transport_id, b"")
+            if len(number) == 2:
+                self._arrivals.add(int.from_bytes(number, "big"), now_ms)
+            if now_ms - self._arrivals_sent_ms >= FEEDBACK_MS:
+                self._send_arrivals(now_ms)
+        elif info.send_time_id is not None and info.track.kind == "video":
+            stamp = rtp.extensions.get(info.send_time_id, b"")
+            if len(stamp) != 3:
+                return
             estimate = self._estimator.add(int(now_ms), int.from_bytes(stamp, "big"), size, rtp.ssrc)
             if estimate is not None:
                 self._estimate = estimate
                 self._send_estimate(now_ms)
+
+    def _send_arrivals(self, now_ms: float) -> None:
+        self._arrivals_sent_ms = now_ms
+        for feedback in self._arrivals.take(self._ssrc, self._media.get("video", 0)):
+            self._send(feedback)
 
     def _send_estimate(self, now_ms: float) -> None:
         if self._estimate is not None:
@@ -207,6 +225,8 @@ class Publisher:
         now_ms = self._clock() * 1000
         if now_ms - self._repaired_ms >= _REPAIR_MS:
             self._ask_again(now_ms)
+        if now_ms - self._arrivals_sent_ms >= FEEDBACK_MS:
+            self._send_arrivals(now_ms)
         if self._keyframes.wanted and self._keyframes.due(now_ms):
             self._send_keyframe_request()
 

@@ -58,8 +58,9 @@ class RoomRelay:
 
     def begin(self, tracks: Iterable[TrackInfo]) -> None:
         """Another publisher's packets follow."""
-        for info in tracks:
-            self.tracks[info.kind].switch(info.codec)
+        codecs = {info.kind: info.codec for info in tracks}
+        for kind, track in self.tracks.items():
+            track.switch(codecs.get(kind, ""))
         self._skew_ms = None
 
     def publish(self, kind: MediaKind, rtp: Rtp, sequence: int, now_ms: float) -> None:

@@ -74,7 +74,7 @@ class RoomTrack:
         self._frame: int | None = None
 
     def switch(self, codec: str) -> None:
-        """Another publisher's packets follow."""
+        """Another publisher's packets follow; ``codec`` is empty if it sends none of this kind."""
         self._timeline.switch()
         self._clock = None
         self.codec = codec

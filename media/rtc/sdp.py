@@ -18,6 +18,8 @@ from rooms.errors import Refused
 MAX_SECTIONS = 16
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+TRANSPORT_CC_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+REPAIR_FEEDBACK = ("nack", "nack pli", "ccm fir")
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 _DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -87,6 +89,7 @@ class Chosen:
     codecs: tuple[Codec, ...]
     direction: Direction
     extensions: tuple[str, ...] = (MID_URI,)
+    feedback: tuple[str, ...] = REPAIR_FEEDBACK
     ssrc: int | None = None
     rtx_ssrc: int | None = None
 
@@ -288,8 +291,6 @@ def pick(codecs: Iterable[Codec], name: str) -> Codec | None:
 
 # --- answering
 
-_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
-
 
 def write_answer(offer: Offer, chosen: dict[int, Chosen], local: Local) -> str:
     """The answer: ``chosen`` by index of the section, all others rejected (RFC 9429, 5.3.1)."""
@@ -327,18 +328,18 @@ def _accepted(section: Section, chosen: Chosen, local: Local) -> list[str]:
         if uri in chosen.extensions:
             lines.append(f"a=extmap:{number} {uri}")
     for codec in chosen.codecs:
-        lines += _codec(codec)
+        lines += _codec(codec, chosen.feedback)
     if chosen.ssrc is not None:
         lines += _sources(section.kind, chosen, local.cname)
     return lines
 
 
-def _codec(codec: Codec) -> list[str]:
+def _codec(codec: Codec, feedback: tuple[str, ...]) -> list[str]:
     number = codec.payload_type
     name = "opus" if codec.name == "OPUS" else codec.name
     channels = f"/{codec.channels}" if codec.channels > 1 else ""
     lines = [f"a=rtpmap:{number} {name}/{codec.clock_rate}{channels}"]
-    lines += [f"a=rtcp-fb:{number} {kind}" for kind in _FEEDBACK if kind in codec.feedback]
+    lines += [f"a=rtcp-fb:{number} {kind}" for kind in feedback if kind in codec.feedback]
     if codec.parameters:
         lines.append(f"a=fmtp:{number} {codec.parameters}")
     if codec.rtx is not None:

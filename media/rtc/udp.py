@@ -80,6 +80,10 @@ class UdpPort:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
 
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None
+
     def close(self) -> None:
         if self._socket is not None and self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())

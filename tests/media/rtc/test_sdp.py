@@ -30,6 +30,7 @@ a=ice-options:trickle
 a=fingerprint:sha-256 AA:BB
 a=setup:actpass
 a=mid:0
+a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
 a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
 a=sendonly
 a=rtcp-mux
@@ -47,6 +48,7 @@ a=fingerprint:sha-256 AA:BB
 a=setup:actpass
 a=mid:1
 a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
+a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
 a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
 a=sendonly
 a=rtcp-mux
@@ -86,7 +88,8 @@ def test_constrained_baseline_h264_is_chosen_before_all_others() -> None:
     formats = incoming(offer, chosen)
     assert sorted(formats) == [109, 111, 114]
     assert formats[114].repeats == 109
-    assert formats[109].send_time_id == 2
+    assert (formats[109].transport_id, formats[109].send_time_id) == (3, None)
+    assert formats[114].transport_id == 3
 
 
 def test_answer_says_what_was_chosen_and_nothing_else() -> None:
@@ -96,12 +99,21 @@ def test_answer_says_what_was_chosen_and_nothing_else() -> None:
     assert "a=ice-lite" in answer
     assert "m=audio 9 UDP/TLS/RTP/SAVPF 111" in answer
     assert "m=video 9 UDP/TLS/RTP/SAVPF 109 114" in answer
-    assert "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time" in answer
-    assert "a=rtcp-fb:109 goog-remb" in answer
-    assert "a=rtcp-fb:109 transport-cc" not in answer
+    assert f"a=extmap:3 {sdp.TRANSPORT_CC_URI}" in answer
+    assert "a=rtcp-fb:109 transport-cc" in answer
+    assert "a=rtcp-fb:109 goog-remb" not in answer
     assert answer.count("a=setup:passive") == 2
     assert sum(line.startswith("a=candidate:") for line in answer) == 1
     assert not any("red/" in line or "VP8" in line for line in answer)
+
+
+def test_client_without_transport_wide_feedback_gets_estimates() -> None:
+    offer = sdp.parse_offer(CHROMIUM.replace("a=rtcp-fb:109 transport-cc", "a=x"))
+    chosen = choose(offer)
+    answer = sdp.write_answer(offer, chosen, LOCAL).split("\r\n")
+    assert "a=rtcp-fb:109 goog-remb" in answer
+    assert "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time" in answer
+    assert incoming(offer, chosen)[109].send_time_id == 2
 
 
 def test_vp8_is_taken_when_there_is_no_h264() -> None:
