@@ -41,27 +41,19 @@ export async function negotiate(pc: RTCPeerConnection, endpoint: Endpoint, abort
   const resource = location === null ? null : new URL(location, new URL(endpoint.url, window.location.href)).href;
   const sdp = await response.text();
   if (abort.aborted) {
-    release(resource, endpoint.bearer);
+    void end(resource, endpoint.bearer);
     abort.throwIfAborted();
   }
   await pc.setRemoteDescription({ type: "answer", sdp });
   return { resource };
 }
 
-/** Ends a session without waiting; the request outlives the page. */
-export function release(resource: string | null, bearer: string | null): void {
-  if (resource === null) return;
-  fetch(resource, { method: "DELETE", headers: bearerHeader(bearer), keepalive: true }).catch(() => {
-    // The server notices by itself that nobody is there.
-  });
-}
-
-/** Ends a session and says whether the server confirmed it. */
+/** Ends a session and says whether the server confirmed it. The request outlives the page. */
 export async function end(resource: string | null, bearer: string | null): Promise<boolean> {
   if (resource === null) return false;
   try {
     const response = await fetch(resource, { method: "DELETE", headers: bearerHeader(bearer), keepalive: true });
-    return response.ok || response.status === 404;
+    return response.ok;
   } catch {
     return false;
   }

@@ -1,5 +1,5 @@
 /** A WHEP viewer: the room's encoded packets over WebRTC. */
-import { negotiate, release, type Endpoint } from "./session";
+import { end, negotiate, type Endpoint } from "./session";
 
 export class WhepSession {
   readonly stream = new MediaStream();
@@ -42,8 +42,9 @@ export class WhepSession {
 
   close(): void {
     this.onFailed = null;
-    this.pc.close();
-    release(this.resource, this.bearer);
+    const { pc, resource } = this;
     this.resource = null;
+    for (const receiver of pc.getReceivers()) receiver.track.stop();
+    void end(resource, this.bearer).finally(() => pc.close());
   }
 }

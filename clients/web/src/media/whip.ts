@@ -64,8 +64,10 @@ export class WhipSession {
     clearTimeout(this.away);
     const { resource } = this;
     this.resource = null;
+    // First the goodbye: a connection closed without one looks like trouble, and viewers would wait.
+    const confirmed = await end(resource, this.bearer);
     this.pc.close();
-    return end(resource, this.bearer);
+    return confirmed;
   }
 
   /** Lets go without a goodbye: another session takes over. */

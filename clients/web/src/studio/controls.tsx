@@ -98,6 +98,8 @@ function DeviceChoice({ broadcast }: { broadcast: Broadcast }) {
   const { cameras, microphones } = broadcast.devices.value;
   const { source, orientation, camera, microphone } = broadcast.wish.value;
   const busy = broadcast.opening.value;
+  const tracks = broadcast.stream.value?.getTracks() ?? [];
+  const inUse = (kind: string) => tracks.find((track) => track.kind === kind)?.getSettings().deviceId ?? null;
   return (
     <div class="devices">
       <div class="choice-row" role="group" aria-label={t("source.label")}>
@@ -132,7 +134,7 @@ function DeviceChoice({ broadcast }: { broadcast: Broadcast }) {
         <DeviceSelect
           label={t("device.camera")}
           devices={cameras}
-          chosen={camera}
+          chosen={camera ?? inUse("video")}
           onPick={(id) => void broadcast.choose({ camera: id })}
         />
       )}
@@ -140,7 +142,7 @@ function DeviceChoice({ broadcast }: { broadcast: Broadcast }) {
         <DeviceSelect
           label={t("device.microphone")}
           devices={microphones}
-          chosen={microphone}
+          chosen={microphone ?? inUse("audio")}
           onPick={(id) => void broadcast.choose({ microphone: id })}
         />
       )}

@@ -1,22 +1,15 @@
 /** Orders as they come in, and what they add up to. */
-import { useEffect } from "preact/hooks";
-
 import { money, timeOfDay } from "../i18n/format";
 import { t } from "../i18n";
 import type { Room } from "../live/room";
 import type { Order } from "../live/wire";
 import { Empty } from "../ui/basics";
 import { OrderChip } from "../ui/order";
-import { toast } from "../ui/toasts";
+
+const FRESH_MS = 4_000;
 
 export function Orders({ room }: { room: Room }) {
   const orders = room.staff.orders.value;
-  useEffect(() => {
-    room.staff.onOrder = (order) => {
-      if (order.status === "paid") toast(t("orders.paid", { name: order.buyer.name, title: order.title }));
-    };
-    return () => (room.staff.onOrder = null);
-  }, [room]);
   if (orders.length === 0) {
     return (
       <Empty icon="bag" title={t("orders.host.none")}>
@@ -31,7 +24,7 @@ export function Orders({ room }: { room: Room }) {
       </p>
       <ul>
         {orders.map((order) => (
-          <li key={order.id} class="order-row" data-testid="order-row" data-status={order.status}>
+          <li key={order.id} class={`order-row${room.now() - order.created_at_ms < FRESH_MS ? " fresh" : ""}`} data-testid="order-row" data-status={order.status}>
             <div class="order-main">
               <strong class="ellipsis">{order.buyer.name}</strong>
               <span class="small quiet ellipsis">

@@ -8,6 +8,7 @@ import type { Room } from "../live/room";
 import { LangSwitch, Logo, Notice, Spinner, ViewerCount } from "../ui/basics";
 import { useMedia, useNow } from "../ui/hooks";
 import { Tabs } from "../ui/tabs";
+import { toast } from "../ui/toasts";
 import type { Broadcast } from "./broadcast";
 import { Comments } from "./comments";
 import { Controls } from "./controls";
@@ -27,6 +28,12 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
   const { air } = broadcast.publisher;
 
   useEffect(() => void broadcast.begin(), [broadcast]);
+  useEffect(() => {
+    room.staff.onOrder = (order) => {
+      if (order.status === "paid") toast(t("orders.paid", { name: order.buyer.name, title: order.title }));
+    };
+    return () => (room.staff.onOrder = null);
+  }, [room]);
   useSignalEffect(() => {
     const live = air.value === "live" || air.value === "reconnecting";
     document.title = `${live ? `● ${t("status.live")} · ` : ""}${room.state.value.room.title} · ${t("title.studio")}`;

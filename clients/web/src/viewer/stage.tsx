@@ -38,7 +38,7 @@ export function Stage({ room, player, hearts, onLike, onOpen }: StageProps) {
       }} />
       <Overlay room={room} player={player} />
       <TopBar room={room} player={player} onOpen={onOpen} />
-      <SoundInvitation player={player} />
+      <SoundInvitation player={player} live={room.status.value === "live"} />
     </section>
   );
 }
@@ -114,7 +114,7 @@ function ProtocolMark({ player }: { player: Player }) {
   );
 }
 
-function SoundInvitation({ player }: { player: Player }) {
+function SoundInvitation({ player, live }: { player: Player; live: boolean }) {
   if (player.blocked.value) {
     return (
       <button class="invitation" onClick={() => void player.play()} data-testid="play-button">
@@ -123,7 +123,7 @@ function SoundInvitation({ player }: { player: Player }) {
       </button>
     );
   }
-  if (!player.muted.value || player.phase.value !== "playing") return null;
+  if (!live || !player.muted.value || player.phase.value !== "playing") return null;
   return (
     <button class="invitation" onClick={() => player.setMuted(false)} data-testid="sound-button">
       <Icon name="soundOff" />
