@@ -47,7 +47,7 @@ class Codec:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One m= section of an offer."""
+    """One m= section of an offer. ``port`` is 0 for one that the offerer has given up."""
 
     kind: str
     protocol: str
@@ -56,6 +56,7 @@ class Section:
     port: int = 9
     direction: Direction = "sendrecv"
     rtcp_mux: bool = False
+    reduced_size: bool = False
     codecs: tuple[Codec, ...] = ()
     extensions: dict[str, int] = field(default_factory=dict)
 
@@ -207,9 +208,10 @@ def _section(block: list[str]) -> Section:
         protocol,
         tuple(formats),
         mid=mids[0] if mids else "",
-        port=int(port),
+        port=9 if _attributes(block, "bundle-only") else int(port),  # RFC 9143, 7.1.2: 0 and not given up
         direction=_direction(block),
         rtcp_mux=bool(_attributes(block, "rtcp-mux")),
+        reduced_size=bool(_attributes(block, "rtcp-rsize")),
     )
     if not section.usable:
         return section
@@ -298,7 +300,7 @@ def write_answer(offer: Offer, chosen: dict[int, Chosen], local: Local) -> str:
     lines = ["v=0", f"o=- {secrets.randbits(62)} 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=ice-lite"]
     if mids:
         lines.append(f"a=group:BUNDLE {mids}")
-    lines += ["a=extmap-allow-mixed", "a=msid-semantic: WMS *"]
+    lines.append("a=msid-semantic: WMS *")
     transport_done = False
     for index, section in enumerate(offer.sections):
         if index in chosen:
@@ -323,7 +325,9 @@ def _accepted(section: Section, chosen: Chosen, local: Local) -> list[str]:
     lines = [f"m={section.kind} 9 {section.protocol} {' '.join(formats)}", "c=IN IP4 0.0.0.0"]
     if section.mid:
         lines.append(f"a=mid:{section.mid}")
-    lines += [f"a={chosen.direction}", "a=rtcp-mux", "a=rtcp-rsize"]
+    lines += [f"a={chosen.direction}", "a=rtcp-mux"]
+    if section.reduced_size:
+        lines.append("a=rtcp-rsize")
     for uri, number in section.extensions.items():
         if uri in chosen.extensions:
             lines.append(f"a=extmap:{number} {uri}")

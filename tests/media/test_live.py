@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from prometheus_client import CollectorRegistry
+
 from media.rtp.sequence import distance16, distance32
 from tests.media.world import Client, World, running_world, until
 
@@ -234,6 +236,19 @@ async def test_silent_viewer_is_noticed() -> None:
         viewer.fall_silent()
         await until(lambda: world.service.viewers("demo") == 0, "the viewer dropped")
         assert world.stage.said == ["live:alice"]
+
+
+async def test_metrics_tell_what_happens() -> None:
+    registry = CollectorRegistry()
+    async with running_world(registry=registry) as world:
+        await world.publish()
+        await world.until_said("live:alice")
+        viewer = await world.watch()
+        await viewer.see(3)
+        for gauge in ("viewers", "publishers", "rooms_live"):
+            assert registry.get_sample_value(f"danmart_media_{gauge}") == 1
+        assert registry.get_sample_value("danmart_media_packets_out_total") >= 3
+    assert registry.get_sample_value("danmart_media_viewers") is None
 
 
 async def test_close_is_idempotent_and_tells_everybody() -> None:

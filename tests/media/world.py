@@ -24,6 +24,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
+from prometheus_client import CollectorRegistry
 
 from media.config import MediaConfig
 from media.ports import Principal, RtpSink
@@ -138,12 +139,14 @@ class World:
 
 @asynccontextmanager
 async def running_world(
-    sinks: Callable[[str], Sequence[RtpSink]] = lambda room: (), **settings: Any
+    sinks: Callable[[str], Sequence[RtpSink]] = lambda room: (),
+    registry: CollectorRegistry | None = None,
+    **settings: Any,
 ) -> AsyncIterator[World]:
     """A service with ``settings`` of ``MediaConfig``, gone again with all its clients at the end."""
     gate, stage = OpenGate(), MemoryStage()
     config = MediaConfig("n1", udp_host="127.0.0.1", **settings)
-    service = MediaService(gate, stage, config, sinks)
+    service = MediaService(gate, stage, config, sinks, registry)
     app = web.Application(middlewares=[_refusals])
     service.attach(app)
     await service.start()

@@ -103,6 +103,7 @@ def test_answer_says_what_was_chosen_and_nothing_else() -> None:
     assert "a=rtcp-fb:109 transport-cc" in answer
     assert "a=rtcp-fb:109 goog-remb" not in answer
     assert answer.count("a=setup:passive") == 2
+    assert answer.count("a=rtcp-rsize") == 1
     assert sum(line.startswith("a=candidate:") for line in answer) == 1
     assert not any("red/" in line or "VP8" in line for line in answer)
 
@@ -114,6 +115,16 @@ def test_client_without_transport_wide_feedback_gets_estimates() -> None:
     assert "a=rtcp-fb:109 goog-remb" in answer
     assert "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time" in answer
     assert incoming(offer, chosen)[109].send_time_id == 2
+
+
+def test_section_that_is_only_bundled_is_taken() -> None:
+    """Browsers with ``bundlePolicy: "max-bundle"`` write port 0 in all sections but the first."""
+    offer = sdp.parse_offer(
+        CHROMIUM.replace("m=video 9", "m=video 0").replace("a=mid:1", "a=mid:1\na=bundle-only")
+    )
+    assert set(choose(offer)) == {0, 1}
+    given_up = sdp.parse_offer(CHROMIUM.replace("m=video 9", "m=video 0"))
+    assert set(choose(given_up)) == {0}
 
 
 def test_vp8_is_taken_when_there_is_no_h264() -> None:
