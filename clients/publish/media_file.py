@@ -19,8 +19,8 @@ _PROTOCOLS = {"protocol_whitelist": "file"}  # a playlist in disguise must not r
 class FileSource:
     """Publishes ``path`` from its beginning in each session.
 
-    Raises ``ValueError`` for a file without a picture, ``OSError`` (FFmpeg's errors among them) for one that
-    can't be read.
+    Raises ``ValueError`` for a file without a picture or of no known format, ``OSError`` for one that can't
+    be opened.
     """
 
     def __init__(self, path: Path, width: int, height: int, fps: int, bitrate: int) -> None:

@@ -87,9 +87,7 @@ class WhipSession:
         self._pools = [ThreadPoolExecutor(1, f"publish-{feed.kind}") for feed in feeds]
         start = time.monotonic()
         self._tracks = [FeedTrack(feed, start, pool) for feed, pool in zip(feeds, self._pools, strict=True)]
-        self._peer = RTCPeerConnection(
-            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.BALANCED)
-        )
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.BALANCED))
         self._changed = asyncio.Event()
         self.location: str | None = None
 
