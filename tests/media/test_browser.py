@@ -28,7 +28,7 @@ PUBLISH = """async ({bearer, takeover}) => {
 }"""
 
 WATCH = """async () => {
-    const pc = window.pc = new RTCPeerConnection();
+    const pc = window.pc = new RTCPeerConnection({bundlePolicy: "max-bundle"});
     const video = window.video = document.createElement("video");
     video.muted = true; video.autoplay = true; video.playsInline = true;
     document.body.append(video);
