@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { troubleOf } from "../src/media/capture";
 import { ladder, shouldClimb, whepFailed, whepWorks } from "../src/media/ladder";
 import { levelOf } from "../src/media/level";
+import { withStartBitrate } from "../src/media/sdp";
 import { healthBetween, type SentStats } from "../src/media/stats";
 
 describe("the ladder between WHEP and HLS", () => {
@@ -29,6 +30,26 @@ describe("the ladder between WHEP and HLS", () => {
   it("stays where the address says", () => {
     expect(whepFailed(ladder("whep"), 0, 0).protocol).toBe("whep");
     expect(shouldClimb({ ...ladder("hls"), failures: 1 }, 1e9)).toBe(false);
+  });
+});
+
+describe("the answer's start bitrate", () => {
+  const answer = (video: string) => `v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=fmtp:111 minptime=10\r\n${video}`;
+
+  it("is added to the first video format, and to nothing else", () => {
+    const video = "m=video 9 UDP/TLS/RTP/SAVPF 102 103\r\na=fmtp:102 packetization-mode=1\r\na=fmtp:103 apt=102\r\n";
+    expect(withStartBitrate(answer(video), 1_400)).toBe(
+      answer(video.replace("packetization-mode=1", "packetization-mode=1;x-google-start-bitrate=1400")),
+    );
+  });
+
+  it("gets a line of its own where there is none", () => {
+    const video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n";
+    expect(withStartBitrate(answer(video), 900)).toBe(answer(`${video}a=fmtp:96 x-google-start-bitrate=900\r\n`));
+  });
+
+  it("leaves an answer without video as it is", () => {
+    expect(withStartBitrate(answer(""), 900)).toBe(answer(""));
   });
 });
 

@@ -16,11 +16,16 @@ export interface Endpoint {
 }
 
 /**
- * Posts the connection's offer and applies the answer.
+ * Posts the connection's offer and applies the answer, after `adapt`.
  *
  * Throws a Refusal with the server's code (or `offline`), or an AbortError.
  */
-export async function negotiate(pc: RTCPeerConnection, endpoint: Endpoint, abort: AbortSignal): Promise<Negotiated> {
+export async function negotiate(
+  pc: RTCPeerConnection,
+  endpoint: Endpoint,
+  abort: AbortSignal,
+  adapt: (answer: string) => string = (answer) => answer,
+): Promise<Negotiated> {
   await pc.setLocalDescription();
   await gathered(pc);
   abort.throwIfAborted();
@@ -44,7 +49,7 @@ export async function negotiate(pc: RTCPeerConnection, endpoint: Endpoint, abort
     void end(resource, endpoint.bearer);
     abort.throwIfAborted();
   }
-  await pc.setRemoteDescription({ type: "answer", sdp });
+  await pc.setRemoteDescription({ type: "answer", sdp: adapt(sdp) });
   return { resource };
 }
 

@@ -1,4 +1,5 @@
 /** A WHIP publisher (RFC 9725): one video and one audio track, H.264 before VP8, Opus. */
+import { withStartBitrate } from "./sdp";
 import { end, negotiate, type Endpoint } from "./session";
 import { readStats, type SentStats } from "./stats";
 
@@ -35,9 +36,10 @@ export class WhipSession {
     abort: AbortSignal,
   ): Promise<WhipSession> {
     const session = new WhipSession(new RTCPeerConnection({ bundlePolicy: "max-bundle" }), endpoint.bearer);
+    const adapt = (answer: string) => withStartBitrate(answer, Math.round(quality.videoBps / 1_600));
     try {
       for (const track of stream.getTracks()) session.add(track, stream, quality);
-      session.resource = (await negotiate(session.pc, endpoint, abort)).resource;
+      session.resource = (await negotiate(session.pc, endpoint, abort, adapt)).resource;
       await session.connected(abort);
       return session;
     } catch (thrown) {

@@ -23,7 +23,7 @@ export function HealthLine({ room, publisher }: { room: Room; publisher: Publish
         <Figure name={t("health.bitrate")}>{health ? `${(health.kbps / 1000).toFixed(1)} Mbps` : UNKNOWN}</Figure>
         <Figure name={t("health.picture")}>{health ? pictureText(health) : UNKNOWN}</Figure>
         <Figure name={t("health.network")}>{health ? networkText(health) : UNKNOWN}</Figure>
-        {server?.viewers && <Figure name={t("health.viewers")}>{viewersText(server.viewers)}</Figure>}
+        {server?.viewers?.whep !== undefined && <Figure name={t("health.viewers")}>{viewersText(server.viewers)}</Figure>}
       </dl>
       {health && <Limits health={health} />}
       {server?.video?.codec?.toUpperCase() === "VP8" && (
