@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HlsConfig:
-    """Lengths, limits and times. The defaults keep a viewer 1.0 to 1.5 s behind.
+    """Lengths, limits and times. A player stays ``part_hold_back_ms`` and up to a part behind.
 
     ``part_target_ms`` is PART-TARGET: no part is longer (but for pictures that last longer in a room without
     sound), and at usual frame rates each but a segment's last has at least 85 % of it. ``segment_min_ms``
     keeps the keyframes that joining viewers ask for from cutting tiny segments; a segment is cut without a
     keyframe before it exceeds ``target_duration_s``. ``reorder_wait_ms`` is how long a missing packet is
     waited for, a retransmission included, before its picture is given up. An ended stream can be read for
-    ``linger_s``.
+    ``linger_s``. A blocked request waits for ``wait_s`` (three target durations: RFC 8216bis, 6.2.5.2) and is
+    then answered with what there is; at most ``max_waiting`` wait at a time on a node.
     """
 
     part_target_ms: int = 300
@@ -27,6 +28,7 @@ class HlsConfig:
     window_bytes: int = 64 * 1024 * 1024
     linger_s: float = 60.0
     audio_bitrate: int = 96_000
+    wait_s: float = 12.0
     max_waiting: int = 20_000
     transcode_threads: int = 2
 
@@ -44,8 +46,3 @@ class HlsConfig:
     def skip_until_s(self) -> int:
         """CAN-SKIP-UNTIL: what is older may be left out of a delta update (six target durations, 4.4.3.8)."""
         return 6 * self.target_duration_s
-
-    @property
-    def wait_s(self) -> float:
-        """How long a blocked request waits at most (three target durations, 6.2.5.2)."""
-        return 3.0 * self.target_duration_s

@@ -87,7 +87,7 @@ class Views:
         stream = await self._stream(request)
         name = request.match_info["name"]
         if stream.window.find(name) is None and name == stream.window.hint and not stream.window.ended:
-            await self._wait(request, stream, lambda: stream.window.hint != name)
+            await self._wait(request, stream, lambda: stream.window.hint != name or stream.window.ended)
         data = stream.window.find(name)
         if data is None:
             raise Refused("not_found")

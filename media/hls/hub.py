@@ -87,15 +87,16 @@ class HlsHub:
             packager.interrupted()
         await asyncio.to_thread(self._pool.shutdown)
 
-    def _serve(self, room: str, packager: Packager) -> None:
-        """From now on the room's stream is this one."""
+    def _serve(self, room: str, packager: Packager) -> bool:
+        """From now on the room's stream is this one, unless the hub is closed."""
         if self._closed:
-            return
+            return False
         before = self._rooms.get(room)
         if before is not None and before is not packager:
             before.stream.close()
         self._stop_timer(room)
         self._rooms[room] = packager
+        return True
 
     def _linger(self, room: str, packager: Packager) -> None:
         """An ended stream is forgotten after a while, unless another has taken its place."""

@@ -40,7 +40,7 @@ class Packager:
         pool: Executor,
         metrics: HlsMetrics,
         clock: Callable[[], float],
-        on_start: Callable[[], None],
+        on_start: Callable[[], bool],
         on_end: Callable[[], None],
     ) -> None:
         self.stream = stream
@@ -61,14 +61,14 @@ class Packager:
     def start(self, tracks: Sequence[TrackInfo], request_keyframe: Callable[[], None]) -> None:
         """A publisher's packets begin (again), with a period of their own. Without H.264 there is no HLS."""
         self._end_period()
-        self.running = self.has_h264 = any(track.codec == "H264" for track in tracks)
+        self.has_h264 = any(track.codec == "H264" for track in tracks)
+        self.running = self.has_h264 and self._on_start()
         self._with_audio = any(track.codec == "opus" for track in tracks)
         self._tracks = Tracks(self._config.reorder_wait_ms)
         self._parameters = ParameterSets()
         self._request_keyframe = request_keyframe
         self._asked_ms = self._keyframe_ms = None
         if self.running:
-            self._on_start()
             self._request_keyframe()
 
     def rtp(self, kind: MediaKind, packet: bytes, arrival_ms: int) -> None:
