@@ -22,6 +22,7 @@ from rooms.errors import Refused
 
 _RETRY_WHEN_FULL_MS = 10_000
 _RETRY_WHEN_NOT_LIVE_MS = 2_000
+_CONNECTS_WITHIN_S = 3.0
 _TRACK_CODEC = {"H264": "H264", "VP8": "VP8", "OPUS": "opus"}
 
 
@@ -69,7 +70,7 @@ class Whep:
         stream = self._find_stream(room)
         if stream is None or not stream.is_live:
             raise Refused("not_live", retry_after_ms=_RETRY_WHEN_NOT_LIVE_MS)
-        if len(self) >= self._node.config.whep_capacity:
+        if len(self) >= self._node.config.whep_capacity and not self._make_room():
             self._node.counters.viewers_refused += 1
             playlist = f"</hls/{quote(room)}/index.m3u8>"
             http.add_header(
@@ -82,6 +83,20 @@ class Whep:
         location = f"/whep/{quote(room)}/{self._node.config.node_id}/{session.id}"
         answer = sdp.write_answer(offer, chosen, session.local)
         return http.created(answer, location, session.etag, self._node.config.link_headers)
+
+    def _make_room(self) -> bool:
+        """Gives up the session that has been connecting for longest, if any has taken its time.
+
+        Anybody may ask for a session of a public room: those who never connect must not keep viewers out.
+        """
+        now = self._node.clock()
+        for key, session in self._sessions.items():
+            waiting = not session.viewer.is_connected and not session.peer.is_closed
+            if waiting and session.peer.age_s(now) > _CONNECTS_WITHIN_S:
+                session.viewer.close("it took too long to connect, and others wait")
+                del self._sessions[key]
+                return True
+        return False
 
     def _open(
         self, room: str, offer: sdp.Offer, chosen: dict[int, sdp.Chosen], stream: RoomStream

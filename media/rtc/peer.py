@@ -114,6 +114,10 @@ class RtcPeer:
         self.ice.restart(remote)
         self._port.register(self.ice.local.ufrag, self)
 
+    def age_s(self, now: float) -> float:
+        """Seconds since the peer was made."""
+        return now - self._created
+
     def check(self, connect_timeout_s: float, consent_timeout_s: float) -> None:
         """Closes the peer if it is too late."""
         now = self._clock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from aiohttp import ClientResponse
 
+from media import whep
 from tests.media.world import Client, World, running_world, until
 
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -241,6 +242,23 @@ async def test_full_node_sends_viewers_to_hls() -> None:
         assert await refusal(response) == (503, "node_full")
         assert await first.delete() == 200
         assert (await world.post("/whep/demo", offer("recvonly"))).status == 201
+
+
+async def test_viewers_that_never_connect_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whep, "_CONNECTS_WITHIN_S", 0.2)
+    async with running_world(whep_capacity=1) as world:
+        await world.publish()
+        await world.until_said("live:alice")
+        dead = await world.post("/whep/demo", offer("recvonly"))
+        assert dead.status == 201
+        soon = await world.post("/whep/demo", offer("recvonly"))
+        assert await refusal(soon) == (503, "node_full")
+        peer = next(iter(world.service._whep._sessions.values())).peer
+        await until(lambda: peer.age_s(world.service._clock()) > 0.2, "it has taken its time")
+        viewer = await world.watch()
+        await viewer.see(1)
+        assert (await world.http.delete(dead.headers["Location"])).status == 404
+        assert await refusal(await world.post("/whep/demo", offer("recvonly"))) == (503, "node_full")
 
 
 async def test_viewers_session_takes_patch_and_delete(world: World) -> None:
