@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
@@ -14,6 +15,11 @@ from tests.support.nodejs import NodeJs, find_nodejs
 from tests.support.postgres import PostgresServer
 from tests.support.processes import tail
 from tests.support.valkey import ValkeyServer
+
+
+def pytest_configure() -> None:
+    """SIGTERM (of ``timeout``, of a CI that gives up) ends a run as Ctrl-C does: fixtures tidy up."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

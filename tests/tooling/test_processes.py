@@ -59,7 +59,7 @@ def test_child_dies_when_the_tests_are_killed(tmp_path: Path) -> None:
     assert _wait_until_gone(child)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=ON_LINUX)])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGKILL, marks=ON_LINUX)])
 def test_servers_end_with_an_interrupted_run(tmp_path: Path, how: signal.Signals) -> None:
     (tmp_path / "test_long.py").write_text(USES_POSTGRES.format(folder=str(tmp_path)))
     options = [
