@@ -15,7 +15,8 @@ from clients.publish.drawn import DrawnSource
 from clients.publish.feed import Source
 from clients.publish.media_file import FileSource
 from clients.publish.parent import parent_gone
-from clients.publish.whip import Publisher, WhipRefused, WhipTarget
+from clients.publish.publisher import Publisher
+from clients.publish.whip import WhipRefused, WhipTarget
 
 KEY_VARIABLE = "DANMART_STREAM_KEY"
 

@@ -15,14 +15,8 @@ from hypothesis import strategies as st
 
 from clients.publish import barcode
 from clients.publish.drawn import DrawnSource
-from clients.publish.whip import (
-    Publisher,
-    WhipRefused,
-    WhipSession,
-    WhipTarget,
-    parse_retry_after,
-    retry_delay,
-)
+from clients.publish.publisher import Publisher, retry_delay
+from clients.publish.whip import WhipRefused, WhipSession, WhipTarget, parse_retry_after
 from tests.clients.publish.whip_server import WhipServer, running_whip_server
 
 
