@@ -12,9 +12,8 @@ from moderation.audit import AuditTrail
 from moderation.permissions import Action
 from moderation.standing import RoomStanding
 from rooms.commands import DeleteComment
-from rooms.comments import EVENTS
 from rooms.errors import Refused
-from rooms.heads import ROOMS, USERS
+from rooms.heads import EVENTS, ROOMS, USERS
 from rooms.log import Visibility, checkpoints, redact, room_events
 from rooms.ports import Caller
 from rooms.rows import Steps

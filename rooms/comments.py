@@ -10,8 +10,8 @@ from sqlalchemy import BigInteger, Column, String, Table
 
 from rooms.commands import PostComment
 from rooms.errors import Refused
-from rooms.heads import ROOMS, RoomRow
-from rooms.log import LogEvent, Visibility, room_events
+from rooms.heads import EVENTS, ROOMS, RoomRow
+from rooms.log import LogEvent, Visibility
 from rooms.pace import Pacer
 from rooms.ports import Caller, Standing, TextRules
 from rooms.rows import Kind, Rank, Steps
@@ -39,7 +39,6 @@ paces_table = Table(
 )
 
 PACES: Kind[PaceRow] = Kind(paces_table, PaceRow, Rank.GUARDED)
-EVENTS: Kind[LogEvent] = Kind(room_events, LogEvent, Rank.GUARDED, key=("id",))
 
 
 @dataclass(frozen=True, slots=True)

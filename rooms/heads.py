@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Column, Integer, String, Table
 
+from rooms.log import LogEvent, room_events
 from rooms.rows import Kind, Rank
 from rooms.schema import metadata
 
@@ -100,3 +101,5 @@ timers_table = Table(
 ROOMS: Kind[RoomRow] = Kind(rooms_table, RoomRow, Rank.ROOMS)
 USERS: Kind[UserRow] = Kind(users_table, UserRow, Rank.USERS)
 TIMERS: Kind[TimerRow] = Kind(timers_table, TimerRow, Rank.TIMERS, skip_locked=True)
+# Single entries of a log, found by id, for who holds their room's lock.
+EVENTS: Kind[LogEvent] = Kind(room_events, LogEvent, Rank.GUARDED, key=("id",))

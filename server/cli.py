@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 from sqlalchemy.exc import DBAPIError
@@ -21,6 +21,9 @@ from rooms.ports import Caller
 from server import logs
 from server.auth.own import sign
 from server.config import ConfigError, Settings, load, node_secret
+
+if TYPE_CHECKING:
+    from server.node import Node
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 
@@ -111,17 +114,18 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
     logs.configure(settings.log.level, settings.log.format)
-    return uvloop.run(_run_node(settings))
+    from server.node import Node  # noqa: PLC0415  so that the other commands start at once
+
+    return uvloop.run(_run_node(Node(settings)))
 
 
-async def _run_node(settings: Settings) -> int:
-    from server.node import Node, wall_ms  # noqa: PLC0415  so that the other commands start at once
+async def _run_node(node: Node) -> int:
+    from server.node import wall_ms  # noqa: PLC0415
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    node = Node(settings)
     try:
         await node.start()
     except (OSError, DBAPIError, Refused) as error:
@@ -178,7 +182,9 @@ def _host_link(settings: Settings, arguments: argparse.Namespace) -> int:
     except ValueError:
         print("--room: lower-case letters, digits, - and _, at most 64", file=sys.stderr)
         return BAD_USAGE
-    problem = asyncio.run(_make_room(settings, room, host))
+    from server.node import Node  # noqa: PLC0415
+
+    problem = asyncio.run(_make_room(Node(settings), room, host))
     if problem:
         print(problem, file=sys.stderr)
         return FAILED
@@ -189,12 +195,10 @@ def _host_link(settings: Settings, arguments: argparse.Namespace) -> int:
     return OK
 
 
-async def _make_room(settings: Settings, room: CreateRoom, host: Caller) -> str | None:
+async def _make_room(node: Node, room: CreateRoom, host: Caller) -> str | None:
     """Create the room unless this host has it already; says what is wrong, or None."""
-    from server.node import Node  # noqa: PLC0415
     from server.store.group import Work  # noqa: PLC0415
 
-    node = Node(settings)
     await node.store.start()
     try:
         row = await node.store.read(lambda conn: read_room(conn, str(room.id)))

@@ -37,7 +37,7 @@ from server.auth.own import own_key
 from server.bus.memory import MemoryBus
 from server.checkpoints import Checkpoints
 from server.commands import Commands, Services
-from server.config import Settings, is_loopback, node_secret
+from server.config import Settings, node_secret
 from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.gateway import Gateway
@@ -69,14 +69,6 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def store_url(settings: Settings) -> str:
-    """The database's URL; by default SQLite in the data directory."""
-    if settings.store.url is None:
-        return f"sqlite:///{(settings.node.data_dir / 'danmart.db').resolve()}"
-    url = settings.store.url.get_secret_value()
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
-
-
 class Node:
     """A running Danmart. ``start`` binds the ports; ``close`` is ordered, bounded in time and idempotent."""
 
@@ -100,11 +92,10 @@ class Node:
 
     def _make_store(self) -> None:
         settings = self.settings
-        settings.node.data_dir.mkdir(parents=True, exist_ok=True)
         self.bus = MemoryBus()
         self.checkpoints = Checkpoints()
         self.store = Store(
-            store_url(settings),
+            settings.database_url,
             published=self._published,
             registry=self.registry,
             node=settings.node.name,
@@ -164,13 +155,12 @@ class Node:
         self.tokens = Tokens(keys, outbound.get, leeway_s=settings.auth.leeway_s, demo=demo)
         self.publish_tokens = PublishTokens(secret)
         self.gate = MediaGate(self.store, self.tokens, self.publish_tokens, self._clock_ms)
-        loopback = settings.media.include_loopback
         config = MediaConfig(
             node_id=settings.node.name,
             udp_host="0.0.0.0" if settings.listen.is_public else "127.0.0.1",  # noqa: S104
             udp_port=settings.listen.udp_port,
             announced_addresses=tuple(str(a) for a in settings.media.announced_addresses),
-            include_loopback=is_loopback(settings.listen.host) if loopback is None else loopback,
+            include_loopback=settings.include_loopback,
             grace_s=settings.media.grace_s,
             whep_capacity=settings.media.whep_capacity,
         )

@@ -16,6 +16,11 @@ def is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for another database."""
+    return Path(make_url(url).database or "") if is_sqlite(url) else None
+
+
 def open_writer(url: str) -> Engine:
     """An engine with one connection, for the writer alone; its transactions lock as they begin."""
     if is_sqlite(url):
@@ -36,7 +41,6 @@ def _sqlite(url: str, *, begin: str, size: int) -> Engine:
     database = make_url(url).database
     if not database or database == ":memory:":
         raise ValueError("SQLite needs a file: use sqlite:///path/to/danmart.db")
-    Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         poolclass=QueuePool,

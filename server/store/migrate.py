@@ -20,7 +20,7 @@ import server.pictures
 import server.store.keys
 import server.store.writer  # noqa: F401
 from rooms.schema import metadata
-from server.store.engine import open_writer
+from server.store.engine import open_writer, sqlite_file
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x64616E6D617274  # "danmart": PostgreSQL's advisory lock that lets one node migrate at a time
@@ -41,6 +41,8 @@ def config(connection: Connection | None = None) -> Config:
 
 def migrate(url: str) -> None:
     """Upgrade the database to this version's schema. Other nodes that start now wait. Blocks."""
+    if database := sqlite_file(url):
+        database.parent.mkdir(parents=True, exist_ok=True)
     engine = open_writer(url)
     try:
         with engine.begin() as connection:

@@ -87,6 +87,9 @@ class Store:
             return
         self._closed = True
         await self.writer.close()
+        await asyncio.to_thread(self._dispose)
+
+    def _dispose(self) -> None:
         self._readers.shutdown()
         self._writing.dispose()
         self._reading.dispose()

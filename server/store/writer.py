@@ -128,7 +128,7 @@ class Writer:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        self._thread.shutdown()
+        await asyncio.to_thread(self._thread.shutdown)
 
     async def _pump(self) -> None:
         loop = asyncio.get_running_loop()
@@ -197,6 +197,7 @@ class Writer:
             try:
                 transaction.commit()
             except DBAPIError:
+                conn.invalidate()  # whatever it still holds must not be waited for by the next try
                 if not self._went_through():
                     raise
         return answers, news

@@ -1,0 +1,200 @@
+"""A store with every service on it, and a clock that the test turns."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+from sqlalchemy import Connection, select
+
+from moderation.audit import AuditTrail
+from moderation.deletions import Deletions
+from moderation.roles import Roles
+from moderation.sanctions import MUTE_TIMER, Sanctions
+from moderation.standing import RoomStanding
+from rooms import people
+from rooms.commands import CreateRoom
+from rooms.comments import CommentRules, Comments
+from rooms.errors import Refused
+from rooms.heads import TimerRow, timers_table
+from rooms.history import read_events, read_room
+from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
+from rooms.likes import LikeCounter
+from rooms.log import LogEvent, PrivateEvent, StaffEvent
+from rooms.ports import Caller
+from rooms.shop.catalogue import Catalogue
+from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
+from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, PaymentProvider, Payments
+from rooms.shop.store import SkuRow, skus_table
+from rooms.unit import News
+from server.answers import from_validation
+from server.commands import Commands, Services
+from server.payments.cashier import Cashier
+from server.payments.sandbox import SandboxProvider
+from server.store.group import Work, refused
+from server.store.store import Store
+from server.texts import Texts
+
+HOST = Caller("u-host", "Mei", may_host=True)
+MODERATOR = Caller("u-mod", "Bao")
+VIEWER = Caller("u-lin", "Lin")
+OTHER = Caller("u-wu", "Wu")
+OPERATOR = Caller("u-op", "Root", operator=True)
+GUEST = Caller(None)
+ROOM = "tea"
+START_MS = 1_800_000_000_000
+
+keys = (f"key-{n:08d}" for n in itertools.count())
+
+
+class House:
+    """What a test drives."""
+
+    def __init__(self, url: str, *, hold_ms: int = 60_000, comments: CommentRules | None = None) -> None:
+        self.now_ms = START_MS
+        self.events: list[LogEvent] = []
+        self.private: list[PrivateEvent] = []
+        self.staff: list[StaffEvent] = []
+        self.stock: dict[str, int] = {}
+        self.ended: list[str] = []
+        self.store = Store(
+            url, published=self._published, registry=CollectorRegistry(), clock_ms=lambda: self.now_ms
+        )
+        standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
+        self.payments = Payments()
+        self.providers: dict[str, PaymentProvider] = {
+            "sandbox": SandboxProvider(self.store.write, self.store.read)
+        }
+        self.cashier = Cashier(self.store, self.payments, self.providers)
+        self.services = Services(
+            comments=Comments(standing, texts, comments or CommentRules(per_window=1000)),
+            lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
+            catalogue=Catalogue(standing, texts, audit),
+            orders=Orders(standing, OrderRules(hold_ms)),
+            sanctions=Sanctions(standing, texts, audit),
+            deletions=Deletions(standing, audit),
+            roles=Roles(standing, audit),
+            cashier=self.cashier,
+            likes=LikeCounter(),
+        )
+        self.commands = Commands(
+            self.store,
+            self.services,
+            lambda: self.now_ms,
+            is_open=lambda _: True,
+            liked=lambda room, count: None,
+            ended=self.ended.append,
+        )
+
+    def _published(self, news: News) -> None:
+        self.events += news.events
+        self.private += news.private
+        self.staff += news.staff
+        for stock in news.stock.values():
+            self.stock |= stock
+
+    async def do(self, name: str, caller: Caller, **payload: Any) -> dict[str, Any]:
+        """A command's acknowledgement, decoded. ``room`` and ``key`` are filled in."""
+        payload = {"room": ROOM, **payload}
+        if name != "like":
+            payload.setdefault("key", next(keys))
+        try:
+            answer = await self.commands.run(name, payload, caller, caller.id or "")
+        except Refused as error:
+            answer = refused(error)
+        except ValidationError as error:
+            answer = refused(from_validation(error))
+        decoded: dict[str, Any] = orjson.loads(answer.body)
+        return decoded
+
+    async def ok(self, name: str, caller: Caller, **payload: Any) -> dict[str, Any]:
+        """The same for a command that must succeed."""
+        answer = await self.do(name, caller, **payload)
+        assert answer["ok"], answer
+        return answer
+
+    async def code(self, name: str, caller: Caller, **payload: Any) -> str:
+        """The error code of a command that must be refused."""
+        answer = await self.do(name, caller, **payload)
+        assert not answer["ok"], answer
+        code: str = answer["error"]["code"]
+        return code
+
+    async def sign_in(self, *callers: Caller) -> None:
+        for caller in callers:
+            answer = await self.store.write(Work("seen", lambda tx, c=caller: people.seen(tx, c)))  # type: ignore[misc]
+            assert answer.ok
+
+    async def create(self, room: str = ROOM, host: Caller = HOST) -> None:
+        cmd = CreateRoom(id=room, title="Tea evening")
+        answer = await self.store.write(
+            Work("create", lambda tx: self.services.lifecycle.create(tx, cmd, host))
+        )
+        assert answer.ok, answer.body
+
+    async def picture(self, happening: Happening, room: str = ROOM) -> None:
+        answer = await self.store.write(
+            Work("picture", lambda tx: self.services.lifecycle.picture(tx, room, happening))
+        )
+        assert answer.ok, answer.body
+
+    async def product(self, *, stock: int = 5, price_minor: int = 4900) -> tuple[str, str]:
+        """A product on the shelf: its id and its SKU's."""
+        added = await self.ok(
+            "product.add", HOST, title="Tea", price_minor=price_minor, currency="CNY", stock=stock
+        )
+        return added["product"]["id"], added["product"]["skus"][0]["id"]
+
+    async def sku(self, sku: str) -> SkuRow:
+        query = select(skus_table).where(skus_table.c.id == sku)
+        return await self.store.read(lambda conn: SkuRow(*conn.execute(query).one()))
+
+    async def log(self, room: str = ROOM) -> list[LogEvent]:
+        """The room's log as SQL has it."""
+
+        def read(conn: Connection) -> list[LogEvent]:
+            row = read_room(conn, room)
+            assert row is not None
+            return read_events(conn, room, row.epoch, after=0)
+
+        return await self.store.read(read)
+
+    async def run_timers(self) -> int:
+        """Do every timer that is due, as the node would; gives how many there were."""
+        inside = {
+            HOLD_TIMER: self.services.orders.expire,
+            MUTE_TIMER: self.services.sanctions.run_out,
+            GRACE_TIMER: self.services.lifecycle.grace_over,
+        }
+        outside = {CHECK_TIMER: self.cashier.check, REFUND_TIMER: self.cashier.refund}
+        query = select(timers_table).where(timers_table.c.due_at_ms <= self.now_ms)
+        timers = await self.store.read(lambda conn: [TimerRow(*r) for r in conn.execute(query)])
+        for timer in timers:
+            if handler := inside.get(timer.kind):
+                answer = await self.store.write(
+                    Work("timer", lambda tx, h=handler, t=timer: h(tx, t))  # type: ignore[misc]
+                )
+                assert answer.ok, answer.body
+            else:
+                await outside[timer.kind](timer)
+        return len(timers)
+
+
+@asynccontextmanager
+async def house_at(url: str, **options: Any) -> AsyncIterator[House]:
+    """A started house with the room ``tea`` in it and everybody signed in."""
+    house = await asyncio.to_thread(lambda: House(url, **options))
+    await house.store.start()
+    try:
+        await house.sign_in(HOST, MODERATOR, VIEWER, OTHER, OPERATOR)
+        await house.create()
+        await house.ok("room.grant", HOST, user=MODERATOR.id, role="moderator")
+        yield house
+    finally:
+        await house.store.close()
