@@ -1,6 +1,6 @@
 import { t } from "../i18n";
 import { Room } from "../live/room";
-import { demoSignIn, takeToken, visitorName } from "../live/token";
+import { demoSignIn, forgetToken, mayRenew, takeToken, visitorName } from "../live/token";
 import type { Via } from "../media/ladder";
 import { Player } from "../media/player";
 import { mount, roomOfAddress } from "../ui/page";
@@ -13,6 +13,11 @@ async function begin(): Promise<void> {
   const room = new Room(id, token);
   const player = new Player(id, token, viaOfAddress());
   mount(<Viewer room={room} player={player} />);
+  room.closedBy.subscribe((closed) => {
+    if (closed === null || !mayRenew(closed.code)) return;
+    forgetToken();
+    location.reload();
+  });
   room.open();
 }
 
