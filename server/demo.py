@@ -212,7 +212,11 @@ class Demo:
         env = {**os.environ, "DANMART_STREAM_KEY": key}
         while True:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, env=env, stdin=asyncio.subprocess.PIPE
+                sys.executable,
+                *arguments,
+                env=env,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
             )
             try:
                 code = await process.wait()
