@@ -194,7 +194,7 @@ export const en = {
   "air.reconnecting": "Reconnecting…",
   "air.stopping": "Ending…",
   "golive": "Go live",
-  "golive.taken": "Somebody is live in this room. When you go live, you take their place; the demo's host steps aside.",
+  "golive.taken": "Somebody is live in this room. Going live takes their place.",
   "golive.reconnecting": "The connection broke. Your viewers see that you will be right back; this page keeps trying.",
   "takeover.title": "Somebody else is live here",
   "takeover.text": "If you take over, their stream stops and viewers see yours.",

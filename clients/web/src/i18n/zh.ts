@@ -196,7 +196,7 @@ export const zh: Record<Key, string> = {
   "air.reconnecting": "重连中…",
   "air.stopping": "正在下播…",
   "golive": "开始直播",
-  "golive.taken": "此直播间正在直播。你开播后将接替对方，演示主播会自动让位。",
+  "golive.taken": "此直播间正在直播，你开播后将接替对方。",
   "golive.reconnecting": "连接中断。观众会看到你马上回来，页面正在自动重连。",
   "takeover.title": "有人正在此直播",
   "takeover.text": "接管后对方的直播会停止，观众将看到你的画面。",

@@ -105,7 +105,6 @@ export class Player {
     this.running = null;
     this.drop();
     this.phase.value = "idle";
-    this.protocol.value = null;
   }
 
   private async run(abort: AbortSignal): Promise<void> {
@@ -131,8 +130,8 @@ export class Player {
     this.drop();
     const heldMs = this.playingSince > 0 ? performance.now() - this.playingSince : 0;
     this.playingSince = 0;
-    // Nobody is publishing yet: that says nothing about the protocol.
-    if (asRefusal(thrown).code === "not_live") return;
+    // Nobody is publishing yet, or there is no network: that says nothing about the protocol.
+    if (["not_live", "offline"].includes(asRefusal(thrown).code)) return;
     if (this.ladder.protocol === "whep") this.ladder = whepFailed(this.ladder, performance.now(), heldMs);
   }
 
@@ -222,6 +221,7 @@ export class Player {
   private drop(): void {
     this.session?.close();
     this.session = null;
+    this.protocol.value = null;
     if (this.video?.srcObject) this.video.srcObject = null;
     this.latencyS.value = null;
   }
