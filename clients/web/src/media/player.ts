@@ -16,6 +16,8 @@ const FIRST_FRAME_MS: Record<Protocol, number> = { whep: 5_000, hls: 20_000 };
 const STALLED_MS = 2_500;
 const LOST_MS = 7_000;
 const AGAIN_MS = 1_500;
+/** A stream that breaks this soon after the socket did broke with the network or the node. */
+const SAME_CAUSE_MS = 15_000;
 
 type Session = WhepSession | HlsSession;
 
@@ -34,6 +36,7 @@ export class Player {
   private expected = false;
   private ladder: Ladder;
   private playingSince = 0;
+  private linkLostAt = -Infinity;
 
   constructor(
     private readonly room: string,
@@ -73,6 +76,11 @@ export class Player {
       this.expected = status === "live";
       if (this.expected && !this.running) this.start();
     }
+  }
+
+  /** The room's connection was lost: what breaks now says nothing about the protocol. */
+  linkLost(): void {
+    this.linkLostAt = performance.now();
   }
 
   setMuted(muted: boolean): void {
@@ -132,6 +140,7 @@ export class Player {
     this.playingSince = 0;
     // Nobody is publishing yet, or there is no network: that says nothing about the protocol.
     if (["not_live", "offline"].includes(asRefusal(thrown).code)) return;
+    if (performance.now() - this.linkLostAt < SAME_CAUSE_MS) return;
     if (this.ladder.protocol === "whep") this.ladder = whepFailed(this.ladder, performance.now(), heldMs);
   }
 

@@ -32,6 +32,9 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
     if (room.entered.value) player.follow(room.status.value);
   });
   useSignalEffect(() => {
+    if (room.link.value === "reconnecting") player.linkLost();
+  });
+  useSignalEffect(() => {
     const { title } = room.state.value.room;
     document.title = `${title || t("title.viewer")} · Danmart`;
   });
