@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from sqlalchemy import func, select
+
 from rooms.commands import ChangeRoom, CreateRoom, EndRoom
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, RoomRow, TimerRow
@@ -38,9 +40,10 @@ def next_status(status: str, happening: Happening) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class LifecycleRules:
-    """``grace_ms``: how long an interrupted room waits for its publisher."""
+    """``grace_ms``: how long an interrupted room waits for its publisher. ``rooms_max``: in all."""
 
     grace_ms: int = 30_000
+    rooms_max: int = 1000
 
 
 class Lifecycle:
@@ -62,6 +65,8 @@ class Lifecycle:
             raise Refused("forbidden", "Creating rooms needs a token with the claim may_host.")
         if tx.get(ROOMS, room_id) is not None:
             raise Refused("room_exists")
+        if (tx.conn.scalar(select(func.count()).select_from(ROOMS.table)) or 0) >= self._rules.rooms_max:
+            raise Refused("too_many", details={"limit": self._rules.rooms_max})
         title = self._texts.clean(cmd.title, TITLE_MAX_CHARS)
         tx.put(ROOMS, fresh_room(room_id, title, caller, public=cmd.public, now_ms=tx.now_ms))
         tx.append(room_id, "room.created", {"title": title, "host": caller.card})

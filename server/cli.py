@@ -20,7 +20,7 @@ from rooms.history import read_room
 from rooms.ports import Caller
 from server import logs
 from server.auth.own import sign
-from server.config import ConfigError, Settings, load, node_secret
+from server.config import ConfigError, Problem, Settings, load, node_secret
 
 if TYPE_CHECKING:
     from server.node import Node
@@ -113,6 +113,9 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    if settings.redis_url is not None:
+        what = "is set, but this version runs one node, which needs no Redis"
+        raise ConfigError([Problem("bus.redis_url", what, "remove it")])
     logs.configure(settings.log.level, settings.log.format)
     from server.node import Node  # noqa: PLC0415  so that the other commands start at once
 

@@ -11,12 +11,11 @@ from sqlalchemy import text
 
 from rooms.errors import Refused
 from server.api.context import ok
-from server.config import is_loopback
 from server.store.store import Store
 
 
 class Health:
-    """Metrics need a token, unless they are asked for from this machine and no token is set."""
+    """Metrics need the token if one is set; without one, ``may_read_metrics`` decides by the request."""
 
     def __init__(
         self,
@@ -25,13 +24,13 @@ class Health:
         *,
         accepting: Callable[[], bool],
         metrics_token: str | None,
-        client_address: Callable[[web.Request], str],
+        may_read_metrics: Callable[[web.Request], bool],
     ) -> None:
         self._store = store
         self._registry = registry
         self._accepting = accepting
         self._metrics_token = metrics_token
-        self._client_address = client_address
+        self._may_read_metrics = may_read_metrics
 
     def attach(self, app: web.Application) -> None:
         app.router.add_get("/healthz", self._healthz)
@@ -54,7 +53,7 @@ class Health:
                 raise Refused(
                     "unauthenticated", "Metrics need Authorization: Bearer with node.metrics_token."
                 )
-        elif not is_loopback(self._client_address(request)):
+        elif not self._may_read_metrics(request):
             raise Refused("forbidden", "Set node.metrics_token to read metrics from another machine.")
         return web.Response(
             body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}

@@ -62,3 +62,29 @@ def host_check(allowed: frozenset[str]) -> Middleware:
         return await handler(request)
 
     return check
+
+
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Location, Retry-After, X-Request-Id",
+}
+_PREFLIGHT = _CORS | {
+    "Access-Control-Allow-Methods": "GET, POST, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
+    "Access-Control-Max-Age": "86400",
+}
+_OPEN_TO_ALL = ("/api/", "/pictures/", "/hls/")
+
+
+@web.middleware
+async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Pages of any origin may use the API: who calls is said by a token, never by a cookie."""
+    if not request.path.startswith(_OPEN_TO_ALL):
+        return await handler(request)
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        return web.Response(status=204, headers=_PREFLIGHT)
+    response = await handler(request)
+    if not response.prepared:
+        for name, value in _CORS.items():
+            response.headers.setdefault(name, value)
+    return response

@@ -37,13 +37,13 @@ from server.auth.own import own_key
 from server.bus.memory import MemoryBus
 from server.checkpoints import Checkpoints
 from server.commands import Commands, Services
-from server.config import Settings, node_secret
+from server.config import Settings, is_loopback, node_secret
 from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.gateway import Gateway
 from server.health import Health
 from server.live.rooms import LiveRooms, UserChannels
-from server.middlewares import host_check, problems, request_id
+from server.middlewares import cors, host_check, problems, request_id
 from server.outbound import Outbound
 from server.pages import Pages
 from server.payments.cashier import Cashier
@@ -81,6 +81,7 @@ class Node:
         self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
+        self._internal: web.AppRunner | None = None
         self._stop_accepting: Callable[[], Awaitable[None]] | None = None
         self.url = ""
         self._make_store()
@@ -121,9 +122,12 @@ class Node:
                 standing, texts, CommentRules(per_window=rules.comments_per_10s, window_ms=10_000)
             ),
             lifecycle=Lifecycle(
-                standing, texts, audit, LifecycleRules(round(self.settings.media.grace_s * 1000))
+                standing,
+                texts,
+                audit,
+                LifecycleRules(round(self.settings.media.grace_s * 1000), rules.rooms_max),
             ),
-            catalogue=Catalogue(standing, texts, audit),
+            catalogue=Catalogue(standing, texts, audit, products_max=rules.products_max),
             orders=Orders(standing, OrderRules(rules.hold_s * 1000)),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
@@ -211,7 +215,11 @@ class Node:
         app = web.Application(client_max_size=settings.listen.max_body_bytes)
         if settings.demo and not settings.demo_public:
             app.middlewares.append(host_check(_demo_hosts(settings.listen.host)))
-        app.middlewares.extend([proxy_middleware(settings.listen.trusted_proxies), request_id, problems])
+        app.middlewares.extend([proxy_middleware(settings.listen.trusted_proxies), request_id])
+        if not settings.demo:
+            # A demo hands out tokens to whoever asks, so no website may ask in somebody's name.
+            app.middlewares.append(cors)
+        app.middlewares.append(problems)
         app[API] = Api(
             store=self.store,
             tokens=self.tokens,
@@ -225,21 +233,29 @@ class Node:
             grant_demo_role=self._grant_demo_role,
             clock_ms=self._clock_ms,
             pictures_max_bytes=settings.rooms.pictures_max_bytes,
-            rooms_max=settings.rooms.rooms_max,
         )
         api.attach(app)
-        token = settings.node.metrics_token
-        Health(
-            self.store,
-            self.registry,
-            accepting=lambda: not self._draining,
-            metrics_token=token.get_secret_value() if token else None,
-            client_address=lambda request: str(client_of(request)),
-        ).attach(app)
+        self._health(internal=False).attach(app)
         self.media.attach(app)
         app.add_routes(hls_routes(self.hls, self.gate))
         Pages().attach(app)
         self.gateway.attach(app)
+        return app
+
+    def _health(self, *, internal: bool) -> Health:
+        token = self.settings.node.metrics_token
+        return Health(
+            self.store,
+            self.registry,
+            accepting=lambda: not self._draining,
+            metrics_token=token.get_secret_value() if token and not internal else None,
+            may_read_metrics=lambda request: internal or is_loopback(str(client_of(request))),
+        )
+
+    def _internal_app(self) -> web.Application:
+        """What the internal listener answers: health and metrics, without a token."""
+        app = web.Application(middlewares=[problems])
+        self._health(internal=True).attach(app)
         return app
 
     async def _grant_demo_role(self, identity: Identity) -> None:
@@ -268,6 +284,11 @@ class Node:
         await site.start()
         self._stop_accepting = site.stop
         host, port = self._runner.addresses[0][:2]
+        if settings.listen.internal_port is not None:
+            self._internal = web.AppRunner(self._internal_app(), access_log=None)
+            await self._internal.setup()
+            internal_host = settings.listen.internal_host or "127.0.0.1"
+            await web.TCPSite(self._internal, internal_host, settings.listen.internal_port).start()
         self.url = f"http://{_as_url_host(host)}:{port}"
         if self.demo is not None:
             await self.demo.start(self.url)
@@ -296,6 +317,8 @@ class Node:
             await self._flush_likes()
         await self.store.close()
         await self.bus.close()
+        if self._internal is not None:
+            await self._internal.cleanup()
 
     async def _recover_rooms(self) -> None:
         """Rooms that were live when the node died wait for their publisher as after any interruption."""

@@ -25,16 +25,18 @@ from rooms.shop.store import (
 from rooms.unit import Unit
 
 TITLE_MAX_CHARS = 120
-PRODUCTS_MAX = 200
 
 
 class Catalogue:
     """The commands ``product.add``, ``product.change``, ``product.remove``, ``pin``, ``unpin``."""
 
-    def __init__(self, standing: Standing, texts: TextRules, audit: Audit) -> None:
+    def __init__(
+        self, standing: Standing, texts: TextRules, audit: Audit, *, products_max: int = 200
+    ) -> None:
         self._standing = standing
         self._texts = texts
         self._audit = audit
+        self._products_max = products_max
 
     def add(self, tx: Unit, cmd: AddProduct, caller: Caller) -> Steps[Any]:
         """Refuses with ``forbidden``, ``too_many``, ``text_…``."""
@@ -119,8 +121,8 @@ class Catalogue:
         )
         count, highest = tx.conn.execute(query).one()
         fresh = [p for p in tx.fresh(PRODUCTS) if p.room_id == room_id]
-        if count + len(fresh) >= PRODUCTS_MAX:
-            raise Refused("too_many", details={"limit": PRODUCTS_MAX})
+        if count + len(fresh) >= self._products_max:
+            raise Refused("too_many", details={"limit": self._products_max})
         return max([highest or 0, *(p.position for p in fresh)]) + 1
 
 

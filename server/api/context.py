@@ -47,7 +47,6 @@ class Api:
     grant_demo_role: Callable[[Identity], Any]
     clock_ms: Callable[[], int]
     pictures_max_bytes: int
-    rooms_max: int
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``."""

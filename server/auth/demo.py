@@ -23,7 +23,7 @@ class DemoTokens:
     """Mints and verifies tokens for the room ``demo``. With ``public``, for viewers only."""
 
     def __init__(self, *, public: bool) -> None:
-        self._roles = (Role.VIEWER,) if public else _ROLES
+        self.roles = (Role.VIEWER,) if public else _ROLES
         self._key = secrets.token_bytes(32)
 
     def mint(self, name: str, role: Role, now_ms: int) -> tuple[str, Identity]:
@@ -31,8 +31,8 @@ class DemoTokens:
 
         Raises ``Refused("forbidden")`` for a role that the demo doesn't hand out.
         """
-        if role not in self._roles:
-            raise Refused("forbidden", f"The demo gives tokens for {', '.join(self._roles)}.")
+        if role not in self.roles:
+            raise Refused("forbidden", f"The demo gives tokens for {', '.join(self.roles)}.")
         user_id = f"demo-{secrets.token_hex(8)}"
         claims = {
             "iss": DEMO_ISSUER,

@@ -285,4 +285,7 @@ class UserChannels:
         for event in events:
             packet = self._encode("you", _raw(event.body))
             for connection in list(self._connections.get(event.user_id, ())):
+                if event.kind == "role" and connection.room_id == event.room_id:
+                    # Who was a moderator a moment ago must not read on with the staff.
+                    connection.actions = frozenset(orjson.loads(event.body)["data"]["can"])
                 connection.outlet.send(packet)
