@@ -54,18 +54,20 @@ class Payments:
     """The steps of ``order.pay`` that happen in transactions."""
 
     def begin(self, tx: Unit, cmd: PayOrder, caller: Caller, payment_id: str) -> Steps[Any]:
-        """Write an attempt down. Refuses with ``not_found``, ``order_not_held``, ``payment_pending``.
+        """Write an attempt down. Refuses with ``not_found``, ``order_not_held``, ``payment_pending``;
+        ``key_conflict`` if ``payment_id`` was another order's attempt.
 
-        Repeating an attempt (the same ``payment_id``) gives its status again.
+        Repeating an attempt (the same ``payment_id``) gives its status again; one that failed, or was given
+        up because the provider had never heard of it, begins again.
         """
         yield ORDERS.rows(cmd.order)
-        order = tx.get(ORDERS, cmd.order)
-        open_id = order.payment_id if order else None
-        yield PAYMENTS.rows(payment_id, *([open_id] if open_id else []))
+        yield PAYMENTS.rows(payment_id)
         yield ROOMS.rows(cmd.room)
         order = own_order(tx, cmd.room, cmd.order, caller)
         payment = tx.get(PAYMENTS, payment_id)
-        if payment is None:
+        if payment is not None and payment.order_id != order.id:
+            raise Refused("key_conflict")
+        if payment is None or payment.status == "failed":
             refuse_unless_held(order, tx.now_ms)
             if order.payment_id is not None:
                 raise Refused("payment_pending", retry_after_ms=2000)

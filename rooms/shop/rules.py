@@ -51,16 +51,17 @@ def settle(
 ) -> tuple[PaymentRow, OrderRow]:
     """The payment and its order after the provider's word.
 
-    Money for an order that no longer holds stock is due back (``refund_due``), never kept and never lost.
-    Saying the same word twice changes nothing.
+    Money for an order that can't take it is due back (``refund_due``), never kept and never lost; also when
+    the attempt was given up as failed before the provider said that it had succeeded. Saying the same word
+    twice changes nothing.
     """
-    if payment.status != "started":
+    if payment.status not in ("started", "failed") or payment.status == outcome:
         return payment, order
     if outcome == "failed":
         return replace(payment, status="failed", settled_at_ms=now_ms), order
-    if order.status == "held":
+    if order.status == "held" and order.payment_id in (None, payment.id):
         return (
             replace(payment, status="succeeded", settled_at_ms=now_ms),
-            replace(order, status="paid", paid_at_ms=now_ms),
+            replace(order, status="paid", paid_at_ms=now_ms, payment_id=payment.id),
         )
     return replace(payment, status="refund_due", settled_at_ms=now_ms), order

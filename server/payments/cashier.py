@@ -24,7 +24,7 @@ from server.store.store import Store
 log = structlog.get_logger(__name__)
 
 _NAMESPACE = uuid.UUID("5f1c1d0a-7f0e-5d53-9f6a-0a4f6f2f4b11")
-CHECK_AGAIN_MS = 10_000
+_NOT_WRITTEN = frozenset({"busy", "temporarily_unavailable", "internal"})
 
 
 class Cashier:
@@ -37,8 +37,9 @@ class Cashier:
 
     async def pay(self, cmd: PayOrder, caller: Caller, key: CommandKey, request: bytes) -> Answer:
         """The command ``order.pay``; the answer is given when the order is paid, or refused."""
-        # The attempt's id follows from the key, so that a repeat finds the attempt and not a second one.
-        payment_id = str(uuid.uuid5(_NAMESPACE, f"{key.user_id}\n{key.key}\n{cmd.order}"))
+        # The attempt's id follows from the key alone: a repeat finds the attempt and not a second one, and
+        # the key with another order is a conflict before any money moves.
+        payment_id = str(uuid.uuid5(_NAMESPACE, f"{key.user_id}\n{key.key}"))
         begun = await self._store.write(
             Work("payment.begin", lambda tx: self._payments.begin(tx, cmd, caller, payment_id))
         )
@@ -46,8 +47,10 @@ class Cashier:
             return begun
         attempt = orjson.loads(begun.body)
         charge = Charge(payment_id, attempt["amount_minor"], attempt["currency"], cmd.card)
+        outcome: Outcome = "succeeded"  # of what isn't open any more, nothing else is told here
         try:
-            outcome = await self._providers[cmd.method].charge(charge)
+            if attempt["status"] == "started":
+                outcome = await self._providers[cmd.method].charge(charge)
         except (OSError, TimeoutError):
             log.warning("payment_open", payment=payment_id, exc_info=True)
             return refused(Refused("payment_pending", retry_after_ms=3000))
@@ -73,18 +76,22 @@ class Cashier:
         payment = await self._read(timer.ref)
         if payment is not None and payment["status"] == "refund_due":
             await self._providers[payment["provider"]].refund(timer.ref)
-            await self._store.write(
-                Work("payment.refunded", lambda tx: self._payments.refunded(tx, timer.ref))
-            )
+            await self._write(Work("payment.refunded", lambda tx: self._payments.refunded(tx, timer.ref)))
         await self._done(timer)
 
     async def _settle(self, payment_id: str, order_id: str, outcome: Outcome) -> None:
-        await self._store.write(
+        await self._write(
             Work("payment.settle", lambda tx: self._payments.settle(tx, payment_id, order_id, outcome))
         )
 
     async def _done(self, timer: TimerRow) -> None:
-        await self._store.write(Work("timer.done", lambda tx: self._payments.done(tx, timer)))
+        await self._write(Work("timer.done", lambda tx: self._payments.done(tx, timer)))
+
+    async def _write(self, work: Work) -> None:
+        """Raises ``ConnectionError`` if it could not be written: then the timer must come again."""
+        answer = await self._store.write(work)
+        if answer.code in _NOT_WRITTEN:
+            raise ConnectionError(f"{work.name}: {answer.code}")
 
     async def _read(self, payment_id: str) -> dict[str, Any] | None:
         query = select(payments_table).where(payments_table.c.id == payment_id)
