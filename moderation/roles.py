@@ -40,8 +40,10 @@ class Roles:
             tx.drop(MEMBERS, cmd.room, cmd.user)
         else:
             tx.put(MEMBERS, MemberRow(cmd.room, cmd.user, target.name, role.value, tx.now_ms))
-        tx.tell(cmd.user, "role", {"role": role.value, "can": can(role)}, room_id=cmd.room)
+        # What it comes to: an operator may name the host, who stays the host.
+        now = self._standing.role_of_user(tx, cmd.room, cmd.user)
+        tx.tell(cmd.user, "role", {"role": now.value, "can": can(now)}, room_id=cmd.room)
         who = {"id": cmd.user, "name": target.name}
-        tx.brief(cmd.room, "role", {"user": who, "role": role.value, "by": caller.card})
+        tx.brief(cmd.room, "role", {"user": who, "role": now.value, "by": caller.card})
         self._audit.note(tx, cmd.room, caller, "room.grant", cmd.user, {"role": role.value})
         return {}

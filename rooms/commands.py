@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 RoomId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@|-]{1,128}$")]
+# A user's id is the shop's own and may be in any script; control characters can't be in one.
+UserId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
 # Long enough for any text that cleaning would accept, short enough that a flood costs nothing.
 RawText = Annotated[str, StringConstraints(max_length=20_000)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -50,17 +52,17 @@ class DeleteComment(Keyed):
 
 
 class Mute(Keyed):
-    user: Id
+    user: UserId
     seconds: Annotated[int, Field(ge=10, le=14 * 24 * 3600)] | None
     reason: RawText
 
 
 class Unmute(Keyed):
-    user: Id
+    user: UserId
 
 
 class Grant(Keyed):
-    user: Id
+    user: UserId
     role: Literal["viewer", "moderator", "senior_moderator"]
 
 
