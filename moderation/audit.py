@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, String, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, String, Table, Text, select
 
 from rooms.ports import Caller
 from rooms.rows import new_id
@@ -19,7 +19,7 @@ audit_table = Table(
     Column("room_id", String(64), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("actor_id", String(128), nullable=False),
-    Column("actor_name", String(80), nullable=False),
+    Column("actor_name", Text, nullable=False),
     Column("action", String(32), nullable=False),
     Column("target", String(128), nullable=False),
     Column("detail", LargeBinary, nullable=False),

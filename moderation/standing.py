@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, Text, select
 
 from moderation.permissions import Action, Role, actions, may, outranks
 from rooms.errors import Refused
@@ -32,7 +32,7 @@ members_table = Table(
     metadata,
     Column("room_id", String(64), primary_key=True),
     Column("user_id", String(128), primary_key=True),
-    Column("name", String(80), nullable=False),
+    Column("name", Text, nullable=False),
     Column("role", String(32), nullable=False),
     Column("since_ms", BigInteger, nullable=False),
 )
@@ -70,10 +70,10 @@ sanctions_table = Table(
     Column("room_id", String(64), primary_key=True),
     Column("user_id", String(128), primary_key=True),
     Column("kind", String(16), primary_key=True),
-    Column("user_name", String(80), nullable=False),
-    Column("reason", String(400), nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("reason", Text, nullable=False),
     Column("by_id", String(128), nullable=False),
-    Column("by_name", String(80), nullable=False),
+    Column("by_name", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("until_ms", BigInteger),
     Column("serial", Integer, nullable=False),

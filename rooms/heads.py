@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Integer, String, Table, Text
 
 from rooms.log import LogEvent, room_events
 from rooms.rows import Kind, Rank
@@ -37,9 +37,9 @@ rooms_table = Table(
     "rooms",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("title", String(200), nullable=False),
+    Column("title", Text, nullable=False),
     Column("host_id", String(128), nullable=False, index=True),
-    Column("host_name", String(80), nullable=False),
+    Column("host_name", Text, nullable=False),
     Column("status", String(16), nullable=False, index=True),
     Column("public", Integer, nullable=False),
     Column("epoch", String(16), nullable=False),
@@ -70,7 +70,7 @@ users_table = Table(
     "users",
     metadata,
     Column("id", String(128), primary_key=True),
-    Column("name", String(80), nullable=False),
+    Column("name", Text, nullable=False),
     Column("operator", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("seen_at_ms", BigInteger, nullable=False),

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Index, Integer, String, Table, select
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    select,
+)
 
 from rooms.rows import Kind, Rank
 from rooms.schema import metadata
@@ -27,7 +38,7 @@ products_table = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("room_id", String(64), nullable=False),
-    Column("title", String(200), nullable=False),
+    Column("title", Text, nullable=False),
     Column("picture", String(300)),
     Column("position", Integer, nullable=False),
     Column("removed", Integer, nullable=False),
@@ -56,7 +67,7 @@ skus_table = Table(
     Column("id", String(36), primary_key=True),
     Column("product_id", String(36), nullable=False, index=True),
     Column("room_id", String(64), nullable=False, index=True),
-    Column("name", String(200), nullable=False),
+    Column("name", Text, nullable=False),
     Column("price_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("stock", BigInteger, nullable=False),
@@ -112,14 +123,14 @@ orders_table = Table(
     Column("room_id", String(64), nullable=False),
     Column("product_id", String(36), nullable=False),
     Column("sku", String(36), nullable=False, index=True),
-    Column("title", String(200), nullable=False),
+    Column("title", Text, nullable=False),
     Column("qty", Integer, nullable=False),
     Column("unit_price_minor", BigInteger, nullable=False),
     Column("total_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("status", String(16), nullable=False),
     Column("buyer_id", String(128), nullable=False),
-    Column("buyer_name", String(80), nullable=False),
+    Column("buyer_name", Text, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("hold_until_ms", BigInteger, nullable=False),
     Column("paid_at_ms", BigInteger),
