@@ -54,7 +54,8 @@ def slow_mode_wait_ms(slow_mode_s: int, last_ms: int | None, now_ms: int) -> int
     """How long somebody must wait before the next comment, in milliseconds; 0: not at all."""
     if not slow_mode_s or last_ms is None:
         return 0
-    return max(0, last_ms + slow_mode_s * 1000 - now_ms)
+    # A clock that was set back must not lock anybody out for longer than slow mode does.
+    return min(slow_mode_s * 1000, max(0, last_ms + slow_mode_s * 1000 - now_ms))
 
 
 def quote(event: LogEvent | None, room: RoomRow) -> dict[str, Any]:
@@ -104,6 +105,9 @@ class Comments:
         if cmd.reply_to:
             data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room)
 
+        # Before the filter: who is refused by it counts too, or the staff's notes could be flooded.
+        self._pacer.take(user_id, now_ms := tx.now_ms)
+        tx.at_rollback(lambda: self._pacer.give_back(user_id, now_ms))
         if not staff:
             checked = self._texts.check(text)
             if checked.verdict == "deny":
@@ -114,7 +118,6 @@ class Comments:
                 )
                 return Refused("text_refused")
             data["text"] = checked.text
-        self._pacer.take(user_id, tx.now_ms)
         if room.slow_mode_s:
             tx.put(PACES, PaceRow(cmd.room, user_id, tx.now_ms))
         user = caller.card | {"badges": self._standing.badges(role)}

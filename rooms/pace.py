@@ -22,7 +22,8 @@ class Pacer:
         taken = self._taken.get(key)
         if taken is None or len(taken) < self._count:
             return 0
-        return max(0, taken[0] + self._window_ms - now_ms)
+        # A clock that was set back must not lock anybody out for longer than the window.
+        return min(self._window_ms, max(0, taken[0] + self._window_ms - now_ms))
 
     def take(self, key: str, now_ms: int) -> None:
         """Count one."""
@@ -34,3 +35,9 @@ class Pacer:
         else:
             self._taken.move_to_end(key)
         taken.append(now_ms)
+
+    def give_back(self, key: str, at_ms: int) -> None:
+        """One that was counted at ``at_ms`` did not happen after all."""
+        taken = self._taken.get(key)
+        if taken is not None and at_ms in taken:
+            taken.remove(at_ms)

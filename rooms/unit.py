@@ -53,6 +53,7 @@ class Unit:
         self._caches: dict[Table, RowCache[Any]] = {}
         self._inserts: dict[Table, list[dict[str, Any]]] = {}
         self._last: list[Callable[[Connection], None]] = []
+        self._undo: list[Callable[[], None]] = []
 
     # rows
 
@@ -95,6 +96,10 @@ class Unit:
         self._last.append(statement)
         self.changes += 1
 
+    def at_rollback(self, undo: Callable[[], None]) -> None:
+        """For what a handler keeps in memory: take it back if the group isn't committed."""
+        self._undo.append(undo)
+
     def room(self, room_id: str) -> RoomRow:
         """The locked room; raises ``Refused("room_not_found")``."""
         room = self.get(ROOMS, room_id)
@@ -127,7 +132,15 @@ class Unit:
         )
         user_id = user["id"] if user else None
         event = LogEvent(
-            room_id, room.epoch, offset, event_id, kind, self.now_ms, user_id, visibility.value, body
+            room_id,
+            room.epoch,
+            offset,
+            event_id,
+            kind,
+            self.now_ms,
+            user_id,
+            visibility.value,
+            body,
         )
         self.put(ROOMS, replace(room, head=offset))
         self.insert(room_events, as_dict(event))
@@ -176,6 +189,11 @@ class Unit:
             self.conn.execute(table.insert(), rows)
         for statement in self._last:
             statement(self.conn)
+
+    def rolled_back(self) -> None:
+        """The transaction failed: undo what was done in memory. The group may be carried out again."""
+        while self._undo:
+            self._undo.pop()()
 
     def _cache(self, kind: Kind[R]) -> RowCache[R]:
         cache = self._caches.get(kind.table)

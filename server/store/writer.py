@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from sqlalchemy import BigInteger, Column, Connection, Engine, String, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Engine, RootTransaction, String, Table, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from rooms.errors import Refused
@@ -161,7 +161,7 @@ class Writer:
                 log.warning("writer_retry", attempt=attempt, error=str(error.orig)[:300])
                 self._engine.dispose()
                 time.sleep(0.02 * 2**attempt)
-            except DBAPIError as error:
+            except Exception as error:
                 # An IntegrityError mostly means: another node inserted what this group thought to be new,
                 # and that is visible now.
                 if not isinstance(error, IntegrityError) or attempt >= 2:
@@ -191,16 +191,23 @@ class Writer:
         self._mark += 1
         with self._engine.connect() as conn, conn.begin() as transaction:
             unit = Unit(conn, self._clock_ms(), media_ms=self._media_ms)
-            answers, news = run_group(conn, group, unit)
-            if self._marked:
-                self._set_mark(conn)
             try:
-                transaction.commit()
-            except DBAPIError:
-                conn.invalidate()  # whatever it still holds must not be waited for by the next try
-                if not self._went_through():
-                    raise
+                answers, news = run_group(conn, group, unit)
+                if self._marked:
+                    self._set_mark(conn)
+                self._finish(conn, transaction)
+            except BaseException:
+                unit.rolled_back()
+                raise
         return answers, news
+
+    def _finish(self, conn: Connection, transaction: RootTransaction) -> None:
+        try:
+            transaction.commit()
+        except DBAPIError:
+            conn.invalidate()  # whatever it still holds must not be waited for by the next try
+            if not self._went_through():
+                raise
 
     def _read_mark(self) -> None:
         with self._engine.begin() as conn:
