@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from moderation.audit import AuditTrail
 from moderation.permissions import Action
@@ -14,7 +13,7 @@ from moderation.standing import RoomStanding
 from rooms.commands import DeleteComment
 from rooms.errors import Refused
 from rooms.heads import EVENTS, ROOMS, USERS
-from rooms.log import Visibility, checkpoints, redact, room_events
+from rooms.log import Visibility, checkpoints, room_events, unquote, without_text
 from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.unit import Unit
@@ -45,9 +44,10 @@ class Deletions:
             author_role = self._standing.role_of_user(tx, cmd.room, event.user_id)
             self._standing.refuse_outranked(actor, author_role)
         wire = orjson.loads(event.body)
-        tx.put(EVENTS, replace(event, visibility=Visibility.DELETED.value, body=redact(event.body)))
+        tx.put(EVENTS, without_text(event, (event.id,)))
         tx.append(cmd.room, "comment.deleted", {"id": event.id})
         tx.news.redacted.setdefault(cmd.room, []).append(event.id)
+        tx.at_flush(lambda conn: unquote_replies(conn, event.id))
         tx.at_flush(lambda conn: forget_checkpoints(conn, cmd.room, event.offset))
         if event.user_id is not None:
             tx.tell(event.user_id, "comment_deleted", {"id": event.id}, room_id=cmd.room)
@@ -61,6 +61,15 @@ def read_author(conn: Connection, event_id: str) -> str | None:
     """Who wrote an entry of the log; that never changes, so no lock is needed."""
     query = select(room_events.c.user_id).where(room_events.c.id == event_id)
     return conn.scalar(query)
+
+
+def unquote_replies(conn: Connection, event_id: str) -> None:
+    """The words of a deleted comment go from the replies that quote them too."""
+    quoting = select(room_events.c.id, room_events.c.body).where(room_events.c.reply_to == event_id)
+    bare = [{"reply_id": r.id, "bare": unquote(r.body)} for r in conn.execute(quoting)]
+    if bare:
+        statement = room_events.update().where(room_events.c.id == bindparam("reply_id"))
+        conn.execute(statement.values(body=bindparam("bare"), reply_to=None), bare)
 
 
 def forget_checkpoints(conn: Connection, room_id: str, offset: int) -> None:

@@ -121,7 +121,7 @@ class Comments:
         if room.slow_mode_s:
             tx.put(PACES, PaceRow(cmd.room, user_id, tx.now_ms))
         user = caller.card | {"badges": self._standing.badges(role)}
-        event = tx.append(cmd.room, "comment", data, user=user)
+        event = tx.append(cmd.room, "comment", data, user=user, reply_to=cmd.reply_to)
         return {"event": orjson.Fragment(event.body)}
 
     def _refuse_fast(self, tx: Unit, room: RoomRow, user_id: str) -> None:

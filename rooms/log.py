@@ -7,12 +7,13 @@ and numbered by ``seq`` too. All three are written in the transaction that commi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, text
 
 from rooms.schema import metadata
 
@@ -27,7 +28,8 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """An entry of a room's log. ``body`` is the whole event as it goes over the wire, JSON in UTF-8."""
+    """An entry of a room's log. ``body`` is the whole event as it goes over the wire, JSON in UTF-8;
+    ``reply_to`` is the comment that a comment quotes."""
 
     room_id: str
     epoch: str
@@ -38,6 +40,7 @@ class LogEvent:
     user_id: str | None
     visibility: str
     body: bytes
+    reply_to: str | None = None
 
     @property
     def data(self) -> dict[str, Any]:
@@ -82,7 +85,14 @@ room_events = Table(
     Column("user_id", String(128)),
     Column("visibility", String(8), nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("reply_to", String(36)),
     Index("ux_room_events_id", "id", unique=True),
+    Index(
+        "ix_room_events_reply_to",
+        "reply_to",
+        sqlite_where=text("reply_to IS NOT NULL"),
+        postgresql_where=text("reply_to IS NOT NULL"),
+    ),
     Index("ix_room_events_user", "room_id", "user_id"),
 )
 
@@ -144,3 +154,21 @@ def redact(body: bytes) -> bytes:
     event = orjson.loads(body)
     event["data"] = {"deleted": True}
     return orjson.dumps(event)
+
+
+def unquote(body: bytes) -> bytes:
+    """The wire form of a reply to a comment that was deleted: without the words that it quotes."""
+    event = orjson.loads(body)
+    quoted = event["data"].get("reply_to")
+    if quoted is not None:
+        quoted["text"] = ""
+    return orjson.dumps(event)
+
+
+def without_text(event: LogEvent, gone: Collection[str]) -> LogEvent:
+    """The entry without the words of the deleted comments ``gone``: its own, or those that it quotes."""
+    if event.id in gone:
+        return replace(event, body=redact(event.body), visibility=Visibility.DELETED.value, reply_to=None)
+    if event.reply_to is not None and event.reply_to in gone:
+        return replace(event, body=unquote(event.body), reply_to=None)
+    return event

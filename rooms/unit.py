@@ -117,8 +117,12 @@ class Unit:
         *,
         user: dict[str, Any] | None = None,
         visibility: Visibility = Visibility.ALL,
+        reply_to: str | None = None,
     ) -> LogEvent:
-        """Give the room's log its next entry. The room must be locked."""
+        """Give the room's log its next entry. The room must be locked.
+
+        ``reply_to`` is the comment whose words ``data`` quotes, so that they can be found when it is deleted.
+        """
         room = self.room(room_id)
         event_id, offset = new_id(), room.head + 1
         body = encode_event(
@@ -141,6 +145,7 @@ class Unit:
             user_id,
             visibility.value,
             body,
+            reply_to,
         )
         self.put(ROOMS, replace(room, head=offset))
         self.insert(room_events, as_dict(event))
