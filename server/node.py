@@ -152,7 +152,7 @@ class Node:
     def _make_media(self) -> None:
         settings = self.settings
         secret = node_secret(settings)
-        demo = DemoTokens(public=settings.demo_public) if settings.demo else None
+        demo = DemoTokens(secret, public=settings.demo_public) if settings.demo else None
         outbound = Outbound(settings.outbound)
         keys = (*settings.auth.keys, own_key(secret))
         self.demo_tokens = demo
@@ -227,6 +227,7 @@ class Node:
             services=self.services,
             live=self.live,
             media=self.media,
+            hls=self.hls,
             keyring=self.keyring,
             pictures=self.pictures,
             demo=self.demo_tokens,

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from media.hls import HlsHub
 from media.service import MediaService
 from moderation.permissions import Action, Role, may
 from moderation.standing import read_role
@@ -41,6 +42,7 @@ class Api:
     services: Services
     live: LiveRooms
     media: MediaService
+    hls: HlsHub
     keyring: StreamKeyring
     pictures: Pictures
     demo: DemoTokens | None

@@ -126,7 +126,8 @@ async def publisher(request: web.Request) -> web.Response:
     stats = api.media.publisher_stats(room_id)
     if stats is None:
         raise Refused("not_live")
-    return ok(dataclasses.asdict(stats))
+    viewers = {"whep": api.media.viewers(room_id), "hls": api.hls.viewers(room_id)}
+    return ok(dataclasses.asdict(stats) | {"viewers": viewers})
 
 
 @routes.post("/api/v1/rooms/{room}/pictures")

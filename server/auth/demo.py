@@ -1,4 +1,4 @@
-"""The demo's tokens: a key of this process's own, one room, no operator."""
+"""The demo's tokens: a key of their own, one room, no operator."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from moderation.filter.clean import clean_name
 from moderation.permissions import Role
 from rooms.errors import Refused
 from server.auth.claims import NAME_MAX_CHARS, decode, expiry_ms, subject
+from server.auth.derive import derive
 from server.auth.identity import Identity
 
 DEMO_ROOM = "demo"
@@ -22,9 +23,10 @@ _ROLES = (Role.VIEWER, Role.MODERATOR, Role.HOST)
 class DemoTokens:
     """Mints and verifies tokens for the room ``demo``. With ``public``, for viewers only."""
 
-    def __init__(self, *, public: bool) -> None:
+    def __init__(self, node_secret: bytes, *, public: bool) -> None:
         self.roles = (Role.VIEWER,) if public else _ROLES
-        self._key = secrets.token_bytes(32)
+        # Made from the node's own random secret, so that open pages go on after a restart.
+        self._key = derive(node_secret, "demo-token")
 
     def mint(self, name: str, role: Role, now_ms: int) -> tuple[str, Identity]:
         """A token for a new person with ``role`` in the demo's room, for 12 hours, and who that is.

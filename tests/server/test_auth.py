@@ -11,6 +11,8 @@ from rooms.errors import Refused
 from server.auth import GUEST, DemoTokens, PublishTokens, SignedPaths, StreamKeys, Tokens
 from server.auth.derive import derive
 
+SECRET = b"s" * 32
+OTHER_SECRET = b"o" * 32
 NOW_MS = 1_800_000_000_000
 NODE_SECRET = b"n" * 64
 
@@ -25,7 +27,7 @@ def test_a_guest_is_nobody_and_may_look_everywhere() -> None:
 
 
 async def test_a_demo_token_reaches_the_demo_room_only_and_is_no_operator() -> None:
-    demo = DemoTokens(public=False)
+    demo = DemoTokens(SECRET, public=False)
     token, minted = demo.mint(" An\u202en ", Role.HOST, NOW_MS)
     identity = await Tokens([], no_fetch, demo=demo).verify(token, NOW_MS)
     assert identity == minted
@@ -37,15 +39,15 @@ async def test_a_demo_token_reaches_the_demo_room_only_and_is_no_operator() -> N
     assert not identity.may_enter("other")
 
 
-async def test_demo_tokens_of_another_process_or_without_a_demo_are_refused() -> None:
-    token, _ = DemoTokens(public=False).mint("Ann", Role.VIEWER, NOW_MS)
-    for tokens in (Tokens([], no_fetch), Tokens([], no_fetch, demo=DemoTokens(public=False))):
+async def test_demo_tokens_of_another_node_or_without_a_demo_are_refused() -> None:
+    token, _ = DemoTokens(SECRET, public=False).mint("Ann", Role.VIEWER, NOW_MS)
+    for tokens in (Tokens([], no_fetch), Tokens([], no_fetch, demo=DemoTokens(OTHER_SECRET, public=False))):
         with pytest.raises(Refused, match="bad_token"):
             await tokens.verify(token, NOW_MS)
 
 
 def test_demo_tokens_run_out() -> None:
-    demo = DemoTokens(public=False)
+    demo = DemoTokens(SECRET, public=False)
     token, identity = demo.mint("Ann", Role.VIEWER, NOW_MS)
     assert identity.expires_at_ms == NOW_MS + 12 * 3_600_000
     with pytest.raises(Refused, match="token_expired"):
@@ -55,19 +57,19 @@ def test_demo_tokens_run_out() -> None:
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.GUEST, Role.SENIOR_MODERATOR])
 def test_the_demo_hands_out_no_other_roles(role: Role) -> None:
     with pytest.raises(Refused, match="forbidden"):
-        DemoTokens(public=False).mint("Ann", role, NOW_MS)
+        DemoTokens(SECRET, public=False).mint("Ann", role, NOW_MS)
 
 
 @pytest.mark.parametrize("role", [Role.MODERATOR, Role.HOST])
 def test_a_public_demo_hands_out_viewers_only(role: Role) -> None:
-    demo = DemoTokens(public=True)
+    demo = DemoTokens(SECRET, public=True)
     demo.mint("Ann", Role.VIEWER, NOW_MS)
     with pytest.raises(Refused, match="forbidden"):
         demo.mint("Ann", role, NOW_MS)
 
 
 def test_demo_people_without_a_name_get_one_and_ids_differ() -> None:
-    demo = DemoTokens(public=False)
+    demo = DemoTokens(SECRET, public=False)
     people = [demo.mint("\u200b", Role.VIEWER, NOW_MS)[1] for _ in range(20)]
     assert all(person.name for person in people)
     assert len({person.id for person in people}) == 20
@@ -85,13 +87,18 @@ def test_a_publish_token_says_its_room_and_user_on_every_node_for_five_minutes()
 
 
 async def test_a_publish_token_is_no_callers_token_and_the_other_way_round() -> None:
-    demo = DemoTokens(public=False)
+    demo = DemoTokens(SECRET, public=False)
     publish, _ = PublishTokens(NODE_SECRET).mint("demo", "ann", NOW_MS)
     with pytest.raises(Refused, match="bad_token"):
         await Tokens([], no_fetch, demo=demo).verify(publish, NOW_MS)
     caller, _ = demo.mint("Ann", Role.HOST, NOW_MS)
     with pytest.raises(Refused, match="bad_token"):
         PublishTokens(NODE_SECRET).verify(caller, NOW_MS)
+
+
+def test_demo_tokens_outlive_a_restart() -> None:
+    token, identity = DemoTokens(SECRET, public=False).mint("Ann", Role.HOST, NOW_MS)
+    assert DemoTokens(SECRET, public=False).verify(token, NOW_MS) == identity
 
 
 def test_stream_keys_are_unguessable_and_stored_as_a_hash() -> None:

@@ -53,6 +53,18 @@ export async function negotiate(
   return { resource };
 }
 
+/**
+ * Calls `closed` when the server has closed the connection (DTLS close_notify). The connection's own state
+ * doesn't tell: it stays "connected". To be called after `negotiate`.
+ */
+export function onClosedByServer(pc: RTCPeerConnection, closed: () => void): void {
+  const [transceiver] = pc.getTransceivers();
+  const transport = transceiver?.sender.transport ?? transceiver?.receiver.transport;
+  transport?.addEventListener("statechange", () => {
+    if (transport.state === "closed") closed();
+  });
+}
+
 /** Ends a session and says whether the server confirmed it. The request outlives the page. */
 export async function end(resource: string | null, bearer: string | null): Promise<boolean> {
   if (resource === null) return false;

@@ -1,5 +1,5 @@
 /** A WHEP viewer: the room's encoded packets over WebRTC. */
-import { end, negotiate, type Endpoint } from "./session";
+import { end, negotiate, onClosedByServer, type Endpoint } from "./session";
 
 export class WhepSession {
   readonly stream = new MediaStream();
@@ -24,6 +24,7 @@ export class WhepSession {
     const session = new WhepSession(new RTCPeerConnection({ bundlePolicy: "max-bundle" }), endpoint.bearer);
     try {
       session.resource = (await negotiate(session.pc, endpoint, abort)).resource;
+      onClosedByServer(session.pc, () => session.onFailed?.());
       return session;
     } catch (thrown) {
       session.close();

@@ -1,6 +1,6 @@
 /** A WHIP publisher (RFC 9725): one video and one audio track, H.264 before VP8, Opus. */
 import { withStartBitrate } from "./sdp";
-import { end, negotiate, type Endpoint } from "./session";
+import { end, negotiate, onClosedByServer, type Endpoint } from "./session";
 import { readStats, type SentStats } from "./stats";
 
 export interface Quality {
@@ -40,6 +40,7 @@ export class WhipSession {
     try {
       for (const track of stream.getTracks()) session.add(track, stream, quality);
       session.resource = (await negotiate(session.pc, endpoint, abort, adapt)).resource;
+      onClosedByServer(session.pc, () => session.onFailed?.());
       await session.connected(abort);
       return session;
     } catch (thrown) {
