@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from moderation.audit import AuditTrail
 from moderation.deletions import Deletions
@@ -43,6 +43,7 @@ from server.texts import Texts
 
 HOST = Caller("u-host", "Mei", may_host=True)
 MODERATOR = Caller("u-mod", "Bao")
+SENIOR = Caller("u-senior", "Ada")
 VIEWER = Caller("u-lin", "Lin")
 OTHER = Caller("u-wu", "Wu")
 OPERATOR = Caller("u-op", "Root", operator=True)
@@ -56,15 +57,27 @@ keys = (f"key-{n:08d}" for n in itertools.count())
 class House:
     """What a test drives."""
 
-    def __init__(self, url: str, *, hold_ms: int = 60_000, comments: CommentRules | None = None) -> None:
-        self.now_ms = START_MS
+    def __init__(
+        self,
+        url: str,
+        *,
+        node: str = "node",
+        now_ms: int = START_MS,
+        hold_ms: int = 60_000,
+        comments: CommentRules | None = None,
+    ) -> None:
+        self.now_ms = now_ms
         self.events: list[LogEvent] = []
         self.private: list[PrivateEvent] = []
         self.staff: list[StaffEvent] = []
         self.stock: dict[str, int] = {}
         self.ended: list[str] = []
         self.store = Store(
-            url, published=self._published, registry=CollectorRegistry(), clock_ms=lambda: self.now_ms
+            url,
+            published=self._published,
+            registry=CollectorRegistry(),
+            node=node,
+            clock_ms=lambda: self.now_ms,
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
         self.payments = Payments()
@@ -126,17 +139,47 @@ class House:
         code: str = answer["error"]["code"]
         return code
 
+    async def error(self, name: str, caller: Caller, **payload: Any) -> dict[str, Any]:
+        """The whole error of a command that must be refused."""
+        answer = await self.do(name, caller, **payload)
+        assert not answer["ok"], answer
+        error: dict[str, Any] = answer["error"]
+        return error
+
+    async def say(self, caller: Caller, text: str, **payload: Any) -> dict[str, Any]:
+        """The event of a comment that must be taken."""
+        answer = await self.ok("comment", caller, text=text, **payload)
+        event: dict[str, Any] = answer["event"]
+        return event
+
+    def told(self, caller: Caller, kind: str | None = None) -> list[dict[str, Any]]:
+        """Somebody's private events, oldest first, decoded."""
+        mine = [orjson.loads(e.body) for e in self.private if e.user_id == caller.id]
+        return [e for e in mine if kind in (None, e["kind"])]
+
+    def briefed(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """The staff events, oldest first, decoded."""
+        return [e for e in (orjson.loads(s.body) for s in self.staff) if kind in (None, e["kind"])]
+
+    async def rows(self, query: Select[Any]) -> list[dict[str, Any]]:
+        """Rows as the database has them."""
+        return await self.store.read(lambda conn: [dict(r) for r in conn.execute(query).mappings()])
+
     async def sign_in(self, *callers: Caller) -> None:
         for caller in callers:
             answer = await self.store.write(Work("seen", lambda tx, c=caller: people.seen(tx, c)))  # type: ignore[misc]
             assert answer.ok
 
     async def create(self, room: str = ROOM, host: Caller = HOST) -> None:
-        cmd = CreateRoom(id=room, title="Tea evening")
+        assert await self.try_to_create(host, id=room, title="Tea evening") is None
+
+    async def try_to_create(self, caller: Caller, **body: Any) -> str | None:
+        """The error code, or None if the room was created."""
+        cmd = CreateRoom(**body)
         answer = await self.store.write(
-            Work("create", lambda tx: self.services.lifecycle.create(tx, cmd, host))
+            Work("create", lambda tx: self.services.lifecycle.create(tx, cmd, caller))
         )
-        assert answer.ok, answer.body
+        return answer.code
 
     async def picture(self, happening: Happening, room: str = ROOM) -> None:
         answer = await self.store.write(
@@ -189,12 +232,20 @@ class House:
 @asynccontextmanager
 async def house_at(url: str, **options: Any) -> AsyncIterator[House]:
     """A started house with the room ``tea`` in it and everybody signed in."""
+    async with open_house(url, **options) as house:
+        await house.sign_in(HOST, MODERATOR, SENIOR, VIEWER, OTHER, OPERATOR)
+        await house.create()
+        await house.ok("room.grant", HOST, user=MODERATOR.id, role="moderator")
+        await house.ok("room.grant", HOST, user=SENIOR.id, role="senior_moderator")
+        yield house
+
+
+@asynccontextmanager
+async def open_house(url: str, **options: Any) -> AsyncIterator[House]:
+    """A started house on what the database holds already."""
     house = await asyncio.to_thread(lambda: House(url, **options))
     await house.store.start()
     try:
-        await house.sign_in(HOST, MODERATOR, VIEWER, OTHER, OPERATOR)
-        await house.create()
-        await house.ok("room.grant", HOST, user=MODERATOR.id, role="moderator")
         yield house
     finally:
         await house.store.close()
