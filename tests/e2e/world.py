@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,6 +42,13 @@ async def room(node: Node) -> dict[str, Any]:
     async with aiohttp.ClientSession() as http, http.get(f"{node.url}/api/v1/rooms/demo") as response:
         card: dict[str, Any] = await response.json()
         return card
+
+
+async def until_live(node: Node) -> None:
+    """Wait until somebody is live in the demo's room."""
+    async with asyncio.timeout(WAIT_MS / 1000):
+        while (await room(node))["status"] != "live":  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # the HTTP API has nothing to wait on
 
 
 class Person:
