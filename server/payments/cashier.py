@@ -51,8 +51,8 @@ class Cashier:
         try:
             if attempt["status"] == "started":
                 outcome = await self._providers[cmd.method].charge(charge)
-        except (OSError, TimeoutError):
-            log.warning("payment_open", payment=payment_id, exc_info=True)
+        except (OSError, TimeoutError) as error:
+            log.warning("payment_open", payment=payment_id, error=repr(error))
             return refused(Refused("payment_pending", retry_after_ms=3000))
         return await self._store.write(
             Work(

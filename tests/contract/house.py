@@ -64,6 +64,7 @@ class House:
         node: str = "node",
         now_ms: int = START_MS,
         hold_ms: int = 60_000,
+        products_max: int = 200,
         comments: CommentRules | None = None,
     ) -> None:
         self.now_ms = now_ms
@@ -88,7 +89,7 @@ class House:
         self.services = Services(
             comments=Comments(standing, texts, comments or CommentRules(per_window=1000)),
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
-            catalogue=Catalogue(standing, texts, audit),
+            catalogue=Catalogue(standing, texts, audit, products_max=products_max),
             orders=Orders(standing, OrderRules(hold_ms)),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
@@ -209,7 +210,10 @@ class House:
         return await self.store.read(read)
 
     async def run_timers(self) -> int:
-        """Do every timer that is due, as the node would; gives how many there were."""
+        """Do every timer that is due, as the node would; gives how many there were.
+
+        Raises what the first one that failed raised, when all have had their turn.
+        """
         inside = {
             HOLD_TIMER: self.services.orders.expire,
             MUTE_TIMER: self.services.sanctions.run_out,
@@ -218,6 +222,7 @@ class House:
         outside = {CHECK_TIMER: self.cashier.check, REFUND_TIMER: self.cashier.refund}
         query = select(timers_table).where(timers_table.c.due_at_ms <= self.now_ms)
         timers = await self.store.read(lambda conn: [TimerRow(*r) for r in conn.execute(query)])
+        failures: list[Exception] = []
         for timer in timers:
             if handler := inside.get(timer.kind):
                 answer = await self.store.write(
@@ -225,7 +230,12 @@ class House:
                 )
                 assert answer.ok, answer.body
             else:
-                await outside[timer.kind](timer)
+                try:
+                    await outside[timer.kind](timer)
+                except OSError as error:
+                    failures.append(error)
+        if failures:
+            raise failures[0]
         return len(timers)
 
 
