@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +13,8 @@ from sqlalchemy import text
 from rooms.errors import Refused
 from server.api.context import ok
 from server.store.store import Store
+
+ANSWERS_WITHIN_S = 2.0
 
 
 class Health:
@@ -49,7 +52,8 @@ class Health:
     async def _metrics(self, request: web.Request) -> web.Response:
         if self._metrics_token is not None:
             given = request.headers.get("Authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {self._metrics_token}".encode()):
+            expected = f"Bearer {self._metrics_token}"
+            if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode()):
                 raise Refused(
                     "unauthenticated", "Metrics need Authorization: Bearer with node.metrics_token."
                 )
@@ -64,7 +68,8 @@ class Health:
 
     async def _answers(self, ask: Callable[[], Awaitable[None]]) -> bool:
         try:
-            await ask()
-        except Refused:
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                await ask()
+        except (Refused, TimeoutError):
             return False
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from aiohttp import web
@@ -35,7 +36,7 @@ _HEADERS = {
 
 
 class Pages:
-    """Serves the pages; without a build it says what to do."""
+    """Serves the pages; without a build it says what to do. A build that comes later is found."""
 
     def __init__(self, root: Path = DEFAULT_ROOT) -> None:
         self._root = root
@@ -49,7 +50,7 @@ class Pages:
     def _page(self, name: str) -> Handler:
         async def handler(_: web.Request) -> web.StreamResponse:
             file = self._root / name
-            if not file.is_file():
+            if not await asyncio.to_thread(file.is_file):
                 raise Refused("not_found", "The web pages are not built: run ./dev run, or npm run build.")
             return web.FileResponse(file, headers=_HEADERS)
 
@@ -59,7 +60,7 @@ class Pages:
         name = request.match_info["name"]
         folder = self._root / "assets" if request.path.startswith("/assets/") else self._root
         file = folder / name
-        if name.startswith(".") or not file.is_file():
+        if name.startswith(".") or not await asyncio.to_thread(file.is_file):
             raise Refused("not_found")
         headers = {"X-Content-Type-Options": "nosniff"}
         if folder != self._root:
