@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from media.ports import Principal
 from moderation.permissions import Action, may
 from moderation.standing import read_role
+from rooms.commands import Command
 from rooms.errors import Refused
-from rooms.heads import RoomRow
+from rooms.heads import RoomRow, users_table
 from rooms.history import read_room
 from rooms.lifecycle import Happening, Lifecycle
 from rooms.ports import Caller
@@ -45,11 +46,19 @@ class MediaGate:
         token_room, user_id = self._publish_tokens.verify(bearer, self._clock_ms())
         if token_room != room:
             raise Refused("forbidden", "This token is for another room.")
-        caller = Caller(user_id)
-        row, can_publish = await self._store.read(lambda conn: _may(conn, room, caller, Action.PUBLISH))
+        row, can_publish = await self._store.read(lambda conn: _may_publish(conn, room, user_id))
         if not can_publish:
             raise Refused("forbidden")
         return Principal(f"user:{user_id}", row.host_name, is_host=True)
+
+    async def publish_token(self, cmd: Command, caller: Caller) -> dict[str, Any]:
+        """The command ``publish.token``. Raises ``Refused``: ``room_not_found``, ``forbidden``."""
+        user_id = caller.id or ""
+        _, allowed = await self._store.read(lambda conn: _may_publish(conn, cmd.room, user_id))
+        if not allowed:
+            raise Refused("forbidden")
+        token, expires_at_ms = self._publish_tokens.mint(cmd.room, user_id, self._clock_ms())
+        return {"token": token, "expires_at_ms": expires_at_ms}
 
     async def _by_key(self, room: str, key: str) -> Principal:
         key_hash = StreamKeys.hash_key(key)
@@ -79,12 +88,20 @@ class MediaGate:
 
 
 class MediaStage:
-    """Implements ``media.ports.Stage``: the picture drives the room's status."""
+    """Implements ``media.ports.Stage``: the picture drives the room's status.
+
+    After ``close`` it is deaf: a stream that ends because the node does is not over. Its room stays live in
+    SQL, and waits for its publisher as an interrupted one when a node starts again.
+    """
 
     def __init__(self, store: Store, lifecycle: Lifecycle, gate: MediaGate) -> None:
         self._store = store
         self._lifecycle = lifecycle
         self._gate = gate
+        self._closed = False
+
+    def close(self) -> None:
+        self._closed = True
 
     async def live(self, room: str, principal: Principal) -> None:
         self._gate.publishers[room] = principal
@@ -98,6 +115,8 @@ class MediaStage:
         await self._happened(room, "stopped" if reason == "stopped" else "gave_up", reason)
 
     async def _happened(self, room: str, happening: Happening, reason: str | None) -> None:
+        if self._closed:
+            return
         answer = await self._store.write(
             Work("room.picture", lambda tx: self._lifecycle.picture(tx, room, happening, reason))
         )
@@ -105,8 +124,11 @@ class MediaStage:
             log.error("room_status_not_written", room=room, happening=happening, code=answer.code)
 
 
-def _may(conn: Connection, room_id: str, caller: Caller, action: Action) -> tuple[RoomRow, bool]:
-    row: Any = read_room(conn, room_id)
+def _may_publish(conn: Connection, room_id: str, user_id: str) -> tuple[RoomRow, bool]:
+    row = read_room(conn, room_id)
     if row is None:
         raise Refused("room_not_found")
-    return row, may(read_role(conn, room_id, caller, row.host_id), action)
+    # A publish token doesn't say who is an operator; the user's latest sign-in did.
+    operator = conn.scalar(select(users_table.c.operator).where(users_table.c.id == user_id))
+    role = read_role(conn, room_id, Caller(user_id, operator=bool(operator)), row.host_id)
+    return row, may(role, Action.PUBLISH)
