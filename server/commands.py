@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,13 @@ class Spec:
     handler: Callable[[Services], Callable[[Unit, Any, Caller], Steps[Any]]] | None = None
 
 
+class PublishToken(c.Command):
+    """A command that changes nothing, so it has no key."""
+
+
+Direct = Callable[[Any, Caller], Awaitable[dict[str, Any]]]
+"""Carries a command out beside the writer: gives the answer's fields, or raises ``Refused``."""
+
 SPECS: dict[str, Spec] = {
     spec.name: spec
     for spec in (
@@ -73,12 +81,13 @@ SPECS: dict[str, Spec] = {
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),
+        Spec("publish.token", PublishToken, "A short token for publishing by WHIP."),
     )
 }
 
 
 class Commands:
-    """Carries out commands, wherever they come from."""
+    """Carries out commands, wherever they come from. ``direct`` has those that go past the writer."""
 
     def __init__(
         self,
@@ -89,6 +98,7 @@ class Commands:
         is_open: Callable[[str], bool],
         liked: Callable[[str, int], None],
         ended: Callable[[str], None],
+        direct: Mapping[str, Direct] | None = None,
     ) -> None:
         self._store = store
         self._services = services
@@ -96,6 +106,7 @@ class Commands:
         self._is_open = is_open
         self._liked = liked
         self._ended = ended
+        self._direct = direct or {}
 
     async def run(self, name: str, payload: dict[str, Any], caller: Caller, viewer: str) -> Answer:
         """The answer to a command. Raises ``Refused`` or pydantic's ``ValidationError`` for a bad payload;
@@ -108,6 +119,8 @@ class Commands:
             raise Refused("unauthenticated")
         if isinstance(cmd, c.Like):
             return self._like(cmd, viewer)
+        if direct := self._direct.get(name):
+            return accepted(await direct(cmd, caller))
         if not isinstance(cmd, c.Keyed):
             raise Refused("unknown_command")
         key, request = CommandKey(caller.id, name, cmd.key), request_hash(cmd)
@@ -116,8 +129,15 @@ class Commands:
         if spec.handler is None:
             raise Refused("unknown_command")
         handler = spec.handler(self._services)
-        answer = await self._store.write(Work(name, lambda tx: handler(tx, cmd, caller), key, request))
-        if isinstance(cmd, c.EndRoom) and answer.ok:
+        work = Work(name, lambda tx: handler(tx, cmd, caller), key, request)
+        if isinstance(cmd, c.EndRoom):
+            # What follows the commit must follow it, also when the host hangs up meanwhile.
+            return await asyncio.shield(asyncio.create_task(self._end(cmd, work)))
+        return await self._store.write(work)
+
+    async def _end(self, cmd: c.EndRoom, work: Work) -> Answer:
+        answer = await self._store.write(work)
+        if answer.ok:
             self._ended(cmd.room)
         return answer
 

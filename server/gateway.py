@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -14,28 +15,34 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from rooms import people
 from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.log import LogEvent
 from rooms.pace import Pacer
 from server.answers import as_refused, error_object
-from server.auth import GUEST, Identity, PublishTokens, Tokens
-from server.commands import Commands
-from server.live.connection import Connection, as_caller
-from server.live.entering import TRIES, Enter, Position, read_missed, read_side, recoverable, room_part
+from server.auth import GUEST, Identity, Tokens
+from server.commands import SPECS, Commands
+from server.live.connection import Connection
+from server.live.entering import TRIES, Enter, Position, Side, read_missed, read_side, recoverable, room_part
 from server.live.rooms import LiveRooms, UserChannels
 from server.live.view import RoomView
-from server.store.group import Work
+from server.outlet import EngineOutlet
+from server.signins import SignIns
 from server.store.store import Store
-from server.wire import NAMESPACE, WirePacket, encode_message
+from server.wire import NAMESPACE, WireServer
 
 log = structlog.get_logger(__name__)
 
 MESSAGE_MAX_BYTES = 200_000
-QUEUE_MAX = 256
+DRAIN_S = 3.0
+EXPIRY_LOOK_S = 3600.0
 COMMANDS_PER_WINDOW = 100
 COMMANDS_WINDOW_MS = 5000
+
+
+# The libraries log what clients do wrong, as errors with tracebacks. Our own errors are logged here.
+_NOBODY = logging.getLogger("danmart.nobody")
+_NOBODY.disabled = True
 
 
 class _Model(BaseModel):
@@ -54,63 +61,6 @@ class Refresh(_Model):
     token: Annotated[str, StringConstraints(max_length=8192)]
 
 
-class PublishToken(_Model):
-    room: RoomId
-
-
-class EngineOutlet:
-    """A connection's way out over python-engineio, with a bounded queue."""
-
-    def __init__(self, sio: socketio.AsyncServer, eio_sid: str, request: web.Request) -> None:
-        self._sio = sio
-        self._eio_sid = eio_sid
-        self._request = request
-        self._closing: asyncio.Task[None] | None = None
-
-    def send(self, packet: Any) -> bool:
-        socket = self._sio.eio.sockets.get(self._eio_sid)
-        if socket is None or socket.closed or socket.closing or self._closing is not None:
-            return False
-        if socket.queue.qsize() >= QUEUE_MAX:
-            log.info("client_too_slow", connection=self._eio_sid)
-            self.close("slow", reconnect=True, retry_after_ms=1000)
-            return False
-        socket.queue.put_nowait(packet)
-        return True
-
-    def close(self, code: str, *, reconnect: bool, retry_after_ms: int | None = None) -> None:
-        if self._closing is not None:
-            return
-        bye: dict[str, Any] = {"code": code, "message": _BYES[code], "reconnect": reconnect}
-        if retry_after_ms is not None:
-            bye["retry_after_ms"] = retry_after_ms
-        socket = self._sio.eio.sockets.get(self._eio_sid)
-        if socket is None:
-            return
-        if socket.queue.qsize() < QUEUE_MAX:
-            socket.queue.put_nowait(encode_message("bye", bye))
-        self._closing = asyncio.create_task(self._shut(socket))
-
-    async def _shut(self, socket: Any) -> None:
-        with contextlib.suppress(Exception):
-            await socket.close(wait=False)
-        await asyncio.sleep(CLOSE_GRACE_S)
-        # Who doesn't read doesn't see a polite close either.
-        if (transport := self._request.transport) is not None:
-            transport.abort()
-
-
-CLOSE_GRACE_S = 2.0
-
-_BYES = {
-    "token_expired": "Your token has run out: connect again with a new one.",
-    "slow": "Your connection could not keep up.",
-    "shutting_down": "This server is going away: connect again.",
-    "room_gone": "The room is gone.",
-    "banned": "You are banned.",
-    "replaced": "You are connected elsewhere.",
-}
-
 Handler = Callable[[Connection, Any], Awaitable[dict[str, Any]]]
 
 
@@ -121,7 +71,7 @@ class Gateway(socketio.AsyncNamespace):
         self,
         *,
         tokens: Tokens,
-        publish_tokens: PublishTokens,
+        signins: SignIns,
         store: Store,
         commands: Commands,
         live: LiveRooms,
@@ -133,7 +83,7 @@ class Gateway(socketio.AsyncNamespace):
     ) -> None:
         super().__init__(NAMESPACE)
         self._tokens = tokens
-        self._publish_tokens = publish_tokens
+        self._signins = signins
         self._store = store
         self._commands = commands
         self._live = live
@@ -142,11 +92,16 @@ class Gateway(socketio.AsyncNamespace):
         self._client_address = client_address
         self._recovered_max = recovered_max
         self._connections: dict[str, Connection] = {}
-        self._seen: dict[str, tuple[str, bool]] = {}
         self._pacer = Pacer(COMMANDS_PER_WINDOW, COMMANDS_WINDOW_MS)
         self._closing = False
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._answers = Counter(
             "danmart_commands_total", "Commands answered", ["command", "code"], registry=registry
+        )
+        malformed = Counter(
+            "danmart_malformed_packets_total", "What clients sent and nobody could read", registry=registry
         )
         gauge = Gauge("danmart_connections", "Socket.IO connections", registry=registry)
         gauge.set_function(lambda: len(self._connections))
@@ -155,11 +110,10 @@ class Gateway(socketio.AsyncNamespace):
             "leave": (Leave, self._leave),
             "time": (Time, self._time),
             "refresh": (Refresh, self._refresh),
-            "publish.token": (PublishToken, self._publish_token),
         }
-        self.sio = socketio.AsyncServer(
+        self.sio = WireServer(
+            malformed.inc,
             async_mode="aiohttp",
-            serializer=WirePacket,
             async_handlers=False,
             cors_allowed_origins="*",  # tokens are in the connect packet, never in a cookie
             max_http_buffer_size=MESSAGE_MAX_BYTES,
@@ -167,8 +121,8 @@ class Gateway(socketio.AsyncNamespace):
             ping_timeout=15,
             http_compression=False,
             transports=["websocket", "polling"],
-            logger=False,
-            engineio_logger=False,
+            logger=_NOBODY,
+            engineio_logger=_NOBODY,
         )
         self.sio.register_namespace(self)
 
@@ -176,8 +130,11 @@ class Gateway(socketio.AsyncNamespace):
         self.sio.attach(app)
 
     async def close(self) -> None:
-        """Tell every client and close. Idempotent."""
+        """Answer the commands that are under way and no others, tell every client and close. Idempotent."""
         self._closing = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await self._idle.wait()
         for connection in list(self._connections.values()):
             connection.outlet.close("shutting_down", reconnect=True, retry_after_ms=1000)
         await asyncio.sleep(0)
@@ -186,30 +143,39 @@ class Gateway(socketio.AsyncNamespace):
     # python-socketio calls this for everything: connecting, disconnecting, and each event
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
-        if event == "connect":
-            return await self._connect(args[0], args[1], args[2] if len(args) > 2 else None)
-        if event == "disconnect":
-            return await self._disconnect(args[0])
-        return await self._command(event, args[0], args[1:])
+        try:
+            if event == "connect":
+                return await self._connect(args[0], args[1], args[2] if len(args) > 2 else None)
+            if event == "disconnect":
+                return await self._disconnect(args[0])
+            return await self._command(event, args[0], args[1:])
+        except (asyncio.CancelledError, socketio.exceptions.ConnectionRefusedError):
+            raise
+        except Exception:
+            log.exception("gateway_failed", event_name=event)
+            raise
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
-        if self._closing:
-            self._refuse(Refused("temporarily_unavailable", retry_after_ms=1000))
         try:
+            if self._closing:
+                raise Refused("temporarily_unavailable", retry_after_ms=1000)
             identity = await self._identify(auth)
-            await self._note_seen(identity)
-        except Refused as error:
-            self._refuse(error)
+            await self._signins.note(identity)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            refusal = as_refused(error)
+            raise socketio.exceptions.ConnectionRefusedError(refusal.message, error_object(refusal)) from None
         request: web.Request = environ["aiohttp.request"]
         eio_sid = self.sio.manager.eio_sid_from_sid(sid, NAMESPACE)
-        outlet = EngineOutlet(self.sio, eio_sid, request)
-        connection = Connection(sid, identity, outlet, self._client_address(request))
+        if eio_sid not in self.sio.eio.sockets:
+            return  # it has gone meanwhile, and nobody would say so again
+        connection = Connection(
+            sid, identity, EngineOutlet(self.sio, eio_sid, request), self._client_address(request)
+        )
         self._connections[sid] = connection
         self._watch_expiry(connection)
         await self._users.join(connection)
-
-    def _refuse(self, error: Refused) -> None:
-        raise socketio.exceptions.ConnectionRefusedError(error.message, error_object(error))
 
     async def _identify(self, auth: Any) -> Identity:
         if auth is None or auth == {}:
@@ -217,18 +183,6 @@ class Gateway(socketio.AsyncNamespace):
         if not isinstance(auth, dict) or not isinstance(auth.get("token"), str):
             raise Refused("bad_token", "Give the token as auth: {token}, or no auth at all.")
         return await self._tokens.verify(auth["token"], self._clock_ms())
-
-    async def _note_seen(self, identity: Identity) -> None:
-        """Write a user down once, and again when the name or the operator's claim changes."""
-        if identity.id is None or self._seen.get(identity.id) == (identity.name, identity.operator):
-            return
-        caller = as_caller(identity)
-        answer = await self._store.write(Work("user.seen", lambda tx: people.seen(tx, caller)))
-        if not answer.ok:
-            raise Refused("temporarily_unavailable", retry_after_ms=1000)
-        if len(self._seen) > 100_000:
-            self._seen.clear()
-        self._seen[identity.id] = (identity.name, identity.operator)
 
     async def _disconnect(self, sid: str) -> None:
         connection = self._connections.pop(sid, None)
@@ -246,25 +200,27 @@ class Gateway(socketio.AsyncNamespace):
         expires_at_ms = connection.identity.expires_at_ms
         if expires_at_ms is None:
             return
-        left_s = max(0, expires_at_ms - self._clock_ms()) / 1000
-        if left_s > 7 * 86_400:
+        left_s = (expires_at_ms - self._clock_ms()) / 1000
+        if left_s <= 0:
+            connection.outlet.close("token_expired", reconnect=False)
             return
-        timer = asyncio.get_running_loop().call_later(
-            left_s, lambda: connection.outlet.close("token_expired", reconnect=False)
-        )
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(min(left_s + 0.001, EXPIRY_LOOK_S), self._watch_expiry, connection)
         connection.leaving.append(timer.cancel)
 
     # commands
 
     async def _command(self, name: str, sid: str, args: tuple[Any, ...]) -> Any:
         connection = self._connections.get(sid)
-        if connection is None:
-            return None
+        if connection is None or not connection.outlet.is_open:
+            return None  # who doesn't read the answers doesn't get any more either
+        self._under_way += 1
+        self._idle.clear()
         structlog.contextvars.bind_contextvars(user=connection.identity.id)
         try:
             payload = args[0] if args else {}
-            if len(args) > 1 or not isinstance(payload, dict):
-                raise Refused("bad_request", "A command takes one JSON object.")
+            if not name or len(args) > 1 or not isinstance(payload, dict):
+                raise Refused("bad_request", "A command is a name and one JSON object.")
             reply, code = await self._run(connection, name, payload)
         except asyncio.CancelledError:
             raise
@@ -273,13 +229,18 @@ class Gateway(socketio.AsyncNamespace):
             reply, code = {"ok": False, "error": error_object(refusal)}, refusal.code
         finally:
             structlog.contextvars.unbind_contextvars("user")
-        known = name if name in self._own or code != "unknown_command" else "?"
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+        known = name if name in self._own or name in SPECS else "?"
         self._answers.labels(known, code or "ok").inc()
         return reply
 
     async def _run(
         self, connection: Connection, name: str, payload: dict[str, Any]
     ) -> tuple[Any, str | None]:
+        if self._closing:
+            raise Refused("temporarily_unavailable", retry_after_ms=1000)
         now_ms = self._clock_ms()
         wait_ms = self._pacer.wait_ms(connection.id, now_ms)
         if wait_ms:
@@ -297,19 +258,30 @@ class Gateway(socketio.AsyncNamespace):
     async def _enter(self, connection: Connection, cmd: Enter) -> dict[str, Any]:
         if not connection.identity.may_enter(cmd.room):
             raise Refused("forbidden", "Your token is for another room.")
-        caller, now_ms = connection.caller, self._clock_ms()
         room = await self._live.open(cmd.room)
-        side = await self._store.read(lambda conn: read_side(conn, cmd, caller, now_ms))
-        missed = await self._missed(room.view, cmd.after)
+        side, missed = await self._read(connection, cmd, room.view)
+        if connection.id not in self._connections:
+            raise Refused("not_entered")  # it has gone meanwhile, and must not be counted as a viewer
         # Nothing is awaited from here to the answer: the next frame must continue exactly where it ends.
         self._live.leave(connection)
-        connection.actions = frozenset(side.you["can"])
-        self._live.enter(room, connection)
-        reply = room_part(room.view, missed, caller.id)
-        reply |= {"room": cmd.room, "signals": room.signals(), "you": side.you, "now_ms": self._clock_ms()}
+        self._live.enter(room, connection, frozenset(side.you["can"]), side.staff_seq)
+        reply = room_part(room.view, missed, connection.identity.id)
+        reply |= {"signals": room.signals(), "you": side.you, "now_ms": self._clock_ms()}
         if side.staff is not None:
             reply["staff"] = side.staff
         return reply
+
+    async def _read(
+        self, connection: Connection, cmd: Enter, view: RoomView
+    ) -> tuple[Side, list[LogEvent] | None]:
+        """The caller's side of the room and what was missed, neither older than what the caller was told."""
+        for _ in range(TRIES):
+            caller, now_ms = connection.caller, self._clock_ms()
+            side = await self._store.read(lambda conn: read_side(conn, cmd, caller, now_ms))  # noqa: B023
+            missed = await self._missed(view, cmd.after)
+            if connection.you_seq <= side.you["seq"]:
+                break
+        return side, missed
 
     async def _missed(self, view: RoomView, after: Position | None) -> list[LogEvent] | None:
         """Everything after a position up to the view's last frame; None: a snapshot is to be given."""
@@ -339,24 +311,12 @@ class Gateway(socketio.AsyncNamespace):
         identity = await self._tokens.verify(cmd.token, self._clock_ms())
         if identity.id != connection.identity.id:
             raise Refused("bad_token", "This token is for somebody else: connect anew.")
-        await self._note_seen(identity)
-        connection.identity = identity
-        self._watch_expiry(connection)
+        await self._signins.note(identity)
+        if connection.id in self._connections:
+            connection.identity = identity
+            self._watch_expiry(connection)
         user = {"id": identity.id, "name": identity.name}
         return {"user": user, "expires_at_ms": identity.expires_at_ms}
-
-    async def _publish_token(self, connection: Connection, cmd: PublishToken) -> dict[str, Any]:
-        caller = connection.caller
-        if caller.id is None:
-            raise Refused("unauthenticated")
-        if not connection.identity.may_enter(cmd.room):
-            raise Refused("forbidden", "Your token is for another room.")
-        enter, now_ms = Enter(room=cmd.room), self._clock_ms()
-        side = await self._store.read(lambda conn: read_side(conn, enter, caller, now_ms))
-        if "publish" not in side.you["can"]:
-            raise Refused("forbidden")
-        token, expires_at_ms = self._publish_tokens.mint(cmd.room, caller.id, now_ms)
-        return {"token": token, "expires_at_ms": expires_at_ms}
 
     async def kick(self, user_id: str, code: str) -> None:
         """Close every connection of a user on this node."""

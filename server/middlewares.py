@@ -5,11 +5,14 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from pydantic import TypeAdapter, ValidationError
 
+from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.rows import new_id
 from server.answers import as_refused, problem
 
+_ROOM: TypeAdapter[str] = TypeAdapter(RoomId)
 _HTTP = {
     400: "bad_request",
     404: "not_found",
@@ -45,6 +48,17 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception as error:
         headers = dict(getattr(error, "headers", None) or {})
         return problem(as_refused(error), headers)
+
+
+@web.middleware
+async def room_names(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A room that can't be called so doesn't exist; no database needs to be asked, and none chokes on it."""
+    if (room := request.match_info.get("room")) is not None:
+        try:
+            _ROOM.validate_python(room)
+        except ValidationError:
+            raise Refused("room_not_found") from None
+    return await handler(request)
 
 
 def host_check(allowed: frozenset[str]) -> Middleware:

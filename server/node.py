@@ -43,13 +43,14 @@ from server.demo import Demo
 from server.gateway import Gateway
 from server.health import Health
 from server.live.rooms import LiveRooms, UserChannels
-from server.middlewares import cors, host_check, problems, request_id
+from server.middlewares import cors, host_check, problems, request_id, room_names
 from server.outbound import Outbound
 from server.pages import Pages
 from server.payments.cashier import Cashier
 from server.payments.sandbox import SandboxProvider
 from server.pictures import Pictures
 from server.proxies import client_of, proxy_middleware
+from server.signins import SignIns
 from server.stage import MediaGate, MediaStage
 from server.store.group import Work
 from server.store.keys import prune
@@ -172,9 +173,9 @@ class Node:
             HlsConfig(window_s=settings.media.dvr_s, part_target_ms=settings.media.part_ms),
             registry=self.registry,
         )
-        stage = MediaStage(self.store, self.services.lifecycle, self.gate)
+        self.stage = MediaStage(self.store, self.services.lifecycle, self.gate)
         self.media = MediaService(
-            self.gate, stage, config, sinks=lambda room: [self.hls.sink(room)], registry=self.registry
+            self.gate, self.stage, config, sinks=lambda room: [self.hls.sink(room)], registry=self.registry
         )
 
     def _make_edge(self) -> None:
@@ -186,10 +187,12 @@ class Node:
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             ended=self._end_publishing,
+            direct={"publish.token": self.gate.publish_token},
         )
+        self.signins = SignIns(self.store)
         self.gateway = Gateway(
             tokens=self.tokens,
-            publish_tokens=self.publish_tokens,
+            signins=self.signins,
             store=self.store,
             commands=self.commands,
             live=self.live,
@@ -219,7 +222,7 @@ class Node:
         if not settings.demo:
             # A demo hands out tokens to whoever asks, so no website may ask in somebody's name.
             app.middlewares.append(cors)
-        app.middlewares.append(problems)
+        app.middlewares.extend([problems, room_names])
         app[API] = Api(
             store=self.store,
             tokens=self.tokens,
@@ -228,6 +231,7 @@ class Node:
             live=self.live,
             media=self.media,
             hls=self.hls,
+            signins=self.signins,
             keyring=self.keyring,
             pictures=self.pictures,
             demo=self.demo_tokens,
@@ -299,6 +303,7 @@ class Node:
         if self._draining:
             return
         self._draining = True
+        self.stage.close()
         if self._stop_accepting is not None:
             await self._stop_accepting()
         if self.demo is not None:

@@ -1,15 +1,29 @@
-"""Socket.IO packets by orjson, without binary attachments."""
+"""Socket.IO as this server speaks it: JSON by orjson, no binary, and strict where python-socketio is lax."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 import socketio.packet
+from aiohttp import web
+from engineio.async_drivers.aiohttp import WebSocket
 from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 
 NAMESPACE = "/live"
+
+# Engine.IO packets that clients send: close, ping (an upgrade's probe), pong, message, upgrade, noop.
+_FROM_CLIENTS = re.compile(r"4[0-6]|[1356]$|2(?:probe)?$")
+
+# What python-socketio calls its own doings. A client that sends an event of such a name must not pass for it.
+_RESERVED = frozenset({"connect", "disconnect"})
+
+
+class MalformedError(ValueError):
+    """Not a Socket.IO packet that a client may send."""
 
 
 class _Json:
@@ -25,17 +39,86 @@ class _Json:
 
 
 class WirePacket(socketio.packet.Packet):
-    """A packet of JSON alone. Binary attachments are refused: the protocol has none, and a client that
-    announced a thousand of them would make the server collect a thousand."""
+    """A packet of JSON alone.
+
+    A binary event is taken as the plain event that it is without its attachments, so that its sender gets an
+    answer; nobody waits for a thousand attachments because a client announced them.
+    """
 
     uses_binary_events = False
     json = _Json
+    data: Any
 
-    def decode(self, encoded_packet: str) -> int | None:
-        if encoded_packet[:1] in ("5", "6"):
-            raise ValueError("binary packets are not part of this protocol")
-        attachments: int | None = super().decode(encoded_packet)
-        return attachments
+    def decode(self, encoded_packet: str) -> int:
+        """Raises ``MalformedError``. What can't be read of an event makes it one without a name."""
+        text = encoded_packet
+        if text[:1] == str(socketio.packet.BINARY_EVENT):
+            text = f"{socketio.packet.EVENT}{text[1:]}"
+        try:
+            super().decode(text)
+        except ValueError as error:  # half an emoji (a lone surrogate) is enough for that
+            if self.packet_type != socketio.packet.EVENT:
+                raise MalformedError(str(error)) from None
+        if self.packet_type == socketio.packet.EVENT:
+            if not _is_event(self.data):
+                self.data = [""]
+        elif self.packet_type not in (socketio.packet.CONNECT, socketio.packet.DISCONNECT):
+            raise MalformedError("clients don't send such packets")
+        return 0
+
+
+def _is_event(data: Any) -> bool:
+    named = isinstance(data, list) and data and isinstance(data[0], str)
+    return bool(named) and data[0] not in _RESERVED
+
+
+class WireServer(socketio.AsyncServer):
+    """Drops what isn't Socket.IO, and counts it; python-socketio would log each piece with a traceback."""
+
+    def __init__(self, malformed: Callable[[], None], **options: Any) -> None:
+        super().__init__(serializer=WirePacket, **options)
+        self._malformed = malformed
+        self.eio._async = {**self.eio._async, "websocket": WireSocket}
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            if not isinstance(data, str) or not data:
+                raise MalformedError("an attachment, or JSON without Socket.IO around it")
+            await super()._handle_eio_message(eio_sid, data)
+        except MalformedError:
+            self._malformed()
+
+
+class WireSocket(WebSocket):
+    """The WebSocket under a connection.
+
+    Never compressed: that would cost 90 KiB a viewer. What isn't Engine.IO closes it in order, where engineio
+    would leave a connection without a reader behind; binary messages are passed over.
+    """
+
+    async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
+        request: web.Request = environ["aiohttp.request"]
+        self._request = request
+        self._sock = web.WebSocketResponse(max_msg_size=self.server.max_http_buffer_size, compress=False)
+        await self._sock.prepare(request)
+        self.environ = environ
+        self.handler.__self__.wire = self  # so that whoever holds engineio's socket finds its transport
+        await self.handler(self)
+        return self._sock
+
+    async def wait(self) -> str:
+        while True:
+            data = await super().wait()
+            if isinstance(data, bytes):
+                continue
+            if not _FROM_CLIENTS.match(data):
+                raise ConnectionError("not an Engine.IO packet")
+            return str(data)
+
+    def abort(self) -> None:
+        """Drop the connection, with everything that waits to be written."""
+        if (transport := self._request.transport) is not None:
+            transport.abort()
 
 
 def encode_message(name: str, payload: Any) -> EnginePacket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from server.credentials import StreamKeyring
 from server.live.connection import as_caller
 from server.live.rooms import LiveRooms
 from server.pictures import Pictures
+from server.signins import SignIns
 from server.store.group import Answer
 from server.store.store import Store
 
@@ -43,6 +45,7 @@ class Api:
     live: LiveRooms
     media: MediaService
     hls: HlsHub
+    signins: SignIns
     keyring: StreamKeyring
     pictures: Pictures
     demo: DemoTokens | None
@@ -128,7 +131,7 @@ def from_answer(answer: Answer, status: int = 200) -> web.Response:
 def page_args(request: web.Request, *, limit_max: int = 200) -> tuple[str | None, int]:
     """``cursor`` and ``limit`` of the query. Raises ``Refused``."""
     cursor = request.query.get("cursor") or None
-    if cursor is not None and len(cursor) > 200:
+    if cursor is not None and not re.fullmatch(r"[0-9A-Za-z-]{1,64}", cursor):
         raise Refused("bad_request", "cursor: not one of ours")
     return cursor, int_arg(request, "limit", 50, 1, limit_max)
 

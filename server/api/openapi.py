@@ -15,6 +15,7 @@ from rooms.errors import CATALOGUE
 from server.api import desk, rooms
 from server.commands import SPECS
 from server.credentials import NewStreamKey
+from server.gateway import Leave, Refresh, Time
 from server.live.entering import Enter
 
 routes = web.RouteTableDef()
@@ -125,6 +126,9 @@ def asyncapi() -> bytes:
     schemas: dict[str, Any] = {}
     models: dict[str, tuple[str, type[BaseModel]]] = {
         "enter": ("Enter a room, or continue in it.", Enter),
+        "leave": ("Leave the room.", Leave),
+        "time": ("What time it is on the server.", Time),
+        "refresh": ("Go on with a new token.", Refresh),
         **{spec.name: (spec.summary, spec.model) for spec in SPECS.values()},
     }
     messages = {

@@ -49,7 +49,9 @@ async def list_rooms(request: web.Request) -> web.Response:
     """Public rooms, live ones first."""
     api = request.app[API]
     cursor, limit = page_args(request)
-    start = int(cursor) if cursor and cursor.isdigit() and len(cursor) < 10 else 0
+    if cursor and not cursor.isdigit():
+        raise Refused("bad_request", "cursor: not one of ours")
+    start = min(int(cursor or 0), 10**9)
     rows = await api.store.read(lambda conn: read_public_rooms(conn, start, limit + 1))
     following = str(start + limit) if len(rows) > limit else None
     return ok({"items": [room_card(api, row) for row in rows[:limit]], "next": following})
@@ -75,6 +77,7 @@ async def create_room(request: web.Request) -> web.Response:
     cmd = await parsed(request, CreateRoom)
     if identity.only_room is not None:
         raise Refused("forbidden", "The demo has one room.")
+    await api.signins.note(identity)
     caller = as_caller(identity)
     key = None
     if (raw_key := request.headers.get("Idempotency-Key")) and caller.id:
@@ -112,6 +115,7 @@ async def run_command(request: web.Request) -> web.Response:
     payload = await body(request) | {"room": room_id}
     if key := request.headers.get("Idempotency-Key"):
         payload["key"] = key
+    await api.signins.note(identity)
     caller = as_caller(identity)
     return from_answer(
         await api.commands.run(request.match_info["command"], payload, caller, caller.id or "")

@@ -13,6 +13,11 @@ from server.auth import Identity
 class Outlet(Protocol):
     """Where a connection's messages go; both return at once."""
 
+    @property
+    def is_open(self) -> bool:
+        """False: the client is gone, or is being sent away."""
+        ...
+
     def send(self, packet: Any) -> bool:
         """Queue a packet; False: the client doesn't keep up and is being closed."""
         ...
@@ -24,7 +29,11 @@ class Outlet(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """A connected client: who it is, where it is, what it may see there."""
+    """A connected client: who it is, where it is, what it may see there.
+
+    ``you_seq`` is the last private event that it was sent; ``staff_from`` the last staff event that it has,
+    or None while the answer to its ``enter`` is on its way.
+    """
 
     id: str
     identity: Identity
@@ -32,6 +41,8 @@ class Connection:
     address: str
     room_id: str | None = None
     actions: frozenset[str] = frozenset()
+    you_seq: int = 0
+    staff_from: int | None = None
     leaving: list[Callable[[], None]] = field(default_factory=list)
 
     @property

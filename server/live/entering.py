@@ -14,7 +14,7 @@ from moderation.standing import can, read_mute, read_mutes, read_role
 from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.history import read_events, read_room, read_staff, visible
-from rooms.log import LogEvent
+from rooms.log import LogEvent, without_text
 from rooms.people import read_private
 from rooms.ports import Caller
 from rooms.shop.store import read_orders
@@ -48,20 +48,21 @@ class Enter(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The caller's side of a room."""
+    """The caller's side of a room. ``staff_seq`` is where the staff's log stood, whoever the caller is."""
 
     role: Role
     you: dict[str, Any]
     staff: dict[str, Any] | None
+    staff_seq: int
 
 
 def read_side(conn: Connection, cmd: Enter, caller: Caller, now_ms: int) -> Side:
-    """Who the caller is in the room. Raises ``Refused``: ``room_not_found``, ``forbidden``."""
+    """Who the caller is in the room. Raises ``Refused``: ``room_not_found``, ``unauthenticated``."""
     room = read_room(conn, cmd.room)
     if room is None:
         raise Refused("room_not_found")
     if caller.id is None and not room.public:
-        raise Refused("forbidden", "This room isn't public: sign in first.")
+        raise Refused("unauthenticated", "This room isn't public: sign in first.")
     role = read_role(conn, cmd.room, caller, room.host_id)
     you: dict[str, Any] = {
         "user": caller.card if caller.id else None,
@@ -77,7 +78,7 @@ def read_side(conn: Connection, cmd: Enter, caller: Caller, now_ms: int) -> Side
     staff = None
     if may(role, Action.SEE_STAFF):
         staff = _staff(conn, cmd, role, room.staff_head, now_ms)
-    return Side(role, you, staff)
+    return Side(role, you, staff, room.staff_head)
 
 
 def _own(conn: Connection, cmd: Enter, user_id: str, now_ms: int) -> dict[str, Any]:
@@ -118,11 +119,13 @@ def read_missed(conn: Connection, view: RoomView, after: int) -> list[LogEvent]:
 
 def room_part(view: RoomView, missed: list[LogEvent] | None, viewer_id: str | None) -> dict[str, Any]:
     """The room's part of the answer to ``enter``: what was missed, or (``None``) a snapshot."""
-    part: dict[str, Any] = {"epoch": view.epoch, "offset": view.to}
+    part: dict[str, Any] = {"room": view.room_id, "epoch": view.epoch, "offset": view.to}
     if missed is None:
         part |= {"recovered": False, "snapshot": orjson.Fragment(view.snapshot()), "skipped": {}}
         return part
-    shown, left_out = visible(missed, viewer_id)
+    # What came from SQL may have been read before a deletion that came from memory.
+    gone = {event.data["id"] for event in missed if event.kind == "comment.deleted"}
+    shown, left_out = visible([without_text(event, gone) for event in missed], viewer_id)
     part |= {
         "recovered": True,
         "items": [orjson.Fragment(event.body) for event in shown],

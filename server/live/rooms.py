@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from rooms.errors import Refused
 from rooms.heads import RoomRow
 from rooms.history import RoomNow, read_events, read_now, read_room
-from rooms.log import PrivateEvent
+from rooms.log import PrivateEvent, StaffEvent
 from rooms.shop.store import read_stock
 from server.bus.port import Bus, RoomNews
 from server.live.connection import Connection, count_viewers
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 TICK_S = 0.05
 SIGNALS_S = 1.0
 LINGER_S = 30.0
+# Staff events that may be committed while somebody enters, between the reading and the answer.
+STAFF_KEPT = 1000
 
 Encode = Callable[[str, Any], Any]
 
@@ -46,6 +49,7 @@ class LiveRoom:
     told_likes: int = -1
     empty_since: float | None = None
     filling: asyncio.Task[None] | None = None
+    staff: deque[StaffEvent] = field(default_factory=lambda: deque(maxlen=STAFF_KEPT))
 
     def signals(self) -> dict[str, Any]:
         """The signals object with every field, for who enters."""
@@ -114,8 +118,13 @@ class LiveRooms:
         return count_viewers(room.members.values()) if room else 0
 
     async def open(self, room_id: str) -> LiveRoom:
-        """The room, loaded if it isn't yet. Raises ``Refused("room_not_found")``."""
+        """The room, loaded if it isn't yet, and kept a while for who is about to enter.
+
+        Raises ``Refused("room_not_found")``.
+        """
         if room := self._rooms.get(room_id):
+            if room.empty_since is not None:
+                room.empty_since = asyncio.get_running_loop().time()
             return room
         task = self._opening.get(room_id)
         if task is None:
@@ -145,11 +154,24 @@ class LiveRooms:
 
     # members
 
-    def enter(self, room: LiveRoom, connection: Connection) -> None:
-        """From here on, frames reach the connection. Must not be separated from the answer by an await."""
+    def enter(self, room: LiveRoom, connection: Connection, actions: frozenset[str], staff_seq: int) -> None:
+        """From here on, frames reach the connection. Must not be separated from the answer by an await.
+
+        Staff events after ``staff_seq``, which is as far as the answer goes, follow the answer.
+        """
         room.members[connection.id] = connection
         room.empty_since = None
         connection.room_id = room.row.id
+        connection.actions = actions
+        connection.staff_from = None
+        asyncio.get_running_loop().call_soon(self._catch_up, room, connection, staff_seq)
+
+    def _catch_up(self, room: LiveRoom, connection: Connection, staff_seq: int) -> None:
+        if room.members.get(connection.id) is not connection:
+            return
+        connection.staff_from = staff_seq
+        for event in [event for event in room.staff if event.seq > staff_seq]:
+            self._tell_staff(connection, event, self._encode("staff", _raw(event.body)))
 
     def leave(self, connection: Connection) -> None:
         room = self._rooms.get(connection.room_id or "")
@@ -179,15 +201,21 @@ class LiveRooms:
         for sku, left in news.stock.items():
             room.stock[sku] = room.changed_stock[sku] = left
         for event in news.staff:
+            room.staff.append(event)
             packet = self._encode("staff", _raw(event.body))
             for member in list(room.members.values()):
-                if event.action in member.actions:
-                    member.outlet.send(packet)
+                self._tell_staff(member, event, packet)
         if room.view.has_news:
             if room.view.urgent:
                 self._flush(room)
             else:
                 self._wake.set()
+
+    def _tell_staff(self, member: Connection, event: StaffEvent, packet: Any) -> None:
+        if event.action not in member.actions or member.staff_from is None or event.seq <= member.staff_from:
+            return
+        member.staff_from = event.seq
+        member.outlet.send(packet)
 
     def _fill(self, room: LiveRoom) -> None:
         if room.filling is None or room.filling.done():
@@ -196,9 +224,12 @@ class LiveRooms:
 
     async def _fill_hole(self, room: LiveRoom) -> None:
         view = room.view
-        events = await self._store.read(
-            lambda conn: read_events(conn, room.row.id, view.epoch, after=view.head)
-        )
+        try:
+            events = await self._store.read(
+                lambda conn: read_events(conn, room.row.id, view.epoch, after=view.head)
+            )
+        except Refused:
+            return  # the next news finds the hole again
         if not view.take(events):
             log.error("hole_not_filled", room=room.row.id, head=view.head)
         self._wake.set()
@@ -209,8 +240,9 @@ class LiveRooms:
             return
         self._frames.inc()
         packet = self._encode("events", frame.payload())
-        for member in list(room.members.values()):
-            self._sent.inc()
+        members = list(room.members.values())
+        self._sent.inc(len(members))
+        for member in members:
             member.outlet.send(packet)
 
     async def _tick(self) -> None:
@@ -221,25 +253,43 @@ class LiveRooms:
             started = loop.time()
             for room in list(self._rooms.values()):
                 if room.view.has_news:
-                    self._flush(room)
+                    with _one_room_only(room):
+                        self._flush(room)
                     await asyncio.sleep(0)
             # At most half of the loop goes into writing, however many viewers there are.
             took = loop.time() - started
             await asyncio.sleep(max(TICK_S, took))
 
     async def _signal(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SIGNALS_S)
             for room in list(self._rooms.values()):
-                if room.members:
-                    if signals := room.next_signals():
-                        packet = self._encode("signals", signals)
-                        for member in list(room.members.values()):
-                            member.outlet.send(packet)
-                elif room.empty_since is not None and loop.time() - room.empty_since > LINGER_S:
-                    self._rooms.pop(room.row.id, None)
-                    await self._bus.leave_room(room.row.id, self._on_news)
+                with _one_room_only(room):
+                    if room.members:
+                        self._send_signals(room)
+                    else:
+                        await self._drop_forgotten(room)
+
+    def _send_signals(self, room: LiveRoom) -> None:
+        if signals := room.next_signals():
+            packet = self._encode("signals", signals)
+            for member in list(room.members.values()):
+                member.outlet.send(packet)
+
+    async def _drop_forgotten(self, room: LiveRoom) -> None:
+        now = asyncio.get_running_loop().time()
+        if room.empty_since is not None and now - room.empty_since > LINGER_S:
+            self._rooms.pop(room.row.id, None)
+            await self._bus.leave_room(room.row.id, self._on_news)
+
+
+@contextlib.contextmanager
+def _one_room_only(room: LiveRoom) -> Iterator[None]:
+    """What goes wrong in one room must not stop the others'."""
+    try:
+        yield
+    except Exception:
+        log.exception("fan_out_failed", room=room.row.id)
 
 
 def _load(conn: Any, room_id: str) -> tuple[RoomRow, RoomNow, dict[str, int]] | None:
@@ -285,6 +335,7 @@ class UserChannels:
         for event in events:
             packet = self._encode("you", _raw(event.body))
             for connection in list(self._connections.get(event.user_id, ())):
+                connection.you_seq = event.seq
                 if event.kind == "role" and connection.room_id == event.room_id:
                     # Who was a moderator a moment ago must not read on with the staff.
                     connection.actions = frozenset(orjson.loads(event.body)["data"]["can"])

@@ -7,15 +7,15 @@ continues exactly with the next frame.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from rooms.history import RoomNow, visible
-from rooms.log import LogEvent, Visibility, redact
-from rooms.state import encode_state, fold
+from rooms.log import LogEvent, unquote, without_text
+from rooms.state import Shown, encode_state, fold
 
 RECENT_KEPT = 1000
 
@@ -84,11 +84,14 @@ class RoomView:
         return True
 
     def redact(self, event_ids: Sequence[str]) -> None:
-        """Take the text of deleted comments out of everything that this node keeps."""
-        gone = set(event_ids)
-        self._pending = [_without_text(e, gone) for e in self._pending]
-        kept = [_without_text(e, gone) for e in self._recent]
-        self._recent = deque(kept, self._recent.maxlen)
+        """Take the words of deleted comments out of everything that this node keeps."""
+        gone = frozenset(event_ids)
+        self._pending = [without_text(e, gone) for e in self._pending]
+        self._recent = deque((without_text(e, gone) for e in self._recent), self._recent.maxlen)
+        # The fold takes them out too, but only with the frame that has the deletion.
+        comments = tuple(_unquoted(c, gone) for c in self.state.comments if c.id not in gone)
+        self.state = replace(self.state, comments=comments)
+        self._snapshot = None
 
     def cut(self) -> Frame | None:
         """The next frame, if there is news: what is pending becomes the past."""
@@ -121,7 +124,6 @@ class RoomView:
         return [e for e in self._recent if e.offset > after]
 
 
-def _without_text(event: LogEvent, gone: set[str]) -> LogEvent:
-    if event.id not in gone:
-        return event
-    return replace(event, body=redact(event.body), visibility=Visibility.DELETED.value)
+def _unquoted(comment: Shown, gone: Collection[str]) -> Shown:
+    quoted = orjson.loads(comment.body)["data"].get("reply_to")
+    return replace(comment, body=unquote(comment.body)) if quoted and quoted["id"] in gone else comment

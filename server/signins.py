@@ -1,0 +1,35 @@
+"""Users are written down when they are first seen, so that others can act on them: mute, grant, deliver."""
+
+from __future__ import annotations
+
+from rooms import people
+from rooms.errors import Refused
+from server.auth import Identity
+from server.live.connection import as_caller
+from server.store.group import Work
+from server.store.store import Store
+
+KEPT_MAX = 100_000
+
+
+class SignIns:
+    """Remembers whom this node has written down already, by name and the operator's claim."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._noted: dict[str, tuple[str, bool]] = {}
+
+    async def note(self, identity: Identity) -> None:
+        """Write a user down, once, and again when the name or the claim changes; guests aren't.
+
+        Raises ``Refused("temporarily_unavailable")``.
+        """
+        if identity.id is None or self._noted.get(identity.id) == (identity.name, identity.operator):
+            return
+        caller = as_caller(identity)
+        answer = await self._store.write(Work("user.seen", lambda tx: people.seen(tx, caller)))
+        if not answer.ok:
+            raise Refused("temporarily_unavailable", retry_after_ms=1000)
+        if len(self._noted) >= KEPT_MAX:
+            self._noted.clear()
+        self._noted[identity.id] = (identity.name, identity.operator)
