@@ -221,6 +221,7 @@ async def test_examples_of_the_readme_run_one_after_the_other(tmp_path: Path, no
             {script.replace("{url}", node.url)}
             socket.on("events", (frame) => process.exit(frame.items[0].data.text === "Hello!" ? 0 : 3));
             socket.on("connect_error", (error) => {{ console.error(error.message); process.exit(4); }});
+            setTimeout(() => {{ console.error("nothing came"); process.exit(5); }}, 15_000);
             const entered = setInterval(() => {{
               if (at !== null) {{ clearInterval(entered); say("Hello!"); }}
             }}, 10);
@@ -234,7 +235,12 @@ async def test_examples_of_the_readme_run_one_after_the_other(tmp_path: Path, no
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        async with asyncio.timeout(20):
-            output, _ = await process.communicate(textwrap.dedent(wrapped).encode())
+        try:
+            async with asyncio.timeout(30):
+                output, _ = await process.communicate(textwrap.dedent(wrapped).encode())
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
     assert process.returncode == 0, output.decode()
     assert output.decode() == "Lin: Hello!\n"
