@@ -243,7 +243,7 @@ class Node:
         self._health(internal=False).attach(app)
         self.media.attach(app)
         app.add_routes(hls_routes(self.hls, self.gate))
-        Pages().attach(app)
+        Pages(embed_origins=settings.listen.embed_origins).attach(app)
         self.gateway.attach(app)
         return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -25,9 +26,9 @@ CSP = (
     "style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; worker-src 'self' blob:; "
     "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+"""The policy; sites that may frame the pages are added at its end."""
 
 _HEADERS = {
-    "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
@@ -38,8 +39,9 @@ _HEADERS = {
 class Pages:
     """Serves the pages; without a build it says what to do. A build that comes later is found."""
 
-    def __init__(self, root: Path = DEFAULT_ROOT) -> None:
+    def __init__(self, root: Path = DEFAULT_ROOT, embed_origins: Sequence[str] = ()) -> None:
         self._root = root
+        self._headers = _HEADERS | {"Content-Security-Policy": " ".join([CSP, *embed_origins])}
 
     def attach(self, app: web.Application) -> None:
         for path, name in PAGES.items():
@@ -52,7 +54,7 @@ class Pages:
             file = self._root / name
             if not await asyncio.to_thread(file.is_file):
                 raise Refused("not_found", "The web pages are not built: run ./dev run, or npm run build.")
-            return web.FileResponse(file, headers=_HEADERS)
+            return web.FileResponse(file, headers=self._headers)
 
         return handler
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -25,6 +26,19 @@ from server.store.store import Store
 log = structlog.get_logger(__name__)
 
 
+SEEN_MS = 2_000
+STALE_MS = 300_000
+SEEN_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Whether a room was public, as of a time."""
+
+    public: bool
+    at_ms: int
+
+
 class MediaGate:
     """Implements ``media.ports.Gate``. ``stand_in``: the id of the demo host's stream key, if any."""
 
@@ -37,6 +51,7 @@ class MediaGate:
         self._clock_ms = clock_ms
         self.stand_in: str | None = None
         self.publishers: dict[str, Principal] = {}
+        self._rooms_seen: dict[str, _Seen] = {}
 
     async def may_publish(self, room: str, bearer: str | None) -> Principal:
         if not bearer:
@@ -75,16 +90,34 @@ class MediaGate:
         return Principal(f"key:{row.id}", row.label, steps_aside=stands_in)
 
     async def may_watch(self, room: str, bearer: str | None) -> None:
-        row = await self._store.read(lambda conn: read_room(conn, room))
-        if row is None:
-            raise Refused("room_not_found")
-        if row.public:
+        if await self._is_public(room):
             return
         if not bearer:
             raise Refused("unauthenticated")
         identity: Identity = await self._tokens.verify(bearer, self._clock_ms())
         if not identity.may_enter(room):
             raise Refused("forbidden", "Your token is for another room.")
+
+    async def _is_public(self, room: str) -> bool:
+        """Asked for each part of a stream by each viewer, so remembered for a moment, and for longer while
+        the database is away: that is no reason to end a picture. Raises ``Refused("room_not_found")``."""
+        now_ms = self._clock_ms()
+        known = self._rooms_seen.get(room)
+        if known is not None and now_ms - known.at_ms < SEEN_MS:
+            return known.public
+        try:
+            row = await self._store.read(lambda conn: read_room(conn, room))
+        except Refused:
+            if known is not None and now_ms - known.at_ms < STALE_MS:
+                return known.public
+            raise
+        if row is None:
+            self._rooms_seen.pop(room, None)
+            raise Refused("room_not_found")
+        if len(self._rooms_seen) >= SEEN_MAX:
+            self._rooms_seen.clear()
+        self._rooms_seen[room] = _Seen(bool(row.public), now_ms)
+        return bool(row.public)
 
 
 class MediaStage:

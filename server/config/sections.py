@@ -53,6 +53,8 @@ class Listen(Section):
     internal_port: Port | None = None
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     public_url: WebOrigin | None = None
+    embed_origins: tuple[WebOrigin, ...] = ()
+    """Sites that may show our pages in a frame of theirs."""
     max_body_bytes: int = Field(1_048_576, ge=65_536, le=67_108_864)
 
     @property
@@ -169,7 +171,7 @@ class Media(Section):
     grace_s: float = Field(30, ge=0, le=3600)
     whep_capacity: int = Field(100, ge=0, le=10_000)
     dvr_s: int = Field(60, ge=12, le=14_400)
-    part_ms: int = Field(250, ge=100, le=1000)
+    part_ms: int = Field(250, ge=100, le=333)
 
 
 class Moderation(Section):

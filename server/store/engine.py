@@ -10,6 +10,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import QueuePool
 
 READERS = 4
+CONNECT_TIMEOUT_S = 3
+WRITE_TIMEOUT_MS = 10_000
+READ_TIMEOUT_MS = 5_000
 
 
 def is_sqlite(url: str) -> bool:
@@ -21,11 +24,16 @@ def sqlite_file(url: str) -> Path | None:
     return Path(make_url(url).database or "") if is_sqlite(url) else None
 
 
-def open_writer(url: str) -> Engine:
-    """An engine with one connection, for the writer alone; its transactions lock as they begin."""
+def open_writer(url: str, *, timeout_ms: int = WRITE_TIMEOUT_MS) -> Engine:
+    """An engine with one connection, for the writer alone; its transactions lock as they begin.
+
+    ``timeout_ms`` bounds a statement on PostgreSQL; 0: nothing does.
+    """
     if is_sqlite(url):
         return _sqlite(url, begin="BEGIN IMMEDIATE", size=1)
-    return create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+    return create_engine(
+        url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=_postgres_args(timeout_ms)
+    )
 
 
 def open_readers(url: str, *, size: int = READERS) -> Engine:
@@ -33,8 +41,25 @@ def open_readers(url: str, *, size: int = READERS) -> Engine:
     if is_sqlite(url):
         return _sqlite(url, begin="BEGIN", size=size)
     return create_engine(
-        url, pool_size=size, max_overflow=0, pool_pre_ping=True, isolation_level="REPEATABLE READ"
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+        connect_args=_postgres_args(READ_TIMEOUT_MS),
     )
+
+
+def _postgres_args(statement_timeout_ms: int) -> dict[str, Any]:
+    """Bounds for a host that has gone without a word: libpq would wait for minutes."""
+    return {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "options": f"-c statement_timeout={statement_timeout_ms}",
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
 
 
 def _sqlite(url: str, *, begin: str, size: int) -> Engine:

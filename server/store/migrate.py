@@ -43,7 +43,7 @@ def migrate(url: str) -> None:
     """Upgrade the database to this version's schema. Other nodes that start now wait. Blocks."""
     if database := sqlite_file(url):
         database.parent.mkdir(parents=True, exist_ok=True)
-    engine = open_writer(url)
+    engine = open_writer(url, timeout_ms=0)
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
