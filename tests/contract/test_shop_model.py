@@ -1,0 +1,209 @@
+"""Whatever buyers do at the same time, nothing is sold twice and no money goes astray."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from rooms.ports import Caller
+from rooms.shop.payments import Charge, PaymentProvider
+from rooms.shop.rules import Outcome
+from rooms.shop.store import OrderRow, orders_table, payments_table
+from server.payments.sandbox import sandbox_table
+from tests.contract.house import HOST, House
+
+BUYERS = [Caller(f"u-buyer{n}", f"Buyer {n}") for n in range(4)]
+LEGAL = {("held",), ("held", "paid"), ("held", "cancelled"), ("held", "expired")}
+
+buyers = st.sampled_from(BUYERS)
+acts = st.one_of(
+    st.tuples(st.just("buy"), buyers, st.integers(1, 4)),
+    st.tuples(st.just("buy"), buyers, st.integers(1, 4)),
+    st.tuples(st.just("pay"), st.integers(0, 20), st.sampled_from(["ok", "ok", "declined"])),
+    st.tuples(st.just("pay"), st.integers(0, 20), st.sampled_from(["before", "after"])),
+    st.tuples(st.just("cancel"), st.integers(0, 20)),
+    st.tuples(st.just("restock"), st.integers(-4, 6)),
+    st.tuples(st.just("timers")),
+)
+groups = st.tuples(
+    st.sampled_from([0, 1, 9_999, 30_000, 59_999, 60_000]), st.lists(acts, min_size=5, max_size=12)
+)
+
+
+class Line:
+    """A provider behind a line that breaks for some payments, told by the amount of luck in the card."""
+
+    name = "sandbox"
+
+    def __init__(self, real: PaymentProvider) -> None:
+        self._real = real
+        self.breaks: dict[str, str] = {}
+        self.look_up = real.look_up
+        self.refund = real.refund
+
+    async def charge(self, charge: Charge) -> Outcome:
+        breaks = self.breaks.get(asyncio.current_task().get_name(), "")  # type: ignore[union-attr]
+        if breaks == "before":
+            raise ConnectionError("unreachable")
+        outcome = await self._real.charge(charge)
+        if breaks == "after":
+            raise TimeoutError
+        return outcome
+
+
+@dataclass
+class Shop:
+    """One product, what was put in of it, and every order that was made."""
+
+    house: House
+    line: Line
+    product: str
+    sku: str
+    put_in: int
+    orders: list[tuple[Caller, str]] = field(default_factory=list)
+
+    async def act(self, name: str, *arguments: Any) -> None:
+        await getattr(self, f"_{name}")(*arguments)
+
+    async def _buy(self, buyer: Caller, qty: int) -> None:
+        answer = await self.house.do("buy", buyer, sku=self.sku, qty=qty)
+        if answer["ok"]:
+            self.orders.append((buyer, answer["order"]["id"]))
+        else:
+            assert answer["error"]["code"] in ("sold_out", "stock_held", "not_enough_stock")
+
+    async def _pay(self, number: int, how: str) -> None:
+        if not self.orders:
+            return
+        buyer, order = self.orders[number % len(self.orders)]
+        task: asyncio.Task[None] | None = asyncio.current_task()
+        assert task is not None
+        self.line.breaks[task.get_name()] = how
+        card = "declined" if how == "declined" else "ok"
+        answer = await self.house.do("order.pay", buyer, order=order, card=card)
+        if not answer["ok"]:
+            code = answer["error"]["code"]
+            assert code in ("payment_declined", "payment_pending", "order_not_held")
+            assert (code == "payment_declined") <= (how == "declined")
+
+    async def _cancel(self, number: int) -> None:
+        if self.orders:
+            buyer, order = self.orders[number % len(self.orders)]
+            answer = await self.house.do("order.cancel", buyer, order=order)
+            assert answer["ok"] or answer["error"]["code"] in ("order_not_held", "payment_pending")
+
+    async def _restock(self, delta: int) -> None:
+        answer = await self.house.do("product.change", HOST, product=self.product, stock_delta=delta)
+        if answer["ok"]:
+            self.put_in += delta
+        else:
+            assert answer["error"]["code"] == "not_enough_stock"
+
+    async def _timers(self) -> None:
+        await self.house.run_timers()
+
+    async def rows(self) -> list[OrderRow]:
+        query = select(orders_table).where(orders_table.c.sku == self.sku).order_by(orders_table.c.id)
+        return [OrderRow(**row) for row in await self.house.rows(query)]
+
+    async def check(self) -> None:
+        """What must hold at any time."""
+        sku, rows = await self.house.sku(self.sku), await self.rows()
+        assert sku.stock >= 0
+        held = sum(r.qty for r in rows if r.status == "held")
+        sold = sum(r.qty for r in rows if r.status == "paid")
+        assert sku.held == held
+        assert sku.stock + held + sold == self.put_in
+        assert {r.id for r in rows} == {order for _, order in self.orders}
+        told = self._told()
+        assert {r.id: r.status for r in rows} == {order: path[-1] for order, path in told.items()}
+        assert set(told.values()) <= LEGAL
+
+    def _told(self) -> dict[str, tuple[str, ...]]:
+        """Each order's way, as its buyer was told; the host was told the same."""
+        ways: dict[str, list[str]] = defaultdict(list)
+        for buyer in BUYERS:
+            for event in self.house.told(buyer, "order"):
+                order = event["data"]["order"]
+                if order["sku"] == self.sku:
+                    assert order["buyer"]["id"] == buyer.id
+                    ways[order["id"]].append(order["status"])
+        staff: dict[str, list[str]] = defaultdict(list)
+        for event in self.house.briefed("order"):
+            if event["data"]["order"]["sku"] == self.sku:
+                staff[event["data"]["order"]["id"]].append(event["data"]["order"]["status"])
+        assert staff == ways
+        return {order: tuple(way) for order, way in ways.items()}
+
+    async def check_settled(self) -> None:
+        """What must hold when every timer has run."""
+        rows = await self.rows()
+        assert {r.status for r in rows} <= {"paid", "cancelled", "expired"}
+        query = (
+            select(payments_table.c.status, payments_table.c.order_id, sandbox_table)
+            .join(orders_table, orders_table.c.id == payments_table.c.order_id)
+            .outerjoin(sandbox_table, sandbox_table.c.payment_id == payments_table.c.id)
+            .where(orders_table.c.sku == self.sku)
+        )
+        payments = await self.house.rows(query)
+        assert {p["status"] for p in payments} <= {"succeeded", "failed", "refunded"}
+        kept: dict[str, int] = defaultdict(int)
+        for payment in payments:
+            if payment["outcome"] == "succeeded" and not payment["refunded"]:
+                kept[payment["order_id"]] += payment["amount_minor"]
+        assert kept == {r.id: r.total_minor for r in rows if r.status == "paid"}
+
+
+async def walk(house: House, put_in: int, plan: list[tuple[int, list[tuple[Any, ...]]]]) -> None:
+    line = Line(house.providers["sandbox"])
+    house.providers["sandbox"] = line
+    try:
+        product, sku = await house.product(stock=put_in)
+        shop = Shop(house, line, product, sku, put_in)
+        for wait_ms, together in plan:
+            house.now_ms += wait_ms
+            await asyncio.gather(*(shop.act(*act) for act in together))
+            await shop.check()
+        for _ in range(3):
+            house.now_ms += 60_000
+            await house.run_timers()
+        await shop.check()
+        await shop.check_settled()
+        await house.ok("product.remove", HOST, product=product)
+    finally:
+        house.providers["sandbox"] = line._real
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.integers(0, 12), st.lists(groups, min_size=5, max_size=8))
+async def test_any_interleaving(
+    house: House, put_in: int, plan: list[tuple[int, list[tuple[Any, ...]]]]
+) -> None:
+    await walk(house, put_in, plan)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.integers(0, 12), st.lists(groups, min_size=5, max_size=20))
+async def test_very_many_interleavings(
+    house: House, put_in: int, plan: list[tuple[int, list[tuple[Any, ...]]]]
+) -> None:
+    house.private.clear()
+    house.staff.clear()
+    await walk(house, put_in, plan)
