@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 from moderation.audit import AuditTrail
 from moderation.standing import RoomStanding
 from rooms import people
+from rooms.budget import BudgetRules
 from rooms.commands import AddProduct, Buy, CreateRoom, PostComment
 from rooms.comments import CommentRules, Comments
 from rooms.lifecycle import Lifecycle, LifecycleRules
@@ -57,7 +58,9 @@ class Shop:
             group_max=group_max,
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
-        self._comments = Comments(standing, texts, CommentRules(per_window=1_000_000))
+        self._comments = Comments(
+            standing, texts, CommentRules(per_window=1_000_000, budget=BudgetRules(10**6, 10**6))
+        )
         self._orders = Orders(standing, OrderRules())
         self._lifecycle = Lifecycle(standing, texts, audit, LifecycleRules())
         self._catalogue = Catalogue(standing, texts, audit)

@@ -1,15 +1,20 @@
 """What a room can read is finite: the budget that decides, once and before it is appended, whether a comment
 is shown to all.
 
-A bucket of tokens for the whole room, refilled at the budget's rate. While it is more than half full, nearly
-everybody is shown. Below that nobody gets more than a fair share of the last seconds, and the last quarter is
-kept for those who haven't spoken in them: a few who flood can't push out the many who say one thing.
+A bucket of tokens for the whole room, refilled at the budget's rate. What one sender may take of it shrinks
+with the bucket's level and with the number of senders: a few who flood keep it at the level where they have
+had their share, and what is below that level is for those who say one thing now and then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+
+from sqlalchemy import BigInteger, Column, String, Table
+
+from rooms.rows import Kind, Rank
+from rooms.schema import Json, metadata
 
 WINDOW_MS = 5000
 _TOKEN = 1000
@@ -62,12 +67,10 @@ def _as_of(budget: Budget, rules: BudgetRules, now_ms: int) -> Budget:
 def _affords(budget: Budget, rules: BudgetRules, sender: str) -> bool:
     if budget.tokens < _TOKEN:
         return False
-    fill = budget.tokens / (rules.burst * _TOKEN)
-    lately = _lately(budget, sender)
+    level = budget.tokens / (rules.burst * _TOKEN)
     share = fair_share(rules, len(budget.shown.keys() | budget.before.keys()))
-    if fill > 0.5:
-        return lately < 2 * share
-    return lately < 1 or (fill > 0.25 and lately < share)
+    lately = _lately(budget, sender)
+    return lately < 1 or lately < 2 * share * level
 
 
 def _lately(budget: Budget, sender: str) -> float:
@@ -79,3 +82,36 @@ def _lately(budget: Budget, sender: str) -> float:
 def fair_share(rules: BudgetRules, senders: int) -> int:
     """How many comments in ``WINDOW_MS`` one of ``senders`` (and the next one to come) may have shown."""
     return max(1, rules.per_s * WINDOW_MS // 1000 // (senders + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """A room's budget in SQL, so that it is one for all nodes."""
+
+    room_id: str
+    tokens: int
+    at_ms: int
+    window: int
+    shown: Mapping[str, int]
+    before: Mapping[str, int]
+
+    def budget(self) -> Budget:
+        return Budget(self.tokens, self.at_ms, self.window, self.shown, self.before)
+
+
+def as_row(room_id: str, budget: Budget) -> BudgetRow:
+    return BudgetRow(room_id, budget.tokens, budget.at_ms, budget.window, budget.shown, budget.before)
+
+
+budgets_table = Table(
+    "budgets",
+    metadata,
+    Column("room_id", String(64), primary_key=True),
+    Column("tokens", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("window", BigInteger, nullable=False),
+    Column("shown", Json, nullable=False),
+    Column("before", Json, nullable=False),
+)
+
+BUDGETS: Kind[BudgetRow] = Kind(budgets_table, BudgetRow, Rank.GUARDED)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, Column, String, Table
 
+from rooms.budget import BUDGETS, BudgetRules, as_row, full, spend
 from rooms.commands import PostComment
 from rooms.errors import Refused
 from rooms.heads import EVENTS, ROOMS, RoomRow
@@ -43,11 +44,12 @@ PACES: Kind[PaceRow] = Kind(paces_table, PaceRow, Rank.GUARDED)
 
 @dataclass(frozen=True, slots=True)
 class CommentRules:
-    """Limits: ``per_window`` comments in ``window_ms`` for each user over all rooms."""
+    """Limits: ``per_window`` comments in ``window_ms`` for each user over all rooms; what a room can read."""
 
     max_chars: int = 200
     per_window: int = 5
     window_ms: int = 5000
+    budget: BudgetRules = field(default_factory=BudgetRules)
 
 
 def slow_mode_wait_ms(slow_mode_s: int, last_ms: int | None, now_ms: int) -> int:
@@ -86,10 +88,39 @@ class Comments:
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         yield PACES.rows((cmd.room, caller.id or ""))
+        yield BUDGETS.rows(cmd.room)
         if cmd.reply_to:
             yield EVENTS.rows(cmd.reply_to)
 
         room = tx.room(cmd.room)
+        role = self._refuse(tx, room, cmd, caller)
+        staff = self._standing.may(role, "see_staff")
+        data: dict[str, Any] = {
+            "text": self._texts.clean(cmd.text, self._rules.max_chars),
+            "color": cmd.color,
+            "lane": cmd.lane,
+        }
+        if cmd.reply_to:
+            data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room)
+        self._count(tx, caller)
+        if not staff and (refusal := self._filter(tx, cmd.room, caller, data)):
+            return refusal
+        if room.slow_mode_s:
+            tx.put(PACES, PaceRow(cmd.room, caller.id or "", tx.now_ms))
+        user = caller.card | {"badges": self._standing.badges(role)}
+        shown = staff or self._fits(tx, cmd.room, caller)
+        event = tx.append(
+            cmd.room,
+            "comment",
+            data,
+            user=user,
+            visibility=Visibility.ALL if shown else Visibility.SENDER,
+            reply_to=cmd.reply_to,
+        )
+        return {"event": orjson.Fragment(event.body)}
+
+    def _refuse(self, tx: Unit, room: RoomRow, cmd: PostComment, caller: Caller) -> str:
+        """Whether the caller may comment here, now and in this style; gives the caller's role."""
         role = self._standing.require(tx, cmd.room, caller, "comment")
         self._standing.refuse_muted(tx, cmd.room, caller)
         staff = self._standing.may(role, "see_staff")
@@ -97,32 +128,33 @@ class Comments:
             raise Refused("comments_closed")
         if (cmd.color, cmd.lane) != ("white", "scroll") and not self._standing.may(role, "style"):
             raise Refused("style_not_allowed")
-        user_id = caller.id or ""
         if not staff:
-            self._refuse_fast(tx, room, user_id)
-        text = self._texts.clean(cmd.text, self._rules.max_chars)
-        data: dict[str, Any] = {"text": text, "color": cmd.color, "lane": cmd.lane}
-        if cmd.reply_to:
-            data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room)
+            self._refuse_fast(tx, room, caller.id or "")
+        return role
 
-        # Before the filter: who is refused by it counts too, or the staff's notes could be flooded.
-        self._pacer.take(user_id, now_ms := tx.now_ms)
+    def _count(self, tx: Unit, caller: Caller) -> None:
+        """Before the filter: who is refused by it counts too, or the staff's notes could be flooded."""
+        user_id, now_ms = caller.id or "", tx.now_ms
+        self._pacer.take(user_id, now_ms)
         tx.at_rollback(lambda: self._pacer.give_back(user_id, now_ms))
-        if not staff:
-            checked = self._texts.check(text)
-            if checked.verdict == "deny":
-                tx.brief(
-                    cmd.room,
-                    "comment_refused",
-                    {"user": caller.card, "text": text, "reason": ", ".join(checked.reasons)},
-                )
-                return Refused("text_refused")
-            data["text"] = checked.text
-        if room.slow_mode_s:
-            tx.put(PACES, PaceRow(cmd.room, user_id, tx.now_ms))
-        user = caller.card | {"badges": self._standing.badges(role)}
-        event = tx.append(cmd.room, "comment", data, user=user, reply_to=cmd.reply_to)
-        return {"event": orjson.Fragment(event.body)}
+
+    def _filter(self, tx: Unit, room_id: str, caller: Caller, data: dict[str, Any]) -> Refused | None:
+        """Masks the text, or refuses it and leaves the staff a note."""
+        checked = self._texts.check(data["text"])
+        if checked.verdict == "deny":
+            note = {"user": caller.card, "text": data["text"], "reason": ", ".join(checked.reasons)}
+            tx.brief(room_id, "comment_refused", note)
+            return Refused("text_refused")
+        data["text"] = checked.text
+        return None
+
+    def _fits(self, tx: Unit, room_id: str, caller: Caller) -> bool:
+        """Whether the room's readers have room for it. Its sender sees it either way."""
+        row = tx.get(BUDGETS, room_id)
+        budget = row.budget() if row else full(self._rules.budget, tx.now_ms)
+        budget, fits = spend(budget, self._rules.budget, caller.id or "", tx.now_ms)
+        tx.put(BUDGETS, as_row(room_id, budget))
+        return fits
 
     def _refuse_fast(self, tx: Unit, room: RoomRow, user_id: str) -> None:
         pace = tx.get(PACES, room.id, user_id)

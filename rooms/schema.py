@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from typing import Any
+
+import orjson
+from sqlalchemy import Dialect, LargeBinary, MetaData, TypeDecorator
 
 metadata = MetaData(
     naming_convention={
@@ -13,3 +16,16 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class Json(TypeDecorator[Any]):
+    """A small JSON value, kept as UTF-8 bytes: nobody queries inside of it."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes:
+        return orjson.dumps(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
+        return None if value is None else orjson.loads(value)

@@ -21,6 +21,7 @@ from moderation.deletions import Deletions
 from moderation.roles import Roles
 from moderation.sanctions import MUTE_TIMER, Sanctions
 from moderation.standing import RoomStanding
+from rooms.budget import BudgetRules
 from rooms.comments import CommentRules, Comments
 from rooms.heads import ROOMS, rooms_table
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
@@ -38,6 +39,7 @@ from server.bus.memory import MemoryBus
 from server.checkpoints import Checkpoints
 from server.commands import Commands, Services
 from server.config import Settings, is_loopback, node_secret
+from server.config.sections import Rooms
 from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.gateway import Gateway
@@ -119,9 +121,7 @@ class Node:
         payments = Payments()
         sandbox = SandboxProvider(self.store.write, self.store.read)
         self.services = Services(
-            comments=Comments(
-                standing, texts, CommentRules(per_window=rules.comments_per_10s, window_ms=10_000)
-            ),
+            comments=Comments(standing, texts, _comment_rules(rules)),
             lifecycle=Lifecycle(
                 standing,
                 texts,
@@ -359,6 +359,13 @@ class Node:
             await asyncio.sleep(1)
             if self._clock_ms() // 1000 % PRUNE_EVERY_S == 0:
                 await self.store.write(Work("keys.prune", prune_keys))
+
+
+def _comment_rules(rules: Rooms) -> CommentRules:
+    per_s = rules.shown_comments_per_s
+    return CommentRules(
+        per_window=rules.comments_per_10s, window_ms=10_000, budget=BudgetRules(per_s=per_s, burst=per_s)
+    )
 
 
 def prune_keys(tx: Unit) -> Steps[None]:

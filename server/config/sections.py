@@ -153,8 +153,10 @@ class Rooms(Section):
     """Limits inside rooms. Rates are per person unless they say otherwise."""
 
     hold_s: int = Field(300, ge=1, le=86_400)
-    comments_per_10s: int = Field(10, ge=1, le=1000)
+    comments_per_10s: int = Field(10, ge=1, le=100_000)
     likes_per_s: int = Field(20, ge=1, le=1000)
+    shown_comments_per_s: int = Field(20, ge=1, le=100_000)
+    """For a whole room: what its viewers can read."""
     rooms_max: int = Field(1000, ge=1, le=1_000_000)
     products_max: int = Field(200, ge=1, le=10_000)
     recovered_events_max: int = Field(1000, ge=10, le=100_000)

@@ -19,6 +19,7 @@ from moderation.roles import Roles
 from moderation.sanctions import MUTE_TIMER, Sanctions
 from moderation.standing import RoomStanding
 from rooms import people
+from rooms.budget import BudgetRules
 from rooms.commands import CreateRoom
 from rooms.comments import CommentRules, Comments
 from rooms.errors import Refused
@@ -87,7 +88,9 @@ class House:
         }
         self.cashier = Cashier(self.store, self.payments, self.providers)
         self.services = Services(
-            comments=Comments(standing, texts, comments or CommentRules(per_window=1000)),
+            comments=Comments(
+                standing, texts, comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6))
+            ),
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max),
             orders=Orders(standing, OrderRules(hold_ms)),

@@ -138,6 +138,7 @@ _SAID_IN_WORDS = frozenset(
     f"DANMART_{name}"
     for name in (
         "AUTH__KEYS",
+        "LISTEN__EMBED_ORIGINS",
         "LISTEN__INTERNAL_HOST",
         "LISTEN__INTERNAL_PORT",
         "LISTEN__TRUSTED_PROXIES",
