@@ -1,0 +1,140 @@
+"""Who may send which command: docs/protocol.md's table of commands, cell by cell, in a real room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rooms.ports import Caller
+from server.commands import SPECS
+from tests.contract.house import (
+    GUEST,
+    HOST,
+    MODERATOR,
+    OPERATOR,
+    OTHER,
+    SENIOR,
+    VIEWER,
+    House,
+)
+
+ROLES = {
+    "guest": GUEST,
+    "viewer": VIEWER,
+    "moderator": MODERATOR,
+    "senior": SENIOR,
+    "host": HOST,
+    "operator": OPERATOR,
+}
+# Written out from the wire specification; "own": the order's buyer, whoever that is.
+TABLE = """
+                 guest viewer moderator senior host operator
+comment          -     x      x         x      x    x
+buy              -     x      x         x      x    x
+order.pay        -     own    own       own    own  own
+order.cancel     -     own    own       own    own  own
+moderate.mute    -     -      x         x      x    x
+mute.long        -     -      -         x      x    x
+mute.forever     -     -      -         x      x    x
+moderate.unmute  -     -      x         x      x    x
+moderate.delete  -     -      x         x      x    x
+product.add      -     -      -         -      x    x
+product.change   -     -      -         -      x    x
+product.remove   -     -      -         -      x    x
+pin              -     -      -         -      x    x
+unpin            -     -      -         -      x    x
+room.change      -     -      -         -      x    x
+room.end         -     -      -         -      x    x
+room.grant       -     -      -         -      x    x
+like             -     x      x         x      x    x
+"""
+HEADER, *ROWS = TABLE.strip("\n").splitlines()
+COMMANDS = [row.split()[0] for row in ROWS]
+ANSWERED_ELSEWHERE = {"publish.token"}  # by the node's own services, not by the domain
+# What a row beyond the commands' names sends.
+NAMES = {"mute.long": "moderate.mute", "mute.forever": "moderate.mute"}
+
+
+ON_OTHER: dict[str, dict[str, Any]] = {
+    "comment": {"text": "hello"},
+    "like": {"count": 1},
+    "moderate.mute": {"user": OTHER.id, "seconds": 86_400, "reason": ""},
+    "mute.long": {"user": OTHER.id, "seconds": 86_401, "reason": ""},
+    "mute.forever": {"user": OTHER.id, "seconds": None, "reason": ""},
+    "moderate.unmute": {"user": OTHER.id},
+    "product.add": {"title": "T", "price_minor": 1, "currency": "CNY", "stock": 1},
+    "room.change": {"slow_mode_s": 0},
+    "room.end": {},
+    "room.grant": {"user": OTHER.id, "role": "viewer"},
+}
+
+
+async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    """A request that only the caller's role can make fail."""
+    if command == "moderate.unmute":
+        await house.ok("moderate.mute", OPERATOR, **ON_OTHER["moderate.mute"])
+    if command in ON_OTHER:
+        return ON_OTHER[command]
+    if command == "moderate.delete":
+        return {"event": (await house.say(Caller("u-talker", "T"), "delete me"))["id"]}
+    product, sku = await house.product()
+    if command == "buy":
+        return {"sku": sku, "qty": 1}
+    if command in ("order.pay", "order.cancel"):
+        buyer = OTHER if caller.id is None else caller
+        return {"order": (await house.ok("buy", buyer, sku=sku, qty=1))["order"]["id"]}
+    return {"product": product} | ({"title": "New"} if command == "product.change" else {})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_row(house: House, command: str) -> None:
+    cells = dict(zip(HEADER.split(), ROWS[COMMANDS.index(command)].split()[1:], strict=True))
+    name = NAMES.get(command, command)
+    for role, caller in ROLES.items():
+        request = await payload(house, command, caller)
+        if cells[role] == "own":
+            stranger = HOST if caller is not HOST else OTHER
+            assert await house.code(name, stranger, **request) == "not_found"
+        if cells[role] == "-":
+            head = len(await house.log())
+            expected = "unauthenticated" if caller is GUEST else "forbidden"
+            assert await house.code(name, caller, **request) == expected, role
+            assert len(await house.log()) == head
+        else:
+            await house.ok(name, caller, **request)
+
+
+def test_every_command_is_in_the_table() -> None:
+    assert set(COMMANDS) - set(NAMES) == set(SPECS) - ANSWERED_ELSEWHERE
+
+
+async def test_rights_end_at_the_rooms_door(house: House) -> None:
+    """A host, a moderator and a senior moderator are viewers elsewhere."""
+    await house.create("silk", Caller("u-silk", "Silk", may_host=True))
+    event = await house.say(VIEWER, "hello", room="silk")
+    for caller in (HOST, MODERATOR, SENIOR):
+        mute = {"room": "silk", "user": VIEWER.id, "seconds": 60, "reason": ""}
+        assert await house.code("moderate.mute", caller, **mute) == "forbidden"
+        assert await house.code("moderate.delete", caller, room="silk", event=event["id"]) == "forbidden"
+        assert await house.code("moderate.delete", caller, event=event["id"]) == "not_found"
+        assert await house.code("room.end", caller, room="silk") == "forbidden"
+    await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="")
+    await house.say(VIEWER, "muted there, not here", room="silk")
+    for name in set(SPECS) - {"like"} - ANSWERED_ELSEWHERE:
+        command = name if name != "moderate.mute" else "mute.long"
+        request = {**await payload(house, command, OPERATOR), "room": "nowhere"}
+        assert await house.code(name, OPERATOR, **request) == "room_not_found", name
+
+
+async def test_what_is_malformed_changes_nothing(house: House) -> None:
+    head = len(await house.log())
+    for name in SPECS:
+        for bad in ({"surprise": 1}, {"room": None}, {"room": 5}, {"room": "x" * 65}, {"key": "_" * 65}):
+            request = {**await payload(house, "product.add", HOST), **bad}
+            assert await house.code(name, OPERATOR, **request) == "bad_request"
+        error = await house.error(name, OPERATOR, surprise=1)
+        assert {"path", "message"} <= set(error["details"][0])
+    for name in ("no.such.command", "", "__init__"):
+        assert await house.code(name, OPERATOR) == "unknown_command"
+    assert len(await house.log()) == head
