@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,9 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 
 NAMESPACE = "/live"
+
+SEND_BUFFER_BYTES = 131_072
+"""Left to itself, the kernel takes in megabytes for a client that doesn't read, before anybody notices."""
 
 # Engine.IO packets that clients send: close, ping (an upgrade's probe), pong, message, upgrade, noop.
 _FROM_CLIENTS = re.compile(r"4[0-6]|[1356]$|2(?:probe)?$")
@@ -101,9 +105,16 @@ class WireSocket(WebSocket):
         self._request = request
         self._sock = web.WebSocketResponse(max_msg_size=self.server.max_http_buffer_size, compress=False)
         await self._sock.prepare(request)
+        if request.transport is not None and (raw := request.transport.get_extra_info("socket")) is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self.environ = environ
-        self.handler.__self__.wire = self  # so that whoever holds engineio's socket finds its transport
-        await self.handler(self)
+        engine = self.handler.__self__
+        engine.wire = self  # so that whoever holds engineio's socket finds its transport
+        try:
+            await self.handler(self)
+        finally:
+            # Engineio forgets this when it is cancelled, as it is when the peer hangs up first.
+            await engine.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
         return self._sock
 
     async def wait(self) -> str:
