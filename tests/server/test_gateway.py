@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import socketio
 
-from tests.server.world import Person, World, fresh, key, running_world, token
+from tests.server.world import Person, World, fresh, key, refuse_gaps, running_world, token
 
 # Connecting
 
@@ -221,25 +221,6 @@ async def test_entering_a_second_room_leaves_the_first(world: World) -> None:
     await viewer.ok("comment", text="from outside")
     await viewer.ok("time")
     assert len(viewer.all("events")) == 1
-
-
-def refuse_gaps(person: Person) -> int:
-    """Checks that frames continue the answer to ``enter`` and each other; gives the last offset."""
-    offset, seen = None, []
-    for name, payload in person.inbox:
-        if name == "ack" and payload[0] == "enter":
-            offset = payload[1]["offset"]
-            seen += [event["id"] for event in payload[1].get("items", [])]
-        if name == "events":
-            assert offset is not None, "a frame came before the answer to enter"
-            assert payload["from"] == offset + 1
-            offsets = [event["offset"] for event in payload["items"]]
-            assert offsets == [*range(payload["from"], payload["to"] + 1)]
-            offset = payload["to"]
-            seen += [event["id"] for event in payload["items"]]
-    assert len(seen) == len(set(seen))
-    assert offset is not None
-    return int(offset)
 
 
 async def test_who_enters_in_a_flood_has_no_hole_and_no_repeat(world: World) -> None:

@@ -147,6 +147,27 @@ class Person:
         await self.sio.disconnect()
 
 
+def refuse_gaps(person: Person) -> int:
+    """Checks that frames continue the answer to ``enter`` and each other; gives the last offset."""
+    offset, seen = None, []
+    for name, payload in person.inbox:
+        if name == "ack" and payload[0] == "enter":
+            offset = payload[1]["offset"]
+            seen += [event["id"] for event in payload[1].get("items", [])]
+        if name == "events":
+            assert offset is not None, "a frame came before the answer to enter"
+            assert payload["from"] == offset + 1
+            offsets = [event["offset"] for event in payload["items"]]
+            span = range(payload["from"], payload["to"] + 1)
+            assert offsets == sorted(set(offsets) & set(span))
+            assert len(span) - len(offsets) == payload["skipped"].get("comment", 0)
+            offset = payload["to"]
+            seen += [event["id"] for event in payload["items"]]
+    assert len(seen) == len(set(seen))
+    assert offset is not None
+    return int(offset)
+
+
 class World:
     """A running node as tests use it."""
 
