@@ -340,6 +340,18 @@ async def test_a_key_of_another_order_moves_no_money(house: House) -> None:
     await house.ok("order.pay", VIEWER, order=two, key="pay-00002")
 
 
+async def test_a_key_of_another_order_that_was_declined_moves_no_money_either(house: House) -> None:
+    _, sku = await house.product()
+    one, two = await buy(house, sku), await buy(house, sku)
+    declined = {"order": one, "card": "declined", "key": "pay-00001"}
+    assert await house.code("order.pay", VIEWER, **declined) == "payment_declined"
+    assert await house.code("order.pay", VIEWER, order=two, key="pay-00001") == "key_conflict"
+    assert await house.code("order.pay", VIEWER, **declined) == "payment_declined"
+    assert await payment_statuses(house) == ["failed"]
+    assert await money(house) == 0
+    await house.ok("order.cancel", VIEWER, order=two)
+
+
 async def test_a_declined_card(house: House) -> None:
     _, sku = await house.product(stock=1)
     order = await buy(house, sku)
