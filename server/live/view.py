@@ -7,15 +7,15 @@ continues exactly with the next frame.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from rooms.history import RoomNow, visible
-from rooms.log import LogEvent, unquote, without_text
-from rooms.state import Shown, encode_state, fold
+from rooms.log import LogEvent, without_text
+from rooms.state import encode_state, fold, unquoted
 
 RECENT_KEPT = 1000
 
@@ -89,7 +89,9 @@ class RoomView:
         self._pending = [without_text(e, gone) for e in self._pending]
         self._recent = deque((without_text(e, gone) for e in self._recent), self._recent.maxlen)
         # The fold takes them out too, but only with the frame that has the deletion.
-        comments = tuple(_unquoted(c, gone) for c in self.state.comments if c.id not in gone)
+        comments = tuple(c for c in self.state.comments if c.id not in gone)
+        for event_id in gone:
+            comments = tuple(unquoted(c, event_id) for c in comments)
         self.state = replace(self.state, comments=comments)
         self._snapshot = None
 
@@ -122,8 +124,3 @@ class RoomView:
         if not self._recent or self._recent[0].offset > after + 1:
             return None
         return [e for e in self._recent if e.offset > after]
-
-
-def _unquoted(comment: Shown, gone: Collection[str]) -> Shown:
-    quoted = orjson.loads(comment.body)["data"].get("reply_to")
-    return replace(comment, body=unquote(comment.body)) if quoted and quoted["id"] in gone else comment

@@ -138,15 +138,22 @@ class Writer:
                 group.append(self._queue.get_nowait())
             try:
                 answers = await loop.run_in_executor(self._thread, self._commit, [w.work for w in group])
-                for news in answers[1]:
-                    self._published(news)
             except Exception:
                 log.exception("writer_failed", commands=[w.work.name for w in group][:20])
                 answers = [refused(Refused("internal"))] * len(group), []
+            for news in answers[1]:
+                self._publish(news)
             for waiting, answer in zip(group, answers[0], strict=True):
                 if not waiting.future.done():
                     waiting.future.set_result(answer)
                 self._queue.task_done()
+
+    def _publish(self, news: News) -> None:
+        try:
+            self._published(news)
+        except Exception:
+            # It is committed all the same, and whoever missed it finds the hole and fills it from SQL.
+            log.exception("publishing_failed")
 
     # on the writer's thread
 

@@ -64,7 +64,9 @@ const rules: Record<string, Rule> = {
 
   "comment.deleted": (state, event) => ({
     ...state,
-    comments: state.comments.filter((comment) => comment.id !== event.data.id),
+    comments: state.comments
+      .filter((comment) => comment.id !== event.data.id)
+      .map((comment) => unquoted(comment, event.data.id as string)),
   }),
 
   "product.added": (state, event) => ({ ...state, products: [...state.products, productOf(event)] }),
@@ -87,6 +89,14 @@ const rules: Record<string, Rule> = {
 
   "product.unpinned": (state, event) => ({ ...state, pins: state.pins.filter((id) => id !== event.data.id) }),
 };
+
+/** A reply keeps its place, but loses the words that it quotes of a deleted comment. */
+function unquoted(comment: LiveEvent, gone: string): LiveEvent {
+  const quoted = comment.data.reply_to as { id: string } | undefined;
+  return quoted?.id === gone
+    ? { ...comment, data: { ...comment.data, reply_to: { ...quoted, text: "" } } }
+    : comment;
+}
 
 function productOf(event: LiveEvent): Product {
   return event.data.product as Product;
