@@ -60,7 +60,9 @@ class Person:
         self.user = user
         self.room = ""
         self.inbox: list[tuple[str, Any]] = []
-        self.sio = socketio.AsyncClient(reconnection=False)
+        self.http = aiohttp.ClientSession()
+        self.sio = socketio.AsyncClient(reconnection=False, http_session=self.http)
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
         self.sio.on("*", self._take, namespace="/live")
         self.sio.on("disconnect", self._gone, namespace="/live")
         self.sio.on("connect_error", self._refused, namespace="/live")
@@ -81,6 +83,7 @@ class Person:
 
     async def connect(self, url: str, auth: Any, transports: tuple[str, ...]) -> None:
         await self.sio.connect(url, namespaces=["/live"], auth=auth, transports=list(transports))
+        self._socket = self.sio.eio.ws
 
     async def send(self, name: str, *args: Any) -> dict[str, Any]:
         """Sends an event as it is; gives its acknowledgement."""
@@ -148,8 +151,11 @@ class Person:
 
     async def close(self) -> None:
         if self.sio.connected and self.sio.transport() == "polling":
-            await self.sio.eio.http.close()  # else the library waits for a poll that nobody answers any more
+            await self.http.close()  # else the library waits for a poll that nobody answers any more
         await self.sio.disconnect()
+        if self._socket is not None:  # which the library forgets when the server is gone
+            await self._socket.close()
+        await self.http.close()
 
 
 def refuse_gaps(person: Person) -> int:
