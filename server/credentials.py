@@ -49,11 +49,6 @@ class NewStreamKey(BaseModel):
 
     label: Annotated[
         str,
-        StringConstraints(
-            strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$"
-        ),
-    ]
-        str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$"),
     ]
 
