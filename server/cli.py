@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -34,7 +35,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """The same as a function: gives the exit code."""
+    """The same as a function: gives the exit code. ``load`` becomes another process and doesn't return."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["load"]:
+        # A client, which the server doesn't import; its options are its own.
+        os.execv(sys.executable, [sys.executable, "-m", "clients.load", *argv[1:]])  # noqa: S606
     arguments = _parser().parse_args(argv)
     try:
         settings = load(arguments.config, _overrides(arguments))
@@ -86,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     link.add_argument("--url", help="the node's address, as browsers see it")
     link.set_defaults(do=_host_link)
 
+    commands.add_parser("load", add_help=False, help="put load on a node, and see what reaches the viewers")
     doctor = commands.add_parser("doctor", parents=[common], help="say what is wrong with config or machine")
     doctor.set_defaults(do=_doctor)
     return parser

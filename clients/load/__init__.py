@@ -1,0 +1,1 @@
+"""A load generator: many viewers who watch, talk, come and go, and a check of what reached them."""
