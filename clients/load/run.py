@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import aiohttp
 
@@ -37,12 +39,20 @@ def raise_file_limit() -> int:
     return hard
 
 
-async def run_load(plan: Plan, users: Sequence[User], progress: Progress | None = None) -> Report:
-    """Carry out a plan. Raises ``LoadError``. When cancelled, closes every connection first."""
+async def run_load(
+    plan: Plan,
+    users: Sequence[User],
+    progress: Progress | None = None,
+    measuring: AbstractContextManager[object] | None = None,
+) -> Report:
+    """Carry out a plan. Raises ``LoadError``. When cancelled, closes every connection first.
+
+    ``measuring`` is entered when everybody is in, and left when the plan's time is over.
+    """
     crowd = Crowd(plan.urls, plan.room)
     load = _Load(plan, users, crowd, progress or (lambda what, done, crowd: None))
     try:
-        return await load.run()
+        return await load.run(measuring or nullcontext())
     finally:
         await crowd.close()
 
@@ -63,13 +73,17 @@ class _Load:
             yield Viewer(user.token, user.id)
             n += 1
 
-    async def run(self) -> Report:
+    async def run(self, measuring: AbstractContextManager[object]) -> Report:
         plan, crowd = self._plan, self._crowd
         connects_per_s = await self._bring_in()
         crowd.book.settle()
         crowd.book.clear()
+        # What is there now stays: collecting it again and again would stop the receivers for too long.
+        gc.collect()
+        gc.freeze()
         cpu, started = time.process_time(), time.monotonic()
-        await self._act()
+        with measuring:
+            await self._act()
         seconds = time.monotonic() - started
         share = (time.process_time() - cpu) / seconds
         log, settled = await self._settle()

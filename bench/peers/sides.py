@@ -1,0 +1,116 @@
+"""The three servers: ours, stock python-socketio, and Node's socket.io."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from bench.peers.process import Server
+from clients.load.tokens import signed
+from server.config import Settings
+
+SECRET = "not a secret: it signs the tokens of a benchmark"
+ISSUER, AUDIENCE, ROOM = "bench", "danmart", "bench"
+_HERE = Path(__file__).parent
+
+# What protects a room from one machine that plays ten thousand people. A name that isn't there is left out.
+_RAISED = {
+    "rooms.comments_per_10s": 1000,
+    "rooms.shown_comments_per_s": 100_000,
+    "limits.connections_per_address": 100_000,
+    "limits.connections_per_user": 100_000,
+    "limits.connects_per_address": 1_000_000,
+    "limits.commands_per_connection": 100_000,
+    "limits.commands_per_user": 100_000,
+    "limits.commands_per_address": 1_000_000,
+}
+
+
+def raised_limits() -> dict[str, str]:
+    """The environment that raises the limits this version has."""
+    known = {}
+    for path, value in _RAISED.items():
+        section, name = path.split(".")
+        field = Settings.model_fields.get(section)
+        if field is not None and name in getattr(field.annotation, "model_fields", {}):
+            known[f"DANMART_{section.upper()}__{name.upper()}"] = str(value)
+    return known
+
+
+def danmart(core: int, folder: Path) -> Server:
+    """A node on SQLite in ``folder``, as anybody runs one."""
+    key = {"alg": "HS256", "issuer": ISSUER, "audience": AUDIENCE, "secret": SECRET}
+    env = {
+        "DANMART_AUTH__KEYS": json.dumps([key]),
+        "DANMART_LOG__LEVEL": "warning",
+        **raised_limits(),
+    }
+    program = str(Path(sys.executable).with_name("danmart"))
+    command = [program, "serve", "--host", "127.0.0.1", "--port", "0", "--udp-port", "0"]
+    return Server("danmart", [*command, "--data", str(folder / "data")], core, folder, env)
+
+
+async def make_room(url: str) -> None:
+    """Our node's room; the peers have theirs from the start."""
+    host = signed(SECRET, ISSUER, AUDIENCE, 1, may_host=True)[0]
+    headers = {"Authorization": f"Bearer {host.token}"}
+    async with aiohttp.ClientSession(headers=headers, raise_for_status=True) as http:
+        await http.post(f"{url}/api/v1/rooms", json={"id": ROOM, "title": "Bench"})
+
+
+def stock(core: int, folder: Path, snapshot_bytes: int) -> Server:
+    """python-socketio as its documents have it, on aiohttp and uvloop."""
+    command = [sys.executable, "-m", "bench.peers.stock", str(snapshot_bytes)]
+    return Server("python-socketio", command, core, folder, _peer_env())
+
+
+def node(core: int, folder: Path, snapshot_bytes: int) -> Server:
+    """Node's socket.io with ws."""
+    command = [_node(), str(_HERE / "node/server.mjs"), str(snapshot_bytes)]
+    return Server("socket.io", command, core, folder, {**_peer_env(), "NODE_ENV": "production"})
+
+
+def _peer_env() -> dict[str, str]:
+    return {"PEER_SECRET": SECRET, "PEER_ISSUER": ISSUER, "PEER_AUDIENCE": AUDIENCE, "PEER_ROOM": ROOM}
+
+
+def _node() -> str:
+    path = f"{os.environ.get('PATH', '')}{os.pathsep}{Path(sys.prefix) / 'node/bin'}"
+    found = shutil.which("node", path=path)
+    if found is None:
+        raise RuntimeError("no Node.js was found: `./dev test` installs one, or put it on PATH")
+    return found
+
+
+def install_node_peer() -> None:
+    """The packages that its lock file names, once. Raises ``RuntimeError`` with what npm said."""
+    folder = _HERE / "node"
+    if (folder / "node_modules/.package-lock.json").exists():
+        return
+    npm = Path(_node()).with_name("npm")
+    done = subprocess.run(
+        [str(npm), "ci", "--omit=dev", "--no-fund", "--no-audit"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"npm ci failed in bench/peers/node:\n{done.stderr[-2000:]}")
+
+
+def versions() -> dict[str, str]:
+    """Of everything that takes part."""
+    lock = json.loads((_HERE / "node/package-lock.json").read_text())["packages"]
+    names = ("danmart", "python-socketio", "python-engineio", "aiohttp", "uvloop")
+    ours = {name: importlib.metadata.version(name) for name in names}
+    theirs = {name: str(lock[f"node_modules/{name}"]["version"]) for name in ("socket.io", "ws")}
+    said = subprocess.run([_node(), "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    return {"python": sys.version.split()[0], **ours, "node": said, **theirs}
