@@ -1,9 +1,9 @@
-"""Ten thousand viewers in one room on one node, with comments: does anybody miss anything, and how late is it?
+"""Ten thousand viewers in one room on one node: do they miss anything, and how late is what they get?
 
     ./dev bench crowd [--quick] [--json]
 
-The node runs on one core, the viewers on the other. What the viewers were given is held against the room's log
-afterwards. No peer takes part: stock servers don't get through this.
+The node runs on one core, the viewers on the other. What the viewers were given is held against the room's
+log afterwards. No peer takes part: stock servers don't get through this.
 """
 
 from __future__ import annotations
@@ -34,28 +34,30 @@ TALKERS = 200
 async def bench(viewers: int, seconds: float) -> dict[str, Any]:
     server_core, load_core = two_cores()
     users = signed(sides.SECRET, sides.ISSUER, sides.AUDIENCE, viewers)
-    with tempfile.TemporaryDirectory() as folder, on_cores({load_core}):
-        with sides.danmart(server_core, Path(folder)) as server:
-            await sides.make_room(server.url)
-            empty_kib = server.rss_kib
-            meter = Meter(server)
-            plan = Plan(
-                urls=(server.url,),
-                room=sides.ROOM,
-                viewers=viewers,
-                seconds=seconds,
-                comments=COMMENTS_PER_S,
-                talkers=TALKERS,
-                settle_s=20,
-            )
-            report = await run_load(plan, users, _progress, meter)
-            return _figures(report, meter) | {
-                "rss_mib": round(meter.rss_kib / 1024, 1),
-                "kib_per_connection": round((meter.rss_kib - empty_kib) / viewers, 1),
-                "pinned": server_core != load_core,
-                "versions": {"danmart": sides.versions()["danmart"], "python": sys.version.split()[0]},
-                "command": shlex.join(server.command),
-            }
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        on_cores({load_core}),
+        sides.danmart(server_core, Path(folder)) as server,
+    ):
+        await sides.make_room(server.url)
+        empty_kib, meter = server.rss_kib, Meter(server)
+        plan = Plan(
+            urls=(server.url,),
+            room=sides.ROOM,
+            viewers=viewers,
+            seconds=seconds,
+            comments=COMMENTS_PER_S,
+            talkers=TALKERS,
+            settle_s=20,
+        )
+        report = await run_load(plan, users, _progress, meter)
+    return _figures(report, meter) | {
+        "rss_mib": round(meter.rss_kib / 1024, 1),
+        "kib_per_connection": round((meter.rss_kib - empty_kib) / viewers, 1),
+        "pinned": server_core != load_core,
+        "versions": {"danmart": sides.versions()["danmart"], "python": sys.version.split()[0]},
+        "command": shlex.join(server.command),
+    }
 
 
 def _figures(report: Report, meter: Meter) -> dict[str, Any]:

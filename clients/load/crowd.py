@@ -12,12 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from clients.load.counts import Counts
-from clients.load.link import Link
+from clients.load.link import Link, RefusedError, refusal
 from clients.load.spans import SpanBook, read_fact
 from clients.load.viewer import Manner, Viewer
 
 CONNECT_TIMEOUT_S = 30.0
-RETRIES = 8
+TRIES = 5
+RETURN_TRIES = 10
+"""Who was in tries longer: a node that restarts takes seconds."""
 RETRY_MAX_S = 4.0
 SLOW_READERS_BUFFER_BYTES = 16_384
 
@@ -60,7 +62,7 @@ class Crowd:
                 if per_s:
                     await asyncio.sleep(started + next(due) / per_s - time.monotonic())
                 self.viewers.append(viewer)
-                await self._bring(viewer, RETRIES)
+                await self._bring(viewer, TRIES)
 
         await asyncio.gather(*(usher() for _ in range(at_once)))
         return (len(self.links) - before) / (time.monotonic() - started)
@@ -68,20 +70,21 @@ class Crowd:
     async def _bring(self, viewer: Viewer, tries: int) -> bool:
         """One viewer in, with retries as a client makes them."""
         for attempt in range(tries):
-            reason = await self._attempt(viewer)
-            if not reason:
+            try:
+                await self._attempt(viewer)
                 self.counts.connects += 1
                 return True
-            self.counts.connects_failed[reason] += 1
-            if self._closing:
-                break
+            except (OSError, TimeoutError) as error:
+                self.counts.connects_failed[str(error) or type(error).__name__] += 1
+                if self._closing or isinstance(error, RefusedError):
+                    break
             await asyncio.sleep(random.uniform(0.5, 1) * min(RETRY_MAX_S, 0.1 * 2**attempt))
         if not viewer.has_entered:
             viewer.gone = True
         return False
 
-    async def _attempt(self, viewer: Viewer) -> str:
-        """Why it failed; nothing if it didn't."""
+    async def _attempt(self, viewer: Viewer) -> None:
+        """Raises ``OSError`` or ``TimeoutError`` with the reason."""
         host, port = self._places[next(self._turn) % len(self._places)]
         link: Link | None = None
         started_ns = time.monotonic_ns()
@@ -90,15 +93,16 @@ class Crowd:
                 link = await self._open(viewer, host, port)
                 await link.joined
                 await self._enter(link)
-        except (OSError, TimeoutError) as error:
+            if not link.is_up:
+                raise ConnectionError(link.bye or "connection lost")
+        except BaseException:
             if link is not None:
                 link.abort()
-            return str(error) or type(error).__name__
+            raise
         self.links[viewer] = link
         self.counts.enters.add_ns(time.monotonic_ns() - started_ns)
         if viewer.manner is Manner.SLOW:
             link.pause()
-        return ""
 
     async def _open(self, viewer: Viewer, host: str, port: int) -> Link:
         loop, slow = asyncio.get_running_loop(), viewer.manner is Manner.SLOW
@@ -131,8 +135,7 @@ class Crowd:
                 self._place_in_log(link, answer)
                 done.set_result(None)
             else:
-                code = (answer.get("error") or {}).get("code", "?")
-                done.set_exception(ConnectionError(f"enter: {code}"))
+                done.set_exception(refusal("enter", answer.get("error")))
 
         viewer = link.viewer
         payload: dict[str, Any] = {"room": self.room}
@@ -159,10 +162,9 @@ class Crowd:
 
     def _lost(self, link: Link, reason: str) -> None:
         viewer = link.viewer
-        if self.links.get(viewer) is link:
-            del self.links[viewer]
-        if self._closing:
-            return
+        if self._closing or self.links.get(viewer) is not link:
+            return  # who was still on the way in hears of it there
+        del self.links[viewer]
         if viewer.manner is Manner.SLOW:
             self.counts.slow_dropped[reason] += 1
             viewer.gone = True
@@ -193,12 +195,12 @@ class Crowd:
         self._spawn(self._come(viewer))
 
     async def _come(self, viewer: Viewer) -> None:
-        await self._bring(viewer, RETRIES)
+        await self._bring(viewer, TRIES)
 
     async def _return(self, viewer: Viewer, away_s: float) -> None:
         await asyncio.sleep(away_s)
         self.counts.reconnects += 1
-        await self._bring(viewer, RETRIES)
+        await self._bring(viewer, RETURN_TRIES)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

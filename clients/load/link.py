@@ -15,14 +15,28 @@ from clients.load.viewer import Viewer
 
 Reply = Callable[[dict[str, Any]], None]
 
+
+class RefusedError(ConnectionError):
+    """The server doesn't want this viewer, and won't the next time either."""
+
+
+def refusal(what: str, error: Any) -> ConnectionError:
+    """An error object of the server's as an exception: temporary or final."""
+    said = error if isinstance(error, dict) else {}
+    kind = RefusedError if said.get("temporary") is False else ConnectionError
+    return kind(f"{what}: {said.get('code', '?')}")
+
+
 ANSWERS_MAX = 1000
+_UNANSWERED = {"ok": False, "error": {"code": "connection_lost", "temporary": True}}
 
 
 class Link(asyncio.Protocol):
     """Opens the socket, joins the namespace, and hands every message on.
 
     ``joined`` resolves when commands may be sent, or raises ``ConnectionError`` with the reason. ``on_lost``
-    is called once, when the connection is gone and had joined, with the server's reason if it gave one.
+    is called once, when the connection is gone and had joined, with the server's reason if it gave one; by
+    then every command that was not answered has been, with ``connection_lost``.
     """
 
     def __init__(
@@ -41,12 +55,17 @@ class Link(asyncio.Protocol):
         self._next_ack = 0
         self._transport: Any = None  # uvloop's is none of asyncio's classes
         self._ended = False
+        self._refused: ConnectionError | None = None
 
     # what the crowd does with it
 
+    @property
+    def is_up(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
     def command(self, name: str, payload: dict[str, Any], reply: Reply) -> bool:
         """Send a command; False if the connection is gone, or leaves too much unanswered."""
-        if self._transport is None or self._transport.is_closing() or len(self._replies) >= ANSWERS_MAX:
+        if not self.is_up or len(self._replies) >= ANSWERS_MAX:
             return False
         self._next_ack += 1
         self._replies[self._next_ack] = reply
@@ -59,13 +78,13 @@ class Link(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        if self.is_up:
             self._transport.resume_reading()
 
     def close(self) -> None:
         """Leave politely. Idempotent."""
         self._ended = True
-        if self._transport is not None and not self._transport.is_closing():
+        if self.is_up:
             self._transport.write(frames.client_frame(b"\x03\xe8", frames.CLOSE))
             self._transport.close()
 
@@ -99,9 +118,11 @@ class Link(asyncio.Protocol):
             self._fail(f"bad answer: {error!r:.80}")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._replies.clear()
+        waiting, self._replies = self._replies, {}
+        for reply in waiting.values():
+            reply(_UNANSWERED)
         if not self.joined.done():
-            self.joined.set_exception(ConnectionError(self.bye or "connection lost"))
+            self.joined.set_exception(self._refused or ConnectionError(self.bye or "connection lost"))
             self.joined.exception()  # also when nobody waits any more
         elif not self._ended:
             self._on_lost(self, self.bye or "connection lost")
@@ -147,7 +168,9 @@ class Link(asyncio.Protocol):
             if not self.joined.done():
                 self.joined.set_result(None)
         elif packet.startswith(wire.CONNECT_ERROR):
-            self._fail(_refusal(packet))
+            said = orjson.loads(packet[len(wire.CONNECT_ERROR) :])
+            self._refused = refusal("connect", said.get("data"))
+            self._fail(str(self._refused))
         elif packet.startswith(wire.ENGINE_OPEN):
             self._send(wire.connect_packet(self.viewer.token))
 
@@ -155,18 +178,10 @@ class Link(asyncio.Protocol):
         self._write(frames.client_frame(packet))
 
     def _write(self, frame: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        if self.is_up:
             self._transport.write(frame)
 
     def _fail(self, reason: str) -> None:
         self.bye = reason
         if self._transport is not None:
             self._transport.abort()
-
-
-def _refusal(packet: bytes) -> str:
-    try:
-        said = orjson.loads(packet[len(wire.CONNECT_ERROR) :])
-        return f"refused: {(said.get('data') or {}).get('code') or said.get('message')}"
-    except (ValueError, AttributeError):
-        return "refused"

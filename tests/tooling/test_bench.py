@@ -1,0 +1,50 @@
+"""The benchmarks that compare servers end with one JSON object that has the promised fields."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+FANOUT = {
+    "us_per_frame", "vs_stock", "vs_node", "batched_us_per_message", "batched_vs_stock", "batched_vs_node",
+    "batched_vs_node_batched", "p50_ms", "p99_ms", "stock_p99_ms", "node_p99_ms", "kib_per_connection",
+    "stock_kib_per_connection", "connects_per_s", "stock_connects_per_s", "server_core_share", "raw", "versions",
+    "commands",
+}  # fmt: skip
+CROWD = {"lost", "p50_ms", "p99_ms", "rss_mib", "server_core_share", "tick_ms", "viewers", "stayed"}
+
+
+def _bench(*args: str) -> dict[str, Any]:
+    command = [ROOT / "dev", "bench", *args, "--quick", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_fanout_measures_all_three_servers_and_loses_nothing() -> None:
+    result = _bench("fanout")
+    assert set(result) >= FANOUT
+    assert set(result["raw"]) == {"ours", "stock", "node", "ours_batched", "node_fast", "node_batched"}
+    for windows in result["raw"].values():
+        assert len(windows) == result["rounds"] >= 3
+        for window in windows:
+            assert window["deliveries"] == window["messages"] * result["viewers"] > 0
+            assert window["server_cpu_s"] > 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_crowd_stays_and_misses_nothing() -> None:
+    result = _bench("crowd")
+    assert set(result) >= CROWD
+    assert result["stayed"] == result["viewers"] == 2000
+    assert result["lost"] == 0
