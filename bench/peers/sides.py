@@ -52,8 +52,19 @@ def danmart(core: int, folder: Path) -> Server:
         "DANMART_LOG__LEVEL": "warning",
         **raised_limits(),
     }
-    program = str(Path(sys.executable).with_name("danmart"))
-    command = [program, "serve", "--host", "127.0.0.1", "--port", "0", "--udp-port", "0"]
+    # Of the checkout that this is run in.
+    command = [
+        sys.executable,
+        "-m",
+        "server.cli",
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--udp-port",
+        "0",
+    ]
     return Server("danmart", [*command, "--data", str(folder / "data")], core, folder, env)
 
 

@@ -14,14 +14,14 @@ ROOT = Path(__file__).parents[2]
 FANOUT = {
     "us_per_frame", "vs_stock", "vs_node", "batched_us_per_message", "batched_vs_stock", "batched_vs_node",
     "batched_vs_node_batched", "p50_ms", "p99_ms", "stock_p99_ms", "node_p99_ms", "kib_per_connection",
-    "stock_kib_per_connection", "connects_per_s", "stock_connects_per_s", "server_core_share", "raw", "versions",
-    "commands",
+    "stock_kib_per_connection", "connects_per_s", "stock_connects_per_s", "server_core_share", "raw",
+    "versions", "commands",
 }  # fmt: skip
 CROWD = {"lost", "p50_ms", "p99_ms", "rss_mib", "server_core_share", "tick_ms", "viewers", "stayed"}
 
 
 def _bench(*args: str) -> dict[str, Any]:
-    command = [ROOT / "dev", "bench", *args, "--quick", "--json"]
+    command = [str(ROOT / "dev"), "bench", *args, "--quick", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
