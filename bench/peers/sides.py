@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import aiohttp
+from annotated_types import Le
 
 from bench.peers.process import Server
 from clients.load.tokens import signed
@@ -20,28 +22,19 @@ SECRET = "not a secret: it signs the tokens of a benchmark"
 ISSUER, AUDIENCE, ROOM = "bench", "danmart", "bench"
 _HERE = Path(__file__).parent
 
-# What protects a room from one machine that plays ten thousand people. A name that isn't there is left out.
-_RAISED = {
-    "rooms.comments_per_10s": 1000,
-    "rooms.shown_comments_per_s": 100_000,
-    "limits.connections_per_address": 100_000,
-    "limits.connections_per_user": 100_000,
-    "limits.connects_per_address": 1_000_000,
-    "limits.commands_per_connection": 100_000,
-    "limits.commands_per_user": 100_000,
-    "limits.commands_per_address": 1_000_000,
-}
+# Limits on what one person or address may do: here one machine plays thousands.
+_LIMIT = re.compile(r"_per_(10s|s|address|user|connection)$")
 
 
 def raised_limits() -> dict[str, str]:
-    """The environment that raises the limits this version has."""
-    known = {}
-    for path, value in _RAISED.items():
-        section, name = path.split(".")
-        field = Settings.model_fields.get(section)
-        if field is not None and name in getattr(field.annotation, "model_fields", {}):
-            known[f"DANMART_{section.upper()}__{name.upper()}"] = str(value)
-    return known
+    """The environment that sets every such limit of this version as high as it goes."""
+    raised = {}
+    for section, part in Settings.model_fields.items():
+        for name, field in getattr(part.annotation, "model_fields", {}).items():
+            bounds = [bound.le for bound in field.metadata if isinstance(bound, Le)]
+            if bounds and _LIMIT.search(name):
+                raised[f"DANMART_{section}__{name}".upper()] = str(bounds[0])
+    return raised
 
 
 def danmart(core: int, folder: Path) -> Server:
