@@ -1,6 +1,6 @@
 """Ten thousand viewers in one room on one node: do they miss anything, and how late is what they get?
 
-    ./dev bench crowd [--quick] [--json]
+    ./dev bench crowd [--quick] [--json] [--viewers N] [--comments R] [--seconds S]
 
 The node runs on one core, the viewers on the other. What the viewers were given is held against the room's
 log afterwards. No peer takes part: stock servers don't get through this.
@@ -27,11 +27,10 @@ from clients.load.report import Report
 from clients.load.run import raise_file_limit, run_load
 from clients.load.tokens import signed
 
-COMMENTS_PER_S = 20.0
 TALKERS = 200
 
 
-async def bench(viewers: int, seconds: float) -> dict[str, Any]:
+async def bench(viewers: int, comments: float, seconds: float) -> dict[str, Any]:
     server_core, load_core = two_cores()
     users = signed(sides.SECRET, sides.ISSUER, sides.AUDIENCE, viewers)
     with (
@@ -46,7 +45,7 @@ async def bench(viewers: int, seconds: float) -> dict[str, Any]:
             room=sides.ROOM,
             viewers=viewers,
             seconds=seconds,
-            comments=COMMENTS_PER_S,
+            comments=comments,
             talkers=TALKERS,
             settle_s=20,
         )
@@ -67,7 +66,7 @@ def _figures(report: Report, meter: Meter) -> dict[str, Any]:
         "bench": "crowd",
         "viewers": viewers,
         "seconds": whole["seconds"],
-        "comments_per_s": COMMENTS_PER_S,
+        "comments_per_s": report.plan.comments,
         "connects_per_s": whole["connects_per_s"],
         "connects_failed": whole["connects_failed"],
         "stayed": viewers - sum(whole["dropped"].values()),
@@ -100,12 +99,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="./dev bench crowd", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="2,000 viewers for 15 s")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--viewers", type=int, help="how many (10,000)")
+    parser.add_argument("--comments", type=float, default=20.0, help="comments a second (20)")
+    parser.add_argument("--seconds", type=float, help="for how long (60)")
     options = parser.parse_args(argv)
-    viewers, seconds = (2000, 15.0) if options.quick else (10_000, 60.0)
+    viewers = options.viewers or (2000 if options.quick else 10_000)
+    seconds = options.seconds or (15.0 if options.quick else 60.0)
     if raise_file_limit() < viewers + 100:
         print("too few open files allowed: raise `ulimit -n`", file=sys.stderr)
         return 2
-    result = uvloop.run(bench(viewers, seconds))
+    result = uvloop.run(bench(viewers, options.comments, seconds))
     for name, value in result.items():
         print(f"{name:24}{value!s:>16}", file=sys.stderr if options.json else sys.stdout)
     if options.json:
