@@ -16,10 +16,12 @@ EPOCH = "e"
 
 
 class FakeRoom:
-    """Every comment is an event and a frame of its own. ``meddle`` says what is sent instead of a frame."""
+    """Every comment is an event and a frame of its own. ``meddle`` says what is sent instead of a frame;
+    ``hang_up_at`` is the entry before which every connection is cut."""
 
-    def __init__(self, meddle: Meddle) -> None:
+    def __init__(self, meddle: Meddle, hang_up_at: int | None = None) -> None:
         self._meddle = meddle
+        self._hang_up_at = hang_up_at
         self.log: list[dict[str, Any]] = []
         self._sockets: list[web.WebSocketResponse] = []
 
@@ -58,6 +60,10 @@ class FakeRoom:
 
     async def _tell(self, event: dict[str, Any]) -> None:
         at = event["offset"]
+        if at == self._hang_up_at:
+            sockets, self._sockets = self._sockets, []
+            for socket in sockets:
+                await socket.close()
         frame = {"room": "demo", "epoch": EPOCH, "from": at, "to": at, "items": [event], "skipped": {}}
         for sent in self._meddle(frame):
             text = "42/live," + json.dumps(["events", sent], separators=(",", ":"))
@@ -70,9 +76,9 @@ class FakeRoom:
 
 
 @asynccontextmanager
-async def fake_room(meddle: Meddle) -> AsyncIterator[str]:
+async def fake_room(meddle: Meddle, hang_up_at: int | None = None) -> AsyncIterator[str]:
     """The address of a server with such a room."""
-    room = FakeRoom(meddle)
+    room = FakeRoom(meddle, hang_up_at)
     app = web.Application()
     app.router.add_get("/socket.io/", room.socket)
     app.router.add_get("/api/v1/rooms/demo/events", room.events)

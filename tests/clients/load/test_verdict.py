@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from clients.load.plan import Plan
@@ -16,12 +14,10 @@ VIEWERS = 3
 THIRD = 3
 
 
-async def _load(meddle: Meddle, **plan: Any) -> Report:
-    async with fake_room(meddle) as url:
-        what = Plan((url,), viewers=VIEWERS, seconds=0.4, comments=25, settle_s=0.3)
-        return await run_load(
-            Plan(**{**{name: getattr(what, name) for name in what.__slots__}, **plan}), [User("u", "t")]
-        )
+async def _load(meddle: Meddle, *, hang_up_at: int | None = None, settle_s: float = 0.3) -> Report:
+    async with fake_room(meddle, hang_up_at) as url:
+        plan = Plan((url,), viewers=VIEWERS, seconds=0.4, comments=25, settle_s=settle_s)
+        return await run_load(plan, [User("u", "t")])
 
 
 def _at_third(*instead: Frame) -> Meddle:
@@ -70,6 +66,14 @@ async def test_last_frame_is_missed_although_nothing_follows_it() -> None:
     report = await _load(lambda frame: [frame] if frame["to"] < 4 else [])
     assert not report.settled
     assert report.verdict.lost == VIEWERS * (report.json()["log_entries"] - THIRD)
+
+
+async def test_who_is_cut_off_returns_to_where_it_was_and_misses_nothing() -> None:
+    report = await _load(lambda frame: [frame], hang_up_at=THIRD, settle_s=5)
+    result = report.json()
+    assert result["reconnects"] == result["recovered"] == VIEWERS
+    assert sum(result["dropped"].values()) == VIEWERS
+    assert report.faultless
 
 
 async def test_nobody_connects_to_a_port_where_nobody_listens() -> None:
