@@ -166,7 +166,7 @@ class Demo:
 
     async def _add(self, index: int) -> str:
         good = _GOODS[index]
-        picture = await asyncio.get_running_loop().run_in_executor(None, lambda: re_encode(draw_good(index)))
+        picture = await asyncio.to_thread(lambda: re_encode(draw_good(index)))
         kept = await self._store.write(
             Work("picture.add", lambda tx: self._pictures.add(tx, DEMO_ROOM, picture, HOST))
         )

@@ -5,6 +5,7 @@ Encoding anew leaves nothing of the upload but its pixels: no scripts, no metada
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import Any
 
@@ -20,6 +21,7 @@ from rooms.unit import Unit
 
 SIDE_MAX = 1024
 PIXELS_MAX = 40_000_000
+ENCODED_AT_ONCE = 2
 
 pictures_table = Table(
     "pictures",
@@ -56,6 +58,13 @@ class Pictures:
 
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
+        # A picture of few bytes may take 300 MB while it is encoded anew.
+        self._encoding = asyncio.Semaphore(ENCODED_AT_ONCE)
+
+    async def encode(self, upload: bytes) -> bytes:
+        """See :func:`re_encode`; waits for a turn."""
+        async with self._encoding:
+            return await asyncio.to_thread(re_encode, upload)
 
     def add(self, tx: Unit, room_id: str, body: bytes, caller: Caller) -> Steps[Any]:
         """Refuses with ``forbidden``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from typing import Annotated, Any, Literal
 
@@ -18,7 +17,7 @@ from rooms.shop.store import read_orders
 from server.api.context import API, from_answer, ok, page_args, parsed
 from server.auth import StreamKeys
 from server.credentials import NewStreamKey, read_stream_keys
-from server.pictures import re_encode, read_picture
+from server.pictures import read_picture
 from server.store.group import Work
 
 routes = web.RouteTableDef()
@@ -138,7 +137,7 @@ async def add_picture(request: web.Request) -> web.Response:
     if request.content_type not in ("image/jpeg", "image/png", "image/webp"):
         raise Refused("unsupported_media_type", "Send a JPEG, PNG or WebP picture as the body.")
     upload = await read_bounded(request, api.pictures_max_bytes)
-    encoded = await asyncio.get_running_loop().run_in_executor(None, re_encode, upload)
+    encoded = await api.pictures.encode(upload)
     answer = await api.store.write(
         Work("picture.add", lambda tx: api.pictures.add(tx, room_id, encoded, caller))
     )
