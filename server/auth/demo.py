@@ -50,10 +50,13 @@ class DemoTokens:
     def verify(self, token: str, now_ms: int) -> Identity:
         """Who a demo token is for. Raises ``Refused``: ``bad_token``, ``token_expired``."""
         claims = decode(token, self._key, "HS256", issuer=DEMO_ISSUER, audience=DEMO_ISSUER, now_ms=now_ms)
+        role = Role(claims["role"])
+        if role not in self.roles:
+            raise Refused("bad_token", "This token was given before the demo was opened to the public.")
         return Identity(
             id=subject(claims),
             name=claims["name"],
             expires_at_ms=expiry_ms(claims),
             only_room=DEMO_ROOM,
-            demo_role=Role(claims["role"]),
+            demo_role=role,
         )
