@@ -104,6 +104,7 @@ class FanOut:
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
+        self._stopped()  # a task that is cancelled before its first step doesn't get to say so
 
     async def _work(self) -> None:
         try:
@@ -116,8 +117,11 @@ class FanOut:
                 if lane:
                     self._lanes[room] = lane
         finally:
-            self._worker = None
-            self._idle.set()
+            self._stopped()
+
+    def _stopped(self) -> None:
+        self._worker = None
+        self._idle.set()
 
     def _write(self, job: _Job) -> bool:
         """One slice; True: that was the last."""
