@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import orjson
-import socketio
 import structlog
-from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -22,27 +19,19 @@ from rooms.pace import Pacer
 from server.answers import as_refused, error_object
 from server.auth import GUEST, Identity, Tokens
 from server.commands import SPECS, Commands
-from server.live.connection import Connection
+from server.live.connection import Connection, Outlet
 from server.live.entering import TRIES, Enter, Position, Side, read_missed, read_side, recoverable, room_part
 from server.live.rooms import LiveRooms, UserChannels
 from server.live.view import RoomView
-from server.outlet import EngineOutlet
 from server.signins import SignIns
 from server.store.store import Store
-from server.wire import NAMESPACE, WireServer
 
 log = structlog.get_logger(__name__)
 
-MESSAGE_MAX_BYTES = 200_000
 DRAIN_S = 3.0
 EXPIRY_LOOK_S = 3600.0
 COMMANDS_PER_WINDOW = 100
 COMMANDS_WINDOW_MS = 5000
-
-
-# The libraries log what clients do wrong, as errors with tracebacks. Our own errors are logged here.
-_NOBODY = logging.getLogger("danmart.nobody")
-_NOBODY.disabled = True
 
 
 class _Model(BaseModel):
@@ -64,8 +53,9 @@ class Refresh(_Model):
 Handler = Callable[[Connection, Any], Awaitable[dict[str, Any]]]
 
 
-class Gateway(socketio.AsyncNamespace):
-    """Namespace ``/live``. One command of a connection at a time, in the order sent."""
+class Gateway:
+    """Namespace ``/live``, whichever driver a client comes by. Implements ``server.socket.hub.Handler``; the
+    drivers hand in one command of a connection at a time, in the order sent."""
 
     def __init__(
         self,
@@ -77,11 +67,9 @@ class Gateway(socketio.AsyncNamespace):
         live: LiveRooms,
         users: UserChannels,
         clock_ms: Callable[[], int],
-        client_address: Callable[[web.Request], str],
         registry: CollectorRegistry,
         recovered_max: int,
     ) -> None:
-        super().__init__(NAMESPACE)
         self._tokens = tokens
         self._signins = signins
         self._store = store
@@ -89,7 +77,6 @@ class Gateway(socketio.AsyncNamespace):
         self._live = live
         self._users = users
         self._clock_ms = clock_ms
-        self._client_address = client_address
         self._recovered_max = recovered_max
         self._connections: dict[str, Connection] = {}
         self._pacer = Pacer(COMMANDS_PER_WINDOW, COMMANDS_WINDOW_MS)
@@ -100,9 +87,6 @@ class Gateway(socketio.AsyncNamespace):
         self._answers = Counter(
             "danmart_commands_total", "Commands answered", ["command", "code"], registry=registry
         )
-        malformed = Counter(
-            "danmart_malformed_packets_total", "What clients sent and nobody could read", registry=registry
-        )
         gauge = Gauge("danmart_connections", "Socket.IO connections", registry=registry)
         gauge.set_function(lambda: len(self._connections))
         self._own: dict[str, tuple[type[BaseModel], Handler]] = {
@@ -111,23 +95,6 @@ class Gateway(socketio.AsyncNamespace):
             "time": (Time, self._time),
             "refresh": (Refresh, self._refresh),
         }
-        self.sio = WireServer(
-            malformed.inc,
-            async_mode="aiohttp",
-            async_handlers=False,
-            cors_allowed_origins="*",  # tokens are in the connect packet, never in a cookie
-            max_http_buffer_size=MESSAGE_MAX_BYTES,
-            ping_interval=20,
-            ping_timeout=15,
-            http_compression=False,
-            transports=["websocket", "polling"],
-            logger=_NOBODY,
-            engineio_logger=_NOBODY,
-        )
-        self.sio.register_namespace(self)
-
-    def attach(self, app: web.Application) -> None:
-        self.sio.attach(app)
 
     async def close(self) -> None:
         """Answer the commands that are under way and no others, tell every client and close. Idempotent."""
@@ -138,41 +105,16 @@ class Gateway(socketio.AsyncNamespace):
         for connection in list(self._connections.values()):
             connection.outlet.close("shutting_down", reconnect=True, retry_after_ms=1000)
         await asyncio.sleep(0)
-        await self.sio.shutdown()
 
-    # python-socketio calls this for everything: connecting, disconnecting, and each event
-
-    async def trigger_event(self, event: str, *args: Any) -> Any:
-        try:
-            if event == "connect":
-                return await self._connect(args[0], args[1], args[2] if len(args) > 2 else None)
-            if event == "disconnect":
-                return await self._disconnect(args[0])
-            return await self._command(event, args[0], args[1:])
-        except (asyncio.CancelledError, socketio.exceptions.ConnectionRefusedError):
-            raise
-        except Exception:
-            log.exception("gateway_failed", event_name=event)
-            raise
-
-    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
-        try:
-            if self._closing:
-                raise Refused("temporarily_unavailable", retry_after_ms=1000)
-            identity = await self._identify(auth)
-            await self._signins.note(identity)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            refusal = as_refused(error)
-            raise socketio.exceptions.ConnectionRefusedError(refusal.message, error_object(refusal)) from None
-        request: web.Request = environ["aiohttp.request"]
-        eio_sid = self.sio.manager.eio_sid_from_sid(sid, NAMESPACE)
-        if eio_sid not in self.sio.eio.sockets:
+    async def connect(self, sid: str, auth: Any, outlet: Outlet, address: str) -> None:
+        """Let a client in. Raises ``Refused``."""
+        if self._closing:
+            raise Refused("temporarily_unavailable", retry_after_ms=1000)
+        identity = await self._identify(auth)
+        await self._signins.note(identity)
+        if not outlet.is_open:
             return  # it has gone meanwhile, and nobody would say so again
-        connection = Connection(
-            sid, identity, EngineOutlet(self.sio, eio_sid, request), self._client_address(request)
-        )
+        connection = Connection(sid, identity, outlet, address)
         self._connections[sid] = connection
         self._watch_expiry(connection)
         await self._users.join(connection)
@@ -184,7 +126,8 @@ class Gateway(socketio.AsyncNamespace):
             raise Refused("bad_token", "Give the token as auth: {token}, or no auth at all.")
         return await self._tokens.verify(auth["token"], self._clock_ms())
 
-    async def _disconnect(self, sid: str) -> None:
+    async def disconnect(self, sid: str) -> None:
+        """The client is gone, if it ever was let in."""
         connection = self._connections.pop(sid, None)
         if connection is None:
             return
@@ -210,7 +153,8 @@ class Gateway(socketio.AsyncNamespace):
 
     # commands
 
-    async def _command(self, name: str, sid: str, args: tuple[Any, ...]) -> Any:
+    async def command(self, sid: str, name: str, args: tuple[Any, ...]) -> Any:
+        """The acknowledgement of a client's event. Raises nothing but ``CancelledError``."""
         connection = self._connections.get(sid)
         if connection is None or not connection.outlet.is_open:
             return None  # who doesn't read the answers doesn't get any more either

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 from aiohttp import web
@@ -53,13 +53,17 @@ from server.payments.sandbox import SandboxProvider
 from server.pictures import Pictures
 from server.proxies import client_of, proxy_middleware
 from server.signins import SignIns
+from server.socket.admission import Admission
+from server.socket.door import Door
+from server.socket.hub import Hub
+from server.socket.packets import encode_message
+from server.socket.polling import PollingDriver
 from server.stage import MediaGate, MediaStage
 from server.store.group import Work
 from server.store.keys import prune
 from server.store.store import Store
 from server.texts import Texts
 from server.timers import Timers
-from server.wire import encode_message
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +89,8 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self._internal: web.AppRunner | None = None
-        self._stop_accepting: Callable[[], Awaitable[None]] | None = None
+        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
         self.url = ""
         self._make_store()
         self._make_domain()
@@ -198,10 +203,12 @@ class Node:
             live=self.live,
             users=self.users,
             clock_ms=self._clock_ms,
-            client_address=lambda request: str(client_of(request)),
             registry=self.registry,
             recovered_max=settings.rooms.recovered_events_max,
         )
+        admission = Admission(settings.listen.connections_per_address, time.monotonic)
+        self.hub = Hub(self.gateway, admission, self.registry)
+        self.polling = PollingDriver(self.hub)
         self.demo: Demo | None = None
         if self.demo_tokens is not None:
             self.demo = Demo(
@@ -216,8 +223,8 @@ class Node:
     def _app(self) -> web.Application:
         settings = self.settings
         app = web.Application(client_max_size=settings.listen.max_body_bytes)
-        if settings.demo and not settings.demo_public:
-            app.middlewares.append(host_check(_demo_hosts(settings.listen.host)))
+        if (hosts := self._hosts()) is not None:
+            app.middlewares.append(host_check(hosts))
         app.middlewares.extend([proxy_middleware(settings.listen.trusted_proxies), request_id])
         if not settings.demo:
             # A demo hands out tokens to whoever asks, so no website may ask in somebody's name.
@@ -244,8 +251,13 @@ class Node:
         self.media.attach(app)
         app.add_routes(hls_routes(self.hls, self.gate))
         Pages(embed_origins=settings.listen.embed_origins).attach(app)
-        self.gateway.attach(app)
+        self.polling.attach(app)
         return app
+
+    def _hosts(self) -> frozenset[str] | None:
+        """The names that this node answers to; None: any."""
+        settings = self.settings
+        return _demo_hosts(settings.listen.host) if settings.demo and not settings.demo_public else None
 
     def _health(self, *, internal: bool) -> Health:
         token = self.settings.node.metrics_token
@@ -285,10 +297,8 @@ class Node:
             self._app(), access_log=None, shutdown_timeout=settings.node.drain_s, handler_cancellation=True
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, settings.listen.host, settings.listen.port, backlog=1024)
-        await site.start()
-        self._stop_accepting = site.stop
-        host, port = self._runner.addresses[0][:2]
+        await self.hub.start()
+        host, port = await self._open_door(self._runner)
         if settings.listen.internal_port is not None:
             self._internal = web.AppRunner(self._internal_app(), access_log=None)
             await self._internal.setup()
@@ -298,17 +308,31 @@ class Node:
         if self.demo is not None:
             await self.demo.start(self.url)
 
+    async def _open_door(self, runner: web.AppRunner) -> tuple[str, int]:
+        """Bind the HTTP port; gives its address."""
+        listen, others = self.settings.listen, runner.server
+        if others is None:
+            raise RuntimeError("set the runner up first")
+        self._door = Door(self.hub, others, trusted=listen.trusted_proxies, hosts=self._hosts())
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._door, listen.host, listen.port, backlog=1024)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return host, port
+
     async def close(self) -> None:
         """Stop accepting, tell the clients, drain, end own tasks, close the store last."""
         if self._draining:
             return
         self._draining = True
         self.stage.close()
-        if self._stop_accepting is not None:
-            await self._stop_accepting()
+        if self._server is not None and self._door is not None:
+            self._server.close()
+            self._door.close()
         if self.demo is not None:
             await self.demo.close()
         await self.gateway.close()
+        await self.hub.close()
+        await self.polling.close()
         await self.media.close()
         await self.hls.close()
         if self._runner is not None:

@@ -9,22 +9,16 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from server.wire import WireServer, encode_message
+from server.byes import bye
+from server.socket.packets import Packet, encode_message
+from server.wire import WireServer
 
 log = structlog.get_logger(__name__)
 
 QUEUE_MAX = 256
 """Packets that wait for a client: twelve seconds of frames, beside what the kernel's buffers hold."""
+QUEUE_SOFT = 64
 CLOSE_GRACE_S = 2.0
-
-_BYES = {
-    "token_expired": "Your token has run out: connect again with a new one.",
-    "slow": "Your connection could not keep up.",
-    "shutting_down": "This server is going away: connect again.",
-    "room_gone": "The room is gone.",
-    "banned": "You are banned.",
-    "replaced": "You are connected elsewhere.",
-}
 
 
 class EngineOutlet:
@@ -43,21 +37,19 @@ class EngineOutlet:
         socket = self._socket()
         return socket is not None and not self._full(socket)
 
-    def send(self, packet: Any) -> bool:
+    def send(self, packet: Packet, *, droppable: bool = False) -> bool:
         socket = self._socket()
-        if socket is None or self._full(socket):
+        if socket is None or (droppable and socket.queue.qsize() >= QUEUE_SOFT) or self._full(socket):
             return False
-        socket.queue.put_nowait(packet)
+        socket.queue.put_nowait(packet.engine)
         return True
 
     def close(self, code: str, *, reconnect: bool, retry_after_ms: int | None = None) -> None:
         socket = self._socket()
         if socket is None:
             return
-        bye: dict[str, Any] = {"code": code, "message": _BYES[code], "reconnect": reconnect}
-        if retry_after_ms is not None:
-            bye["retry_after_ms"] = retry_after_ms
-        socket.queue.put_nowait(encode_message("bye", bye))
+        message = bye(code, reconnect=reconnect, retry_after_ms=retry_after_ms)
+        socket.queue.put_nowait(encode_message("bye", message).engine)
         self._closing = asyncio.create_task(self._shut(socket))
 
     def _socket(self) -> Any:

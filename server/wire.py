@@ -11,23 +11,14 @@ import orjson
 import socketio.packet
 from aiohttp import web
 from engineio.async_drivers.aiohttp import WebSocket
-from engineio.packet import MESSAGE
-from engineio.packet import Packet as EnginePacket
 
-NAMESPACE = "/live"
+from server.socket.packets import RESERVED, MalformedError
 
 SEND_BUFFER_BYTES = 131_072
 """Left to itself, the kernel takes in megabytes for a client that doesn't read, before anybody notices."""
 
 # Engine.IO packets that clients send: close, ping (an upgrade's probe), pong, message, upgrade, noop.
 _FROM_CLIENTS = re.compile(r"4[0-6]|[1356]$|2(?:probe)?$")
-
-# What python-socketio calls its own doings. A client that sends an event of such a name must not pass for it.
-_RESERVED = frozenset({"connect", "disconnect"})
-
-
-class MalformedError(ValueError):
-    """Not a Socket.IO packet that a client may send."""
 
 
 class _Json:
@@ -73,15 +64,23 @@ class WirePacket(socketio.packet.Packet):
 
 def _is_event(data: Any) -> bool:
     named = isinstance(data, list) and data and isinstance(data[0], str)
-    return bool(named) and data[0] not in _RESERVED
+    return bool(named) and data[0] not in RESERVED
 
 
 class WireServer(socketio.AsyncServer):
     """Drops what isn't Socket.IO, and counts it; python-socketio would log each piece with a traceback."""
 
-    def __init__(self, malformed: Callable[[], None], **options: Any) -> None:
+    def __init__(
+        self,
+        malformed: Callable[[], None],
+        arrived: Callable[[str, dict[str, Any]], None],
+        gone: Callable[[str], None],
+        **options: Any,
+    ) -> None:
         super().__init__(serializer=WirePacket, **options)
         self._malformed = malformed
+        self._arrived = arrived
+        self._gone = gone
         self.eio._async = {**self.eio._async, "websocket": WireSocket}
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
@@ -91,6 +90,16 @@ class WireServer(socketio.AsyncServer):
             await super()._handle_eio_message(eio_sid, data)
         except MalformedError:
             self._malformed()
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        self._arrived(eio_sid, environ)
+        await super()._handle_eio_connect(eio_sid, environ)
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: Any) -> None:
+        try:
+            await super()._handle_eio_disconnect(eio_sid, reason)
+        finally:
+            self._gone(eio_sid)
 
 
 class WireSocket(WebSocket):
@@ -130,11 +139,3 @@ class WireSocket(WebSocket):
         """Drop the connection, with everything that waits to be written."""
         if (transport := self._request.transport) is not None:
             transport.abort()
-
-
-def encode_message(name: str, payload: Any) -> EnginePacket:
-    """A server's message as one packet, encoded once for however many clients it goes to."""
-    packet = WirePacket(socketio.packet.EVENT, data=[name, payload], namespace=NAMESPACE)
-    engine = EnginePacket(MESSAGE, data=packet.encode())
-    engine.encode()
-    return engine

@@ -56,6 +56,8 @@ class Listen(Section):
     embed_origins: tuple[WebOrigin, ...] = ()
     """Sites that may show our pages in a frame of theirs."""
     max_body_bytes: int = Field(1_048_576, ge=65_536, le=67_108_864)
+    connections_per_address: int = Field(1000, ge=1, le=1_000_000)
+    """Socket.IO connections; a site of IPv6 (/64) counts as one address."""
 
     @property
     def is_public(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from rooms.ports import Caller
 from server.auth import Identity
+from server.socket.packets import Packet
 
 
 class Outlet(Protocol):
@@ -18,8 +19,12 @@ class Outlet(Protocol):
         """False: the client is gone, or is being sent away."""
         ...
 
-    def send(self, packet: Any) -> bool:
-        """Queue a packet; False: the client doesn't keep up and is being closed."""
+    def send(self, packet: Packet, *, droppable: bool = False) -> bool:
+        """Write or queue a packet; False: it was not taken.
+
+        Who doesn't keep up is first left without what is ``droppable``, while ``is_open`` stays True, and
+        closed with ``slow`` when that isn't enough.
+        """
         ...
 
     def close(self, code: str, *, reconnect: bool, retry_after_ms: int | None = None) -> None:
@@ -32,7 +37,8 @@ class Connection:
     """A connected client: who it is, where it is, what it may see there.
 
     ``you_seq`` is the last private event that it was sent; ``staff_from`` the last staff event that it has,
-    or None while the answer to its ``enter`` is on its way.
+    or None while the answer to its ``enter`` is on its way. ``seat`` grows with each entering, on all
+    connections together; 0: in no room.
     """
 
     id: str
@@ -40,6 +46,7 @@ class Connection:
     outlet: Outlet
     address: str
     room_id: str | None = None
+    seat: int = 0
     actions: frozenset[str] = frozenset()
     you_seq: int = 0
     staff_from: int | None = None

@@ -21,6 +21,8 @@ from rooms.shop.store import read_stock
 from server.bus.port import Bus, RoomNews
 from server.live.connection import Connection, count_viewers
 from server.live.view import RoomView
+from server.socket.fanout import FanOut
+from server.socket.packets import Packet
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -31,7 +33,7 @@ LINGER_S = 30.0
 # Staff events that may be committed while somebody enters, between the reading and the answer.
 STAFF_KEPT = 1000
 
-Encode = Callable[[str, Any], Any]
+Encode = Callable[[str, Any], Packet]
 
 
 @dataclass(eq=False, slots=True)
@@ -87,6 +89,7 @@ class LiveRooms:
         self._opening: dict[str, asyncio.Task[LiveRoom]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
+        self._fan = FanOut()
         self._frames = Counter("danmart_frames_total", "Frames cut for rooms", registry=registry)
         self._sent = Counter("danmart_frames_sent_total", "Frames queued to viewers", registry=registry)
         self._holes = Counter(
@@ -109,6 +112,7 @@ class LiveRooms:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
+        await self._fan.close()
 
     def get(self, room_id: str) -> LiveRoom | None:
         return self._rooms.get(room_id)
@@ -161,6 +165,7 @@ class LiveRooms:
         """
         room.members[connection.id] = connection
         room.empty_since = None
+        self._fan.seat(connection)
         connection.room_id = room.row.id
         connection.actions = actions
         connection.staff_from = None
@@ -175,6 +180,7 @@ class LiveRooms:
 
     def leave(self, connection: Connection) -> None:
         room = self._rooms.get(connection.room_id or "")
+        self._fan.unseat(connection)
         connection.room_id = None
         connection.actions = frozenset()
         if room is None:
@@ -211,7 +217,7 @@ class LiveRooms:
             else:
                 self._wake.set()
 
-    def _tell_staff(self, member: Connection, event: StaffEvent, packet: Any) -> None:
+    def _tell_staff(self, member: Connection, event: StaffEvent, packet: Packet) -> None:
         if event.action not in member.actions or member.staff_from is None or event.seq <= member.staff_from:
             return
         member.staff_from = event.seq
@@ -235,30 +241,31 @@ class LiveRooms:
         self._wake.set()
 
     def _flush(self, room: LiveRoom) -> None:
+        if self._fan.is_busy(room.row.id):
+            self._wake.set()  # what has come since then is one frame, when this one has been written
+            return
         frame = room.view.cut()
         if frame is None:
             return
         self._frames.inc()
         packet = self._encode("events", frame.payload())
-        members = list(room.members.values())
-        self._sent.inc(len(members))
-        for member in members:
-            member.outlet.send(packet)
+        self._sent.inc(len(room.members))
+        self._fan.send(room.row.id, room.members.values(), packet)
 
     async def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            started = loop.time()
+            before_s = self._fan.written_s
             for room in list(self._rooms.values()):
                 if room.view.has_news:
                     with _one_room_only(room):
                         self._flush(room)
                     await asyncio.sleep(0)
+            await self._fan.drained()
             # At most half of the loop goes into writing, however many viewers there are.
-            took = loop.time() - started
-            await asyncio.sleep(max(TICK_S, took))
+            took_s = self._fan.written_s - before_s
+            await asyncio.sleep(max(TICK_S - took_s, took_s))
 
     async def _signal(self) -> None:
         while True:
@@ -271,10 +278,11 @@ class LiveRooms:
                         await self._drop_forgotten(room)
 
     def _send_signals(self, room: LiveRoom) -> None:
+        if self._fan.is_busy(room.row.id):
+            return  # what has changed is said a second later
         if signals := room.next_signals():
             packet = self._encode("signals", signals)
-            for member in list(room.members.values()):
-                member.outlet.send(packet)
+            self._fan.send(room.row.id, room.members.values(), packet, droppable=True)
 
     async def _drop_forgotten(self, room: LiveRoom) -> None:
         now = asyncio.get_running_loop().time()

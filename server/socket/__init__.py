@@ -1,0 +1,1 @@
+"""Our own Engine.IO WebSocket driver: one object and no task a connection, frames encoded once for all."""

@@ -1,0 +1,67 @@
+"""Who may still come in: so many connections an address, and nobody while the loop can't keep up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import IPv6Address
+
+from rooms.errors import Refused
+from server.proxies import Address
+
+LAG_MAX_S = 0.25
+RETRY_AFTER_MS = 5000
+IPV6_SITE_BITS = 64
+
+
+class Admission:
+    """Counts connections by address; a site of IPv6 (/64) counts as one. ``clock`` gives seconds, and never
+    goes back."""
+
+    def __init__(self, per_address_max: int, clock: Callable[[], float]) -> None:
+        self._per_address_max = per_address_max
+        self._clock = clock
+        self._connections: dict[str, int] = {}
+        self._lag_s = 0.0
+        self._next_look: float | None = None
+
+    def looked(self, *, next_in_s: float) -> None:
+        """The loop got round to look at the clock, and is to do so again in so many seconds."""
+        now = self._clock()
+        self._lag_s = 0.0 if self._next_look is None else max(0.0, now - self._next_look)
+        self._next_look = now + next_in_s
+
+    @property
+    def lag_s(self) -> float:
+        """How far the loop is behind."""
+        overdue = 0.0 if self._next_look is None else self._clock() - self._next_look
+        return max(self._lag_s, overdue)
+
+    def check(self, address: Address | None) -> None:
+        """Raises ``Refused``: ``busy`` while the loop lags, ``rate_limited`` for one too many."""
+        if self.lag_s > LAG_MAX_S:
+            raise Refused(
+                "busy", "This server is overloaded: come back later.", retry_after_ms=RETRY_AFTER_MS
+            )
+        if self._connections.get(_site(address), 0) >= self._per_address_max:
+            raise Refused(
+                "rate_limited", "Too many connections from your address.", retry_after_ms=RETRY_AFTER_MS
+            )
+
+    def enter(self, address: Address | None) -> str:
+        """Count a connection; gives the site that ``leave`` is to be told when it ends."""
+        site = _site(address)
+        self._connections[site] = self._connections.get(site, 0) + 1
+        return site
+
+    def leave(self, site: str) -> None:
+        left = self._connections[site] - 1
+        if left:
+            self._connections[site] = left
+        else:
+            del self._connections[site]
+
+
+def _site(address: Address | None) -> str:
+    if isinstance(address, IPv6Address):
+        return f"{int(address) >> IPV6_SITE_BITS:x}/64"
+    return str(address)

@@ -1,0 +1,126 @@
+"""What all connections of our driver share: who serves them, the clock of their pings, their tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from server.live.connection import Outlet
+from server.socket.admission import Admission
+from server.socket.wheel import Wheel
+
+log = structlog.get_logger(__name__)
+
+TURN_S = 0.1
+PING_INTERVAL_S = 20
+PING_TIMEOUT_S = 15
+CONNECT_TIMEOUT_S = 10
+DRAIN_S = 3.0
+SLICE_S = 0.002
+
+
+class Handler(Protocol):
+    """Who carries out what clients ask for, whichever driver they come by."""
+
+    async def connect(self, sid: str, auth: Any, outlet: Outlet, address: str) -> None:
+        """Let a client in. Raises ``Refused``. An outlet that closed meanwhile is let in by nobody."""
+        ...
+
+    async def disconnect(self, sid: str) -> None:
+        """The client is gone; one that was never let in may be named too."""
+        ...
+
+    async def command(self, sid: str, name: str, args: tuple[Any, ...]) -> Any:
+        """The acknowledgement of an event; None: an empty one. Raises nothing but ``CancelledError``."""
+        ...
+
+
+class Member(Protocol):
+    """A connection as the ticker sees it."""
+
+    def ping(self) -> None: ...
+    def check_answered(self) -> None: ...
+    def check_connected(self) -> None: ...
+    def go_away(self) -> None:
+        """The node ends: close."""
+        ...
+
+
+class Hub:
+    """``start`` begins to tick, ``close`` ends every connection. Owned by the node's event loop."""
+
+    def __init__(self, handler: Handler, admission: Admission, registry: CollectorRegistry) -> None:
+        self.handler = handler
+        self.admission = admission
+        self.wheel: Wheel[Member] = Wheel(
+            ping_turns=round(PING_INTERVAL_S / TURN_S),
+            answer_turns=round(PING_TIMEOUT_S / TURN_S),
+            connect_turns=round(CONNECT_TIMEOUT_S / TURN_S),
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticker: asyncio.Task[None] | None = None
+        self.closing = False
+        closed = Counter(
+            "danmart_sockets_closed_total", "WebSockets closed by us", ["reason"], registry=registry
+        )
+        self.slow = closed.labels("slow")
+        self.silent = closed.labels("silent")
+        self.unconnected = closed.labels("unconnected")
+        self.broken = closed.labels("broken")
+        self.flooding = closed.labels("flooding")
+        self.malformed = Counter(
+            "danmart_malformed_packets_total", "What clients sent and nobody could read", registry=registry
+        )
+        self.refused = Counter(
+            "danmart_handshakes_refused_total", "Connections not taken", ["code"], registry=registry
+        )
+
+    async def start(self) -> None:
+        self._ticker = asyncio.create_task(self._tick(), name="pings")
+
+    async def close(self) -> None:
+        """Close every connection and wait a bounded time for what they have under way. Idempotent."""
+        self.closing = True
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
+        for member in list(self.wheel):
+            member.go_away()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=DRAIN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something for a connection that nobody waits for. Its errors are logged."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("connection_failed", exc_info=error)
+
+    async def _tick(self) -> None:
+        # A loop that stood still must not be followed by turns in a rush: clients' answers are read first.
+        while True:
+            self.admission.looked(next_in_s=TURN_S)
+            await asyncio.sleep(TURN_S)
+            turn = self.wheel.turn()
+            for member in turn.to_have_answered:
+                member.check_answered()
+            for member in turn.to_have_connected:
+                member.check_connected()
+            started = time.monotonic()
+            for member in turn.to_ping:
+                member.ping()
+                if time.monotonic() - started > SLICE_S:
+                    await asyncio.sleep(0)
+                    started = time.monotonic()

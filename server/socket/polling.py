@@ -1,0 +1,123 @@
+"""python-socketio's own driver, for clients that begin with polling; some upgrade to a WebSocket later."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import socketio
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler as RequestHandler
+from aiohttp.typedefs import Middleware
+
+from rooms.errors import Refused
+from server.answers import as_refused, error_object, problem
+from server.outlet import EngineOutlet
+from server.proxies import Client, client_of
+from server.socket.client import MESSAGE_MAX_BYTES
+from server.socket.handshake import PATH
+from server.socket.hub import CONNECT_TIMEOUT_S, PING_INTERVAL_S, PING_TIMEOUT_S, Hub
+from server.socket.packets import NAMESPACE
+from server.wire import WireServer
+
+log = structlog.get_logger(__name__)
+
+# The libraries log what clients do wrong, as errors with tracebacks. Our own errors are logged here.
+_NOBODY = logging.getLogger("danmart.nobody")
+_NOBODY.disabled = True
+
+
+class PollingDriver(socketio.AsyncNamespace):
+    """Namespace ``/live`` of python-socketio, handing everything on to the hub's handler."""
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(NAMESPACE)
+        self._hub = hub
+        self.sio = WireServer(
+            hub.malformed.inc,
+            self._arrived,
+            self._gone,
+            async_mode="aiohttp",
+            async_handlers=False,
+            cors_allowed_origins="*",  # tokens are in the connect packet, never in a cookie
+            max_http_buffer_size=MESSAGE_MAX_BYTES,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            http_compression=False,
+            transports=["websocket", "polling"],
+            logger=_NOBODY,
+            engineio_logger=_NOBODY,
+        )
+        self.sio.register_namespace(self)
+        self._sites: dict[str, str] = {}
+
+    def attach(self, app: web.Application) -> None:
+        app.middlewares.append(self._newcomers())
+        self.sio.attach(app)
+
+    async def close(self) -> None:
+        """Close what is left of the sessions. Idempotent."""
+        await self.sio.shutdown()
+
+    def _newcomers(self) -> Middleware:
+        @web.middleware
+        async def check(request: web.Request, handler: RequestHandler) -> web.StreamResponse:
+            if request.path == PATH and "sid" not in request.query:
+                try:
+                    self._hub.admission.check(client_of(request).address)
+                except Refused as refusal:
+                    self._hub.refused.labels(refusal.code).inc()
+                    return problem(refusal)
+            return await handler(request)
+
+        return check
+
+    # sessions
+
+    def _arrived(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        self._sites[eio_sid] = self._hub.admission.enter(_client(environ).address)
+        loop = asyncio.get_running_loop()
+        loop.call_later(CONNECT_TIMEOUT_S, self._check_connected, eio_sid)
+
+    def _gone(self, eio_sid: str) -> None:
+        if site := self._sites.pop(eio_sid, None):
+            self._hub.admission.leave(site)
+
+    def _check_connected(self, eio_sid: str) -> None:
+        if eio_sid in self._sites and self.sio.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is None:
+            self._hub.unconnected.inc()
+            self._hub.spawn(self.sio.eio.disconnect(eio_sid))
+
+    # python-socketio calls this for everything: connecting, disconnecting, and each event
+
+    async def trigger_event(self, event: str, *args: Any) -> Any:
+        try:
+            if event == "connect":
+                return await self._connect(args[0], args[1], args[2] if len(args) > 2 else None)
+            if event == "disconnect":
+                await self._hub.handler.disconnect(args[0])
+                return None
+            return await self._hub.handler.command(args[0], event, args[1:])
+        except (asyncio.CancelledError, socketio.exceptions.ConnectionRefusedError):
+            raise
+        except Exception:
+            log.exception("gateway_failed", event_name=event)
+            raise
+
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+        eio_sid = self.sio.manager.eio_sid_from_sid(sid, NAMESPACE)
+        outlet = EngineOutlet(self.sio, eio_sid, environ["aiohttp.request"])
+        try:
+            await self._hub.handler.connect(sid, auth, outlet, str(_client(environ)))
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            refusal = as_refused(error)
+            raise socketio.exceptions.ConnectionRefusedError(refusal.message, error_object(refusal)) from None
+
+
+def _client(environ: dict[str, Any]) -> Client:
+    request: web.Request = environ["aiohttp.request"]
+    return client_of(request)
