@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -24,7 +24,8 @@ from server.auth import GUEST, Identity, Tokens
 from server.commands import SPECS, Commands
 from server.live.connection import Connection
 from server.live.entering import TRIES, Enter, Position, Side, read_missed, read_side, recoverable, room_part
-from server.live.rooms import LiveRooms, UserChannels
+from server.live.rooms import LiveRooms
+from server.live.users import UserChannels
 from server.live.view import RoomView
 from server.outlet import EngineOutlet
 from server.signins import SignIns
@@ -80,6 +81,7 @@ class Gateway(socketio.AsyncNamespace):
         client_address: Callable[[web.Request], str],
         registry: CollectorRegistry,
         recovered_max: int,
+        transports: Sequence[str] = ("websocket", "polling"),
     ) -> None:
         super().__init__(NAMESPACE)
         self._tokens = tokens
@@ -120,7 +122,7 @@ class Gateway(socketio.AsyncNamespace):
             ping_interval=20,
             ping_timeout=15,
             http_compression=False,
-            transports=["websocket", "polling"],
+            transports=list(transports),
             logger=_NOBODY,
             engineio_logger=_NOBODY,
         )
@@ -259,12 +261,15 @@ class Gateway(socketio.AsyncNamespace):
         if not connection.identity.may_enter(cmd.room):
             raise Refused("forbidden", "Your token is for another room.")
         room = await self._live.open(cmd.room)
+        if cmd.after is not None and cmd.after.epoch == room.view.epoch:
+            await self._live.reach(room, cmd.after.offset)
         side, missed = await self._read(connection, cmd, room.view)
         if connection.id not in self._connections:
             raise Refused("not_entered")  # it has gone meanwhile, and must not be counted as a viewer
         # Nothing is awaited from here to the answer: the next frame must continue exactly where it ends.
         self._live.leave(connection)
         self._live.enter(room, connection, frozenset(side.you["can"]), side.staff_seq)
+        self._users.told(connection, side.you["seq"])
         reply = room_part(room.view, missed, connection.identity.id)
         reply |= {"signals": room.signals(), "you": side.you, "now_ms": self._clock_ms()}
         if side.staff is not None:

@@ -55,6 +55,10 @@ class Listen(Section):
     public_url: WebOrigin | None = None
     embed_origins: tuple[WebOrigin, ...] = ()
     """Sites that may show our pages in a frame of theirs."""
+    transports: tuple[Literal["websocket", "polling"], ...] = Field(("websocket", "polling"), min_length=1)
+    """Of Socket.IO. Polling wants all requests of a connection at one node: leave it out with several."""
+    reuse_port: bool = False
+    """Share the HTTP port with other processes of this machine, as the workers do (SO_REUSEPORT)."""
     max_body_bytes: int = Field(1_048_576, ge=65_536, le=67_108_864)
 
     @property
@@ -97,6 +101,8 @@ class Bus(Section):
 
     redis_url_file: SecretFile | None = None
     redis_url: Secret = None
+    prefix: str = Field("danmart", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    """What the names of all keys and channels begin with: two deployments may share one Redis."""
 
     @model_validator(mode="after")
     def _an_address_redis_takes(self) -> Self:

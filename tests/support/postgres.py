@@ -73,6 +73,13 @@ class PostgresServer:
         with self._connect() as connection:
             connection.execute(statement)
 
+    def pause(self) -> None:
+        """Every process of it stops: connections stay, and nobody is answered."""
+        os.killpg(self.process_id, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.killpg(self.process_id, signal.SIGCONT)
+
     def stop(self) -> None:
         self._process.stop()
         remove_tree(self.folder)
