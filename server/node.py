@@ -320,7 +320,7 @@ class Node:
             settings.listen.host,
             settings.listen.port,
             backlog=1024,
-            reuse_port=settings.listen.reuse_port or None,
+            reuse_port=settings.listen.port_shared or None,
         )
         await site.start()
         self._stop_accepting = site.stop

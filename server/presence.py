@@ -21,7 +21,7 @@ from server.live.rooms import LiveRoom, LiveRooms
 
 log = structlog.get_logger(__name__)
 
-EVERY_S = 1.0
+EVERY_S = 0.5
 NODE_KEPT_MS = 5_000
 UNIQUE_KEPT_S = 7 * 86_400
 
@@ -37,7 +37,7 @@ def sum_up(tables: Iterable[bytes | None]) -> dict[str, int]:
 
 
 class Presence:
-    """Tells and asks once a second; gives ``live`` the viewers elsewhere and each room's unique ones."""
+    """Tells and asks twice a second; gives ``live`` the viewers elsewhere and each room's unique ones."""
 
     def __init__(self, url: str, prefix: str, node: str, live: LiveRooms) -> None:
         self._url = url

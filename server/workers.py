@@ -63,7 +63,7 @@ def plan(settings: Settings, arguments: Sequence[str], workers: int, port: int) 
         own = ["--port", str(port), "--udp-port", str(listen.udp_port + index if listen.udp_port else 0)]
         environment = {
             "DANMART_NODE__NAME": f"{settings.node.name}-{index}",
-            "DANMART_LISTEN__REUSE_PORT": "true",
+            "DANMART_LISTEN__PORT_SHARED": "true",
         }
         if listen.internal_port:
             environment["DANMART_LISTEN__INTERNAL_PORT"] = str(listen.internal_port + index)

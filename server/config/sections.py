@@ -57,7 +57,7 @@ class Listen(Section):
     """Sites that may show our pages in a frame of theirs."""
     transports: tuple[Literal["websocket", "polling"], ...] = Field(("websocket", "polling"), min_length=1)
     """Of Socket.IO. Polling wants all requests of a connection at one node: leave it out with several."""
-    reuse_port: bool = False
+    port_shared: bool = False
     """Share the HTTP port with other processes of this machine, as the workers do (SO_REUSEPORT)."""
     max_body_bytes: int = Field(1_048_576, ge=65_536, le=67_108_864)
 

@@ -82,6 +82,12 @@ class Watcher:
             self.seen += [item["id"] for item in answer.get("items", [])]
         self.epoch, self.offset = answer["epoch"], answer["offset"]
 
+    async def until_gone(self) -> None:
+        """Until the connection is found dead; what came before counts."""
+        assert self.person is not None
+        await self.person.until("disconnect")
+        self.check()
+
     def check(self) -> None:
         """Take in the frames that have come: each must go on where the one before it ended."""
         assert self.person is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pwd
@@ -75,10 +76,18 @@ class PostgresServer:
 
     def pause(self) -> None:
         """Every process of it stops: connections stay, and nobody is answered."""
-        os.killpg(self.process_id, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
-        os.killpg(self.process_id, signal.SIGCONT)
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """The postmaster first, so that it starts no more; its children have process groups of their own."""
+        os.kill(self.process_id, number)
+        children = Path(f"/proc/{self.process_id}/task/{self.process_id}/children").read_text().split()
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
     def stop(self) -> None:
         self._process.stop()

@@ -48,6 +48,10 @@ class ValkeyServer:
 
     # faults
 
+    @property
+    def runs(self) -> bool:
+        return self._process.process.poll() is None
+
     def down(self) -> None:
         """Ends the server, with everything that it knew."""
         self.resume()
