@@ -36,6 +36,7 @@ from server.api.context import API, Api
 from server.auth import DemoTokens, Identity, PublishTokens, Tokens
 from server.auth.own import own_key
 from server.bus.memory import MemoryBus
+from server.bus.metrics import BusMetrics
 from server.bus.redis import RedisBus
 from server.checkpoints import Checkpoints
 from server.commands import Commands, Services
@@ -125,7 +126,8 @@ class Node:
 
     def _make_bus(self) -> MemoryBus | RedisBus:
         url = self.settings.redis_url
-        return RedisBus(url, self.registry, prefix=self.settings.bus.prefix) if url else MemoryBus()
+        metrics = BusMetrics(self.registry)
+        return RedisBus(url, metrics, prefix=self.settings.bus.prefix) if url else MemoryBus()
 
     def _published(self, news: News) -> None:
         self.bus.publish(news)

@@ -74,7 +74,7 @@ class Presence:
                     await self._exchange(line)
                     await asyncio.sleep(EVERY_S)
             except AWAY as error:
-                log.warning("presence_away", error=str(error)[:200])
+                log.debug("presence_away", error=str(error)[:200])  # the bus says so aloud
             self._live.count_elsewhere({})
             self._noted.clear()  # Redis may come back empty
             await line.close()

@@ -7,9 +7,9 @@ import contextlib
 from collections import deque
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
 
 from server.bus.line import AWAY, Line
+from server.bus.metrics import BusMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -21,22 +21,19 @@ RETRY_S = 0.5
 class Publisher:
     """``send`` never waits. What finds the queue full or Redis away is dropped: other nodes read SQL."""
 
-    def __init__(self, line: Line, registry: CollectorRegistry) -> None:
+    def __init__(self, line: Line, metrics: BusMetrics) -> None:
         self._line = line
         self._queue: deque[tuple[str, bytes]] = deque()
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._sent = Counter("danmart_bus_sent_total", "Messages sent to other nodes", registry=registry)
-        self._dropped = Counter(
-            "danmart_bus_dropped_total", "Messages not sent: Redis was away or too slow", registry=registry
-        )
+        self._metrics = metrics
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="bus-publisher")
 
     def send(self, channel: str, message: bytes) -> None:
         if len(self._queue) >= QUEUE_MAX:
-            self._dropped.inc()
+            self._metrics.dropped.inc()
             return
         self._queue.append((channel, message))
         self._filled.set()
@@ -51,16 +48,20 @@ class Publisher:
         await self._line.close()
 
     async def _run(self) -> None:
+        known_away = False
         while True:
             try:
                 await self._line.open()
+                known_away = False
                 while True:
                     await self._filled.wait()
                     await self._send_some()
             except AWAY as error:
-                log.warning("bus_publisher_away", error=str(error)[:200])
+                if not known_away:
+                    log.warning("bus_publisher_away", error=str(error)[:200])
+                known_away = True
             # What waited is old by the time Redis is back.
-            self._dropped.inc(len(self._queue))
+            self._metrics.dropped.inc(len(self._queue))
             self._queue.clear()
             self._filled.clear()
             await self._line.close()
@@ -73,6 +74,6 @@ class Publisher:
         try:
             await self._line.ask([("PUBLISH", channel, message) for channel, message in batch])
         except AWAY:
-            self._dropped.inc(len(batch))
+            self._metrics.dropped.inc(len(batch))
             raise
-        self._sent.inc(len(batch))
+        self._metrics.sent.inc(len(batch))

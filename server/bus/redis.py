@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Callable
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from rooms.unit import News
 from server.bus import codec
 from server.bus.line import Line
 from server.bus.listeners import Listeners
+from server.bus.metrics import BusMetrics
 from server.bus.port import RoomListener, RoomNews, UserListener
 from server.bus.publisher import Publisher
 from server.bus.subscriber import Subscriber
@@ -29,9 +29,9 @@ class RedisBus:
     subscribes to what its listeners want and to nothing else.
     """
 
-    def __init__(self, url: str, registry: CollectorRegistry, *, prefix: str = "danmart") -> None:
+    def __init__(self, url: str, metrics: BusMetrics, *, prefix: str = "danmart") -> None:
         self._url = url
-        self._registry = registry
+        self._metrics = metrics
         self._rooms, self._users = f"{prefix}:room:{{", f"{prefix}:user:{{"
         self._listeners = Listeners()
         self._sender = secrets.token_bytes(codec.SENDER_BYTES)
@@ -40,11 +40,7 @@ class RedisBus:
         self._settled = asyncio.Event()
         self.on_change: Callable[[], None] = lambda: None
         """Called when ``healthy`` changes."""
-        self._received = Counter(
-            "danmart_bus_received_total", "Messages of other nodes taken in", registry=registry
-        )
-        gauge = Gauge("danmart_bus_healthy", "1 while news of other nodes arrive", registry=registry)
-        gauge.set_function(lambda: float(self.healthy))
+        metrics.healthy.set_function(lambda: float(self.healthy))
 
     @property
     def healthy(self) -> bool:
@@ -53,7 +49,7 @@ class RedisBus:
     async def start(self) -> None:
         """Connect; returns after two seconds also if Redis is away, which is tried again for ever."""
         out, back = await asyncio.to_thread(lambda: (Line(self._url), Line(self._url)))
-        self._publisher = Publisher(out, self._registry)
+        self._publisher = Publisher(out, self._metrics)
         self._subscriber = Subscriber(back, self._heard, self._changed)
         self._publisher.start()
         self._subscriber.start()
@@ -125,6 +121,6 @@ class RedisBus:
             else:
                 user_id = channel[len(self._users) : -1]
                 self._listeners.tell_user(user_id, codec.decode_user(user_id, message))
-            self._received.inc()
+            self._metrics.received.inc()
         except (ValueError, TypeError):
             log.warning("bus_message_unknown", channel=channel)

@@ -66,12 +66,15 @@ class Subscriber:
                 await self._line.send([("UNSUBSCRIBE", channel)])
 
     async def _run(self) -> None:
+        first = True
         while True:
             try:
                 await self._line.open()
                 await self._listen()
             except AWAY as error:
-                log.warning("bus_subscriber_away", error=str(error)[:200])
+                if self._open or first:
+                    log.warning("bus_subscriber_away", error=str(error)[:200])
+                first = False
             finally:
                 self._lost()
                 await self._line.close()

@@ -135,6 +135,11 @@ class LiveRooms:
         room = self._rooms.get(room_id)
         return room.viewers if room else self._elsewhere.get(room_id, 0)
 
+    def unique_viewers(self, room_id: str) -> int | None:
+        """How many different viewers the room's stream has had on all nodes; None: nobody has counted."""
+        room = self._rooms.get(room_id)
+        return room.unique_viewers if room else None
+
     def count_elsewhere(self, viewers: Mapping[str, int]) -> None:
         """How many viewers the rooms have on other nodes, as far as is known."""
         self._elsewhere = viewers

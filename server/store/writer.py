@@ -42,6 +42,7 @@ writer_marks = Table(
 class _Waiting:
     work: Work
     future: asyncio.Future[Answer]
+    given_up: bool = False
 
 
 class _Metrics:
@@ -125,6 +126,7 @@ class Writer:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await waiting.future
         except TimeoutError:
+            waiting.given_up = True
             # It may still be done if it has begun. Its key gives the same answer again, whatever it was.
             return refused(Refused("temporarily_unavailable", retry_after_ms=1000))
 
@@ -169,7 +171,7 @@ class Writer:
 
     def _still_wanted(self, group: list[_Waiting]) -> list[_Waiting]:
         """Without the commands that were answered while they waited: nobody expects them to be done."""
-        wanted = [waiting for waiting in group if not (waiting.work.key and waiting.future.done())]
+        wanted = [waiting for waiting in group if not waiting.given_up]
         for _ in range(len(group) - len(wanted)):
             self._queue.task_done()
         return wanted

@@ -113,7 +113,7 @@ async def test_viewers_and_likes_are_counted_over_both(cluster: Cluster) -> None
     assert (await viewers[0].do("like", count=7))["counted"] == 7
     await host.until("signals", says("likes", 7), within_s=8)
     status, card = await a.get(f"/api/v1/rooms/{room}", host.user)
-    assert (status, card["viewers"]) == (200, 4)
+    assert (status, card["viewers"], card["viewers_unique"]) == (200, 4, 4)
     await viewers[0].close()
     await host.until("signals", says("viewers", 3), within_s=8)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -15,7 +16,7 @@ from server.config import ConfigError, Settings
 from server.workers import check, plan
 from tests.support.node import running_node
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "store": {"url": "postgresql://somewhere/danmart"},
     "bus": {"redis_url": "redis://somewhere"},
     "node": {"name": "box"},
