@@ -58,7 +58,7 @@ class ValkeyServer:
         self._process.stop()
 
     def up(self) -> None:
-        """Starts it again, empty, where it was. Call it from the main thread: the server ends with the caller's."""
+        """Starts it again, empty, where it was. From the main thread: the server ends with its starter's."""
         if not self._start(self.port):
             raise RuntimeError(f"Valkey didn't start again:\n{self._process.tail()}")
 
