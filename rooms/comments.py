@@ -13,10 +13,10 @@ from rooms.commands import PostComment
 from rooms.errors import Refused
 from rooms.heads import EVENTS, ROOMS, RoomRow
 from rooms.log import LogEvent, Visibility
-from rooms.pace import Pacer
+from rooms.pace import Pacer, window_wait_ms
 from rooms.ports import Caller, Standing, TextRules
 from rooms.rows import Kind, Rank, Steps
-from rooms.schema import metadata
+from rooms.schema import Json, metadata
 from rooms.unit import Unit
 
 REPLY_QUOTE_CHARS = 40
@@ -24,11 +24,17 @@ REPLY_QUOTE_CHARS = 40
 
 @dataclass(frozen=True, slots=True)
 class PaceRow:
-    """When somebody last commented in a room; kept while slow mode is on."""
+    """When somebody last commented in a room; kept while slow mode is on, and where there are several nodes.
+
+    ``recent`` are the times within the window, so that one pace holds on all nodes. It is written in the
+    transaction of the comment, under the room's lock: a counter elsewhere could be asked before the key of a
+    repeated command is looked up, and be wrong whenever that elsewhere is away.
+    """
 
     room_id: str
     user_id: str
     at_ms: int
+    recent: list[int] | None = None
 
 
 paces_table = Table(
@@ -37,6 +43,7 @@ paces_table = Table(
     Column("room_id", String(64), primary_key=True),
     Column("user_id", String(128), primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
+    Column("recent", Json),
 )
 
 PACES: Kind[PaceRow] = Kind(paces_table, PaceRow, Rank.GUARDED)
@@ -44,11 +51,15 @@ PACES: Kind[PaceRow] = Kind(paces_table, PaceRow, Rank.GUARDED)
 
 @dataclass(frozen=True, slots=True)
 class CommentRules:
-    """Limits: ``per_window`` comments in ``window_ms`` for each user over all rooms; what a room can read."""
+    """Limits: ``per_window`` comments in ``window_ms`` for each user over all rooms; what a room can read.
+
+    ``shared``: there are other nodes, whose comments count as well, for each room by itself.
+    """
 
     max_chars: int = 200
     per_window: int = 5
     window_ms: int = 5000
+    shared: bool = False
     budget: BudgetRules = field(default_factory=BudgetRules)
 
 
@@ -102,11 +113,12 @@ class Comments:
         }
         if cmd.reply_to:
             data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room)
-        self._count(tx, caller)
+        self._count(tx, room, caller)
         if not staff and (refusal := self._filter(tx, cmd.room, caller, data)):
             return refusal
         if room.slow_mode_s:
-            tx.put(PACES, PaceRow(cmd.room, caller.id or "", tx.now_ms))
+            pace = tx.get(PACES, cmd.room, caller.id or "")
+            tx.put(PACES, PaceRow(cmd.room, caller.id or "", tx.now_ms, pace.recent if pace else None))
         user = caller.card | {"badges": self._standing.badges(role)}
         shown = staff or self._fits(tx, cmd.room, caller)
         event = tx.append(
@@ -132,11 +144,17 @@ class Comments:
             self._refuse_fast(tx, room, caller.id or "")
         return role
 
-    def _count(self, tx: Unit, caller: Caller) -> None:
+    def _count(self, tx: Unit, room: RoomRow, caller: Caller) -> None:
         """Before the filter: who is refused by it counts too, or the staff's notes could be flooded."""
         user_id, now_ms = caller.id or "", tx.now_ms
         self._pacer.take(user_id, now_ms)
         tx.at_rollback(lambda: self._pacer.give_back(user_id, now_ms))
+        if self._rules.shared:
+            pace = tx.get(PACES, room.id, user_id)
+            since = now_ms - self._rules.window_ms
+            recent = [at for at in (pace.recent or [] if pace else []) if at > since]
+            recent = [*recent, now_ms][-self._rules.per_window :]
+            tx.put(PACES, PaceRow(room.id, user_id, pace.at_ms if pace else 0, recent))
 
     def _filter(self, tx: Unit, room_id: str, caller: Caller, data: dict[str, Any]) -> Refused | None:
         """Masks the text, or refuses it and leaves the staff a note."""
@@ -162,5 +180,8 @@ class Comments:
         if wait_ms:
             raise Refused("slow_mode", retry_after_ms=wait_ms)
         wait_ms = self._pacer.wait_ms(user_id, tx.now_ms)
+        if self._rules.shared and pace and pace.recent:
+            per_window, window_ms = self._rules.per_window, self._rules.window_ms
+            wait_ms = max(wait_ms, window_wait_ms(pace.recent, per_window, window_ms, tx.now_ms))
         if wait_ms:
             raise Refused("rate_limited", retry_after_ms=wait_ms)

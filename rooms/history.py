@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from rooms.heads import RoomRow, rooms_table
-from rooms.log import LogEvent, Visibility, checkpoints, room_events, staff_events
+from rooms.log import LogEvent, StaffEvent, Visibility, checkpoints, room_events, staff_events
 from rooms.state import EMPTY, FOLD_VERSION, RoomState, decode_state, encode_state, fold_all
 
 RECOVERED_MAX = 1000
@@ -56,6 +56,30 @@ def read_now(conn: Connection, room_id: str) -> RoomNow | None:
     state, offset = (decode_state(kept.state), kept.offset) if kept else (EMPTY, 0)
     tail = read_events(conn, room_id, room.epoch, after=offset, to=room.head)
     return RoomNow(fold_all(state, tail), room.epoch, room.head)
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """How far a room's logs go, and the likes that are written."""
+
+    epoch: str
+    head: int
+    staff_head: int
+    likes: int
+
+
+def read_heads(conn: Connection, room_ids: Collection[str]) -> dict[str, Heads]:
+    """The heads of rooms, in one query; rooms that aren't there are left out."""
+    columns = rooms_table.c
+    query = select(columns.id, columns.epoch, columns.head, columns.staff_head, columns.likes)
+    found = conn.execute(query.where(columns.id.in_(room_ids)))
+    return {r.id: Heads(r.epoch, r.head, r.staff_head, r.likes) for r in found}
+
+
+def read_staff_events(conn: Connection, room_id: str, *, after: int, limit: int) -> list[StaffEvent]:
+    """Staff events with ``seq > after``, in order, the first ``limit``."""
+    query = select(staff_events).where(staff_events.c.room_id == room_id, staff_events.c.seq > after)
+    return [StaffEvent(*r) for r in conn.execute(query.order_by(staff_events.c.seq).limit(limit))]
 
 
 def save_checkpoint(conn: Connection, room_id: str, now: RoomNow) -> None:

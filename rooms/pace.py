@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
+
+
+def window_wait_ms(taken: Sequence[int], count: int, window_ms: int, now_ms: int) -> int:
+    """How long until the next one is allowed, of at most ``count`` in any ``window_ms``; 0: now.
+
+    ``taken`` are the times of those before, the oldest first.
+    """
+    if len(taken) < count:
+        return 0
+    # A clock that was set back must not lock anybody out for longer than the window.
+    return min(window_ms, max(0, taken[-count] + window_ms - now_ms))
 
 
 class Pacer:
@@ -19,11 +31,7 @@ class Pacer:
 
     def wait_ms(self, key: str, now_ms: int) -> int:
         """How long until the next one is allowed; 0: now."""
-        taken = self._taken.get(key)
-        if taken is None or len(taken) < self._count:
-            return 0
-        # A clock that was set back must not lock anybody out for longer than the window.
-        return min(self._window_ms, max(0, taken[0] + self._window_ms - now_ms))
+        return window_wait_ms(self._taken.get(key, ()), self._count, self._window_ms, now_ms)
 
     def take(self, key: str, now_ms: int) -> None:
         """Count one."""

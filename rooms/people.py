@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from rooms.heads import USERS, UserRow
-from rooms.log import user_events
+from rooms.log import PrivateEvent, user_events
 from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.unit import Unit
@@ -36,3 +37,16 @@ def read_private(
         .order_by(user_events.c.seq)
     )
     return head, list(conn.scalars(query))
+
+
+def read_seqs(conn: Connection, user_ids: Collection[str]) -> dict[str, int]:
+    """The heads of users' private events, in one query; unknown users are left out."""
+    users = USERS.table.c
+    found = conn.execute(select(users.id, users.seq).where(users.id.in_(user_ids)))
+    return {record.id: record.seq for record in found}
+
+
+def read_private_events(conn: Connection, user_id: str, *, after: int, limit: int) -> list[PrivateEvent]:
+    """Private events with ``seq > after``, in order, the first ``limit``."""
+    query = select(user_events).where(user_events.c.user_id == user_id, user_events.c.seq > after)
+    return [PrivateEvent(*r) for r in conn.execute(query.order_by(user_events.c.seq).limit(limit))]

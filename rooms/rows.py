@@ -32,6 +32,7 @@ class Rank:
     PRODUCTS = 50
     STOCK = 55
     USERS = 60
+    ORIGINS = 65
     ROOMS = 70
     # What follows is guarded by the room's head: whoever changes it holds that lock.
     GUARDED = 80

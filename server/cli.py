@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from rooms.history import read_room
 from rooms.ports import Caller
 from server import logs
 from server.auth.own import sign
-from server.config import ConfigError, Problem, Settings, load, node_secret
+from server.config import ConfigError, Settings, load, node_secret
 
 if TYPE_CHECKING:
     from server.node import Node
@@ -72,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--demo-public", action="store_true", default=None, help="let other machines watch the demo"
     )
+    serve.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="so many nodes on this machine (1)"
+    )
+    serve.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
     serve.set_defaults(do=_serve)
 
     token = commands.add_parser("token", parents=[common], help="sign a token, for tests and scripts")
@@ -118,17 +122,51 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
 # serve
 
 
-def _serve(settings: Settings, _: argparse.Namespace) -> int:
-    if settings.redis_url is not None:
-        what = "is set, but this version runs one node, which needs no Redis"
-        raise ConfigError([Problem("bus.redis_url", what, "remove it")])
+def _workers(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError("should be 1 to 64")
+    return number
+
+
+def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    from server.workers import check  # noqa: PLC0415
+
+    if arguments.workers > 1 or settings.redis_url is not None:
+        check(settings, arguments.workers)
+    if arguments.workers > 1:
+        return asyncio.run(_supervise(settings, arguments))
     logs.configure(settings.log.level, settings.log.format)
     from server.node import Node  # noqa: PLC0415  so that the other commands start at once
 
-    return uvloop.run(_run_node(Node(settings)))
+    return uvloop.run(_run_node(Node(settings), supervised=arguments.supervised))
 
 
-async def _run_node(node: Node) -> int:
+async def _supervise(settings: Settings, arguments: argparse.Namespace) -> int:
+    from server.workers import Supervisor  # noqa: PLC0415
+
+    passed_on = [str(part) for part in _passed_on(arguments)]
+    return await Supervisor(settings, passed_on, arguments.workers).run()
+
+
+def _passed_on(arguments: argparse.Namespace) -> Iterator[object]:
+    """What of the command line is every worker's."""
+    for option in ("config", "data", "host"):
+        if (value := getattr(arguments, option)) is not None:
+            yield from (f"--{option}", value)
+
+
+async def _end_with_stdin(stop: asyncio.Event) -> None:
+    """Whoever started this process holds the other end of its standard input, and writes nothing."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    while await reader.read(1024):
+        pass
+    stop.set()
+
+
+async def _run_node(node: Node, *, supervised: bool) -> int:
     from server.node import wall_ms  # noqa: PLC0415
 
     stop = asyncio.Event()
@@ -141,11 +179,15 @@ async def _run_node(node: Node) -> int:
         print(f"danmart can't start: {error}\n`danmart doctor` may say more.", file=sys.stderr)
         await node.close()
         return FAILED
-    print(f"danmart ready {node.url} udp={node.media.udp_port}", flush=True)
+    # One write with its newline: other threads log into the same file, and somebody waits for this line.
+    print(f"danmart ready {node.url} udp={node.media.udp_port}\n", end="", flush=True)
     if node.demo is not None:
         for title, address in (await node.demo.links(node.url, wall_ms())).items():
             print(f"  {title + ':':17}{address}", flush=True)
+    watching = asyncio.create_task(_end_with_stdin(stop)) if supervised else None
     await stop.wait()
+    if watching is not None:
+        watching.cancel()
     # A second signal means: now.
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(name)

@@ -21,7 +21,8 @@ from server.auth import GUEST, Identity, Tokens
 from server.commands import SPECS, Commands
 from server.live.connection import Connection, Outlet
 from server.live.entering import TRIES, Enter, Position, Side, read_missed, read_side, recoverable, room_part
-from server.live.rooms import LiveRooms, UserChannels
+from server.live.rooms import LiveRooms
+from server.live.users import UserChannels
 from server.live.view import RoomView
 from server.signins import SignIns
 from server.store.store import Store
@@ -203,12 +204,15 @@ class Gateway:
         if not connection.identity.may_enter(cmd.room):
             raise Refused("forbidden", "Your token is for another room.")
         room = await self._live.open(cmd.room)
+        if cmd.after is not None and cmd.after.epoch == room.view.epoch:
+            await self._live.reach(room, cmd.after.offset)
         side, missed = await self._read(connection, cmd, room.view)
         if connection.id not in self._connections:
             raise Refused("not_entered")  # it has gone meanwhile, and must not be counted as a viewer
         # Nothing is awaited from here to the answer: the next frame must continue exactly where it ends.
         self._live.leave(connection)
         self._live.enter(room, connection, frozenset(side.you["can"]), side.staff_seq)
+        self._users.told(connection, side.you["seq"])
         reply = room_part(room.view, missed, connection.identity.id)
         reply |= {"signals": room.signals(), "you": side.you, "now_ms": self._clock_ms()}
         if side.staff is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from media.config import MediaConfig
 from media.hls import HlsConfig, HlsHub
@@ -23,7 +23,7 @@ from moderation.sanctions import MUTE_TIMER, Sanctions
 from moderation.standing import RoomStanding
 from rooms.budget import BudgetRules
 from rooms.comments import CommentRules, Comments
-from rooms.heads import ROOMS, rooms_table
+from rooms.heads import ROOMS
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
 from rooms.rows import Steps
@@ -36,6 +36,8 @@ from server.api.context import API, Api
 from server.auth import DemoTokens, Identity, PublishTokens, Tokens
 from server.auth.own import own_key
 from server.bus.memory import MemoryBus
+from server.bus.metrics import BusMetrics
+from server.bus.redis import RedisBus
 from server.checkpoints import Checkpoints
 from server.commands import Commands, Services
 from server.config import Settings, is_loopback, node_secret
@@ -44,13 +46,17 @@ from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.gateway import Gateway
 from server.health import Health
-from server.live.rooms import LiveRooms, UserChannels
+from server.live.healing import Healer
+from server.live.rooms import LiveRooms
+from server.live.users import UserChannels
 from server.middlewares import cors, host_check, problems, request_id, room_names
+from server.origins import Origins
 from server.outbound import Outbound
 from server.pages import Pages
 from server.payments.cashier import Cashier
 from server.payments.sandbox import SandboxProvider
 from server.pictures import Pictures
+from server.presence import Presence
 from server.proxies import client_of, proxy_middleware
 from server.signins import SignIns
 from server.socket.admission import Admission
@@ -59,6 +65,7 @@ from server.socket.hub import Hub
 from server.socket.packets import encode_message
 from server.socket.polling import PollingDriver
 from server.stage import MediaGate, MediaStage
+from server.store.engine import is_sqlite
 from server.store.group import Work
 from server.store.keys import prune
 from server.store.store import Store
@@ -101,7 +108,7 @@ class Node:
 
     def _make_store(self) -> None:
         settings = self.settings
-        self.bus = MemoryBus()
+        self.bus = self._make_bus()
         self.checkpoints = Checkpoints()
         self.store = Store(
             settings.database_url,
@@ -113,7 +120,19 @@ class Node:
             queue_max=settings.store.queue_max,
         )
         self.live = LiveRooms(self.store, self.bus, encode_message, self.registry)
-        self.users = UserChannels(self.bus, encode_message)
+        self.users = UserChannels(self.store, self.bus, encode_message)
+        self.healer = Healer(self.store, self.bus, self.live, self.users, self.registry)
+        self.presence: Presence | None = None
+        if isinstance(self.bus, RedisBus):
+            self.bus.on_change = self.healer.nudge
+            self.presence = Presence(
+                str(settings.redis_url), settings.bus.prefix, settings.node.name, self.live
+            )
+
+    def _make_bus(self) -> MemoryBus | RedisBus:
+        url = self.settings.redis_url
+        metrics = BusMetrics(self.registry)
+        return RedisBus(url, metrics, prefix=self.settings.bus.prefix) if url else MemoryBus()
 
     def _published(self, news: News) -> None:
         self.bus.publish(news)
@@ -126,7 +145,9 @@ class Node:
         payments = Payments()
         sandbox = SandboxProvider(self.store.write, self.store.read)
         self.services = Services(
-            comments=Comments(standing, texts, _comment_rules(rules)),
+            comments=Comments(
+                standing, texts, _comment_rules(rules, shared=self.settings.redis_url is not None)
+            ),
             lifecycle=Lifecycle(
                 standing,
                 texts,
@@ -178,7 +199,16 @@ class Node:
             HlsConfig(window_s=settings.media.dvr_s, part_target_ms=settings.media.part_ms),
             registry=self.registry,
         )
-        self.stage = MediaStage(self.store, self.services.lifecycle, self.gate)
+        self.origins = Origins(
+            self.store,
+            self.services.lifecycle,
+            settings.node.name,
+            alone=is_sqlite(settings.database_url),
+            clock_ms=self._clock_ms,
+            lost=self._end_publishing,
+        )
+        self.gate.origins = self.origins
+        self.stage = MediaStage(self.origins, self.gate)
         self.media = MediaService(
             self.gate, self.stage, config, sinks=lambda room: [self.hls.sink(room)], registry=self.registry
         )
@@ -208,7 +238,7 @@ class Node:
         )
         admission = Admission(settings.listen.connections_per_address, time.monotonic)
         self.hub = Hub(self.gateway, admission, self.registry)
-        self.polling = PollingDriver(self.hub)
+        self.polling = PollingDriver(self.hub, settings.listen.transports)
         self.demo: Demo | None = None
         if self.demo_tokens is not None:
             self.demo = Demo(
@@ -285,7 +315,8 @@ class Node:
         """Migrate, recover, bind the ports, begin. Raises ``OSError`` if a port is taken."""
         settings = self.settings
         await self.store.start()
-        await self._recover_rooms()
+        await self._start_bus()
+        await self.origins.start()
         await self.media.start()
         await self.live.start()
         await self.timers.start()
@@ -315,7 +346,9 @@ class Node:
             raise RuntimeError("set the runner up first")
         self._door = Door(self.hub, others, trusted=listen.trusted_proxies, hosts=self._hosts())
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._door, listen.host, listen.port, backlog=1024)
+        self._server = await loop.create_server(
+            self._door, listen.host, listen.port, backlog=1024, reuse_port=listen.port_shared or None
+        )
         host, port = self._server.sockets[0].getsockname()[:2]
         return host, port
 
@@ -337,8 +370,12 @@ class Node:
         await self.hls.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        await self.healer.close()
+        if self.presence is not None:
+            await self.presence.close()
         await self.live.close()
         await self.timers.close()
+        await self.origins.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -350,16 +387,13 @@ class Node:
         if self._internal is not None:
             await self._internal.cleanup()
 
-    async def _recover_rooms(self) -> None:
-        """Rooms that were live when the node died wait for their publisher as after any interruption."""
-        query = select(rooms_table.c.id).where(rooms_table.c.status == "live")
-        for room_id in await self.store.read(lambda conn: list(conn.scalars(query))):
-            await self.store.write(
-                Work(
-                    "room.picture",
-                    lambda tx, r=room_id: self.services.lifecycle.picture(tx, r, "lost", "restart"),  # type: ignore[misc]
-                )
-            )
+    async def _start_bus(self) -> None:
+        """On a single node there is nobody to hear of, and nothing to heal."""
+        if isinstance(self.bus, RedisBus):
+            await self.bus.start()
+            await self.healer.start()
+        if self.presence is not None:
+            await self.presence.start()
 
     async def _write_likes(self) -> None:
         while True:
@@ -385,10 +419,13 @@ class Node:
                 await self.store.write(Work("keys.prune", prune_keys))
 
 
-def _comment_rules(rules: Rooms) -> CommentRules:
+def _comment_rules(rules: Rooms, *, shared: bool) -> CommentRules:
     per_s = rules.shown_comments_per_s
     return CommentRules(
-        per_window=rules.comments_per_10s, window_ms=10_000, budget=BudgetRules(per_s=per_s, burst=per_s)
+        per_window=rules.comments_per_10s,
+        window_ms=10_000,
+        shared=shared,
+        budget=BudgetRules(per_s=per_s, burst=per_s),
     )
 
 

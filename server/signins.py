@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from rooms import people
 from rooms.errors import Refused
 from server.auth import Identity
@@ -10,6 +12,7 @@ from server.store.group import Work
 from server.store.store import Store
 
 KEPT_MAX = 100_000
+WITHIN_S = 5.0
 
 
 class SignIns:
@@ -27,7 +30,11 @@ class SignIns:
         if identity.id is None or self._noted.get(identity.id) == (identity.name, identity.operator):
             return
         caller = as_caller(identity)
-        answer = await self._store.write(Work("user.seen", lambda tx: people.seen(tx, caller)))
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                answer = await self._store.write(Work("user.seen", lambda tx: people.seen(tx, caller)))
+        except TimeoutError:
+            raise Refused("temporarily_unavailable", retry_after_ms=1000) from None
         if not answer.ok:
             raise Refused("temporarily_unavailable", retry_after_ms=1000)
         if len(self._noted) >= KEPT_MAX:

@@ -16,11 +16,11 @@ from rooms.commands import Command
 from rooms.errors import Refused
 from rooms.heads import RoomRow, users_table
 from rooms.history import read_room
-from rooms.lifecycle import Happening, Lifecycle
+from rooms.lifecycle import Happening
 from rooms.ports import Caller
 from server.auth import Identity, PublishTokens, StreamKeys, Tokens
 from server.credentials import StreamKeyRow, find_stream_key
-from server.store.group import Work
+from server.origins import Origins
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -49,11 +49,18 @@ class MediaGate:
         self._tokens = tokens
         self._publish_tokens = publish_tokens
         self._clock_ms = clock_ms
+        self.origins: Origins | None = None
         self.stand_in: str | None = None
         self.publishers: dict[str, Principal] = {}
         self._rooms_seen: dict[str, _Seen] = {}
 
     async def may_publish(self, room: str, bearer: str | None) -> Principal:
+        principal = await self._publisher(room, bearer)
+        if self.origins is not None:
+            await self.origins.refuse_elsewhere(room)
+        return principal
+
+    async def _publisher(self, room: str, bearer: str | None) -> Principal:
         if not bearer:
             raise Refused("unauthenticated", "Publishing needs a stream key, or a token from publish.token.")
         if StreamKeys.is_key(bearer):
@@ -124,12 +131,11 @@ class MediaStage:
     """Implements ``media.ports.Stage``: the picture drives the room's status.
 
     After ``close`` it is deaf: a stream that ends because the node does is not over. Its room stays live in
-    SQL, and waits for its publisher as an interrupted one when a node starts again.
+    SQL, and waits for its publisher as an interrupted one when a node starts again, or another notices.
     """
 
-    def __init__(self, store: Store, lifecycle: Lifecycle, gate: MediaGate) -> None:
-        self._store = store
-        self._lifecycle = lifecycle
+    def __init__(self, origins: Origins, gate: MediaGate) -> None:
+        self._origins = origins
         self._gate = gate
         self._closed = False
 
@@ -150,11 +156,7 @@ class MediaStage:
     async def _happened(self, room: str, happening: Happening, reason: str | None) -> None:
         if self._closed:
             return
-        answer = await self._store.write(
-            Work("room.picture", lambda tx: self._lifecycle.picture(tx, room, happening, reason))
-        )
-        if not answer.ok:
-            log.error("room_status_not_written", room=room, happening=happening, code=answer.code)
+        await self._origins.tell(room, happening, reason)
 
 
 def _may_publish(conn: Connection, room_id: str, user_id: str) -> tuple[RoomRow, bool]:

@@ -79,6 +79,9 @@ class Timers:
                 await asyncio.gather(*(self._begin(timer) for timer in due))
             except Refused:
                 due = []
+            except Exception:
+                log.exception("timers_failed")
+                due = []
             if len(due) < AT_ONCE:
                 await asyncio.sleep(LOOK_EVERY_S)
 

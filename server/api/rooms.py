@@ -100,8 +100,11 @@ def _one(conn: Connection, room_id: str) -> RoomRow:
 async def get_room(request: web.Request) -> web.Response:
     """One room, with where to watch it."""
     api = request.app[API]
-    _, _, row, _ = await api.in_room(request)
-    return ok(room_page(api, row))
+    _, _, row, role = await api.in_room(request)
+    page = room_page(api, row)
+    if may(role, Action.SEE_STAFF) and (unique := api.live.unique_viewers(row.id)) is not None:
+        page["viewers_unique"] = unique
+    return ok(page)
 
 
 @routes.post("/api/v1/rooms/{room}/commands/{command}")

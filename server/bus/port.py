@@ -12,13 +12,17 @@ from rooms.unit import News
 
 @dataclass(slots=True)
 class RoomNews:
-    """What one commit had for one room. ``redacted`` are ids of comments whose text is gone."""
+    """What one commit had for one room, or what another node counted.
+
+    ``redacted`` are ids of comments whose text is gone, ``likes`` those that viewers of another node gave.
+    """
 
     room_id: str
     events: list[LogEvent] = field(default_factory=list)
     staff: list[StaffEvent] = field(default_factory=list)
     stock: dict[str, int] = field(default_factory=dict)
     redacted: list[str] = field(default_factory=list)
+    likes: int = 0
 
 
 RoomListener = Callable[[RoomNews], None]
@@ -26,14 +30,30 @@ UserListener = Callable[[list[PrivateEvent]], None]
 
 
 class Bus(Protocol):
-    """Room and user channels. Listeners are called on the loop, in order of commit, and return at once."""
+    """Room and user channels. Listeners are called on the loop and return at once.
+
+    What is committed on this node reaches them in order of commit. What others commit comes in the order of
+    their node, but may overtake, be missed or come twice: numbers tell, and SQL has everything.
+    """
+
+    @property
+    def healthy(self) -> bool:
+        """Whether news of other nodes arrive. False: whoever shows something must follow SQL meanwhile."""
+        ...
 
     def publish(self, news: News) -> None:
         """Hand on what a group committed. Never raises, never waits."""
         ...
 
+    def share_likes(self, room_id: str, count: int) -> None:
+        """Tell the other nodes of likes; this node's listeners aren't told. Never raises, never waits."""
+        ...
+
     async def join_room(self, room_id: str, listener: RoomListener) -> None:
-        """Returns when everything committed from now on will reach the listener."""
+        """Returns when what is committed from now on will reach the listener, unless it is lost on the way.
+
+        While the bus isn't ``healthy`` it returns at once.
+        """
         ...
 
     async def leave_room(self, room_id: str, listener: RoomListener) -> None: ...

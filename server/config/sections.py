@@ -55,6 +55,10 @@ class Listen(Section):
     public_url: WebOrigin | None = None
     embed_origins: tuple[WebOrigin, ...] = ()
     """Sites that may show our pages in a frame of theirs."""
+    transports: tuple[Literal["websocket", "polling"], ...] = Field(("websocket", "polling"), min_length=1)
+    """Of Socket.IO. Polling wants all requests of a connection at one node: leave it out with several."""
+    port_shared: bool = False
+    """Share the HTTP port with other processes of this machine, as the workers do (SO_REUSEPORT)."""
     max_body_bytes: int = Field(1_048_576, ge=65_536, le=67_108_864)
     connections_per_address: int = Field(1000, ge=1, le=1_000_000)
     """Socket.IO connections; a site of IPv6 (/64) counts as one address."""
@@ -99,6 +103,8 @@ class Bus(Section):
 
     redis_url_file: SecretFile | None = None
     redis_url: Secret = None
+    prefix: str = Field("danmart", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    """What the names of all keys and channels begin with: two deployments may share one Redis."""
 
     @model_validator(mode="after")
     def _an_address_redis_takes(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from rooms.errors import Refused
 from rooms.heads import RoomRow
-from rooms.history import RoomNow, read_events, read_now, read_room
-from rooms.log import PrivateEvent, StaffEvent
+from rooms.history import Heads, RoomNow, read_events, read_now, read_room, read_staff_events
+from rooms.log import LogEvent, StaffEvent
 from rooms.shop.store import read_stock
 from server.bus.port import Bus, RoomNews
 from server.live.connection import Connection, count_viewers
@@ -30,6 +30,10 @@ log = structlog.get_logger(__name__)
 TICK_S = 0.05
 SIGNALS_S = 1.0
 LINGER_S = 30.0
+# News of two nodes may overtake each other by about this; only then is a hole worth a look into SQL.
+PATIENCE_S = 0.05
+# Entries read at once to fill a hole.
+FILL_MAX = 1000
 # Staff events that may be committed while somebody enters, between the reading and the answer.
 STAFF_KEPT = 1000
 
@@ -51,13 +55,26 @@ class LiveRoom:
     told_likes: int = -1
     empty_since: float | None = None
     filling: asyncio.Task[None] | None = None
+    known: int = 0
+    """The log's head as others have told it; until ``view`` is there, something is missing here."""
+    staff_head: int = 0
+    staff_filling: asyncio.Task[None] | None = None
+    unshared_likes: int = 0
+    elsewhere: int = 0
+    """Viewers on other nodes."""
+    unique_viewers: int | None = None
     staff: deque[StaffEvent] = field(default_factory=lambda: deque(maxlen=STAFF_KEPT))
+
+    @property
+    def viewers(self) -> int:
+        """On all nodes together."""
+        return count_viewers(self.members.values()) + self.elsewhere
 
     def signals(self) -> dict[str, Any]:
         """The signals object with every field, for who enters."""
         return {
             "room": self.row.id,
-            "viewers": count_viewers(self.members.values()),
+            "viewers": self.viewers,
             "likes": self.likes,
             "stock": self.stock,
             "reaction": 0,
@@ -65,7 +82,7 @@ class LiveRoom:
 
     def next_signals(self) -> dict[str, Any] | None:
         """What changed since the last signal, or None."""
-        viewers = count_viewers(self.members.values())
+        viewers = self.viewers
         news: dict[str, Any] = {}
         if viewers != self.told_viewers:
             news["viewers"] = self.told_viewers = viewers
@@ -86,6 +103,7 @@ class LiveRooms:
         self._bus = bus
         self._encode = encode
         self._rooms: dict[str, LiveRoom] = {}
+        self._elsewhere: Mapping[str, int] = {}
         self._opening: dict[str, asyncio.Task[LiveRoom]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
@@ -119,7 +137,22 @@ class LiveRooms:
 
     def viewers(self, room_id: str) -> int:
         room = self._rooms.get(room_id)
-        return count_viewers(room.members.values()) if room else 0
+        return room.viewers if room else self._elsewhere.get(room_id, 0)
+
+    def unique_viewers(self, room_id: str) -> int | None:
+        """How many different viewers the room's stream has had on all nodes; None: nobody has counted."""
+        room = self._rooms.get(room_id)
+        return room.unique_viewers if room else None
+
+    def count_elsewhere(self, viewers: Mapping[str, int]) -> None:
+        """How many viewers the rooms have on other nodes, as far as is known."""
+        self._elsewhere = viewers
+        for room_id, room in self._rooms.items():
+            room.elsewhere = viewers.get(room_id, 0)
+
+    def open_rooms(self) -> list[LiveRoom]:
+        """Every room that is open here."""
+        return list(self._rooms.values())
 
     async def open(self, room_id: str) -> LiveRoom:
         """The room, loaded if it isn't yet, and kept a while for who is about to enter.
@@ -148,6 +181,8 @@ class LiveRooms:
             raise
         row, now, stock = loaded
         room = LiveRoom(RoomView(room_id, now), row, stock, row.likes)
+        room.staff_head = row.staff_head
+        room.elsewhere = self._elsewhere.get(room_id, 0)
         room.empty_since = asyncio.get_running_loop().time()
         await self._bus.join_room(room_id, self._on_news)
         self._rooms[room_id] = room
@@ -193,6 +228,7 @@ class LiveRooms:
         if room := self._rooms.get(room_id):
             room.likes += count
             room.reactions += count
+            room.unshared_likes += count
 
     # news
 
@@ -206,16 +242,30 @@ class LiveRooms:
             room.view.redact(news.redacted)
         for sku, left in news.stock.items():
             room.stock[sku] = room.changed_stock[sku] = left
-        for event in news.staff:
-            room.staff.append(event)
-            packet = self._encode("staff", _raw(event.body))
-            for member in list(room.members.values()):
-                self._tell_staff(member, event, packet)
+        room.likes += news.likes
+        room.reactions += news.likes
+        self._take_staff(room, news.staff)
+        self._show(room)
+
+    def _show(self, room: LiveRoom) -> None:
         if room.view.has_news:
             if room.view.urgent:
                 self._flush(room)
             else:
                 self._wake.set()
+
+    def _take_staff(self, room: LiveRoom, events: Sequence[StaffEvent]) -> None:
+        for event in events:
+            if event.seq > room.staff_head + 1:
+                self._fill_staff(room)
+                return
+            if event.seq <= room.staff_head:
+                continue
+            room.staff_head = event.seq
+            room.staff.append(event)
+            packet = self._encode("staff", _raw(event.body))
+            for member in list(room.members.values()):
+                self._tell_staff(member, event, packet)
 
     def _tell_staff(self, member: Connection, event: StaffEvent, packet: Packet) -> None:
         if event.action not in member.actions or member.staff_from is None or event.seq <= member.staff_from:
@@ -223,22 +273,85 @@ class LiveRooms:
         member.staff_from = event.seq
         member.outlet.send(packet)
 
+    # holes: what other nodes' news left out, SQL has
+
+    def follow(self, heads: Mapping[str, Heads]) -> None:
+        """What SQL has just said about the heads of rooms: whatever is missing here gets filled in."""
+        for room_id, now in heads.items():
+            room = self._rooms.get(room_id)
+            if room is None:
+                continue
+            if now.epoch != room.view.epoch:
+                self._begin_anew(room)
+                continue
+            room.known = max(room.known, now.head)
+            if room.known > room.view.head:
+                self._fill(room)
+            if now.staff_head > room.staff_head:
+                self._fill_staff(room)
+            # Nodes write their likes every few seconds: the sum here is mostly ahead, unless some were lost.
+            room.likes = max(room.likes, now.likes)
+
+    def follow_stock(self, stocks: Mapping[str, Mapping[str, int]]) -> None:
+        """What SQL has just said about what is left: a lost signal must not show goods that are gone."""
+        for room_id, stock in stocks.items():
+            if room := self._rooms.get(room_id):
+                for sku, left in stock.items():
+                    if room.stock.get(sku) != left:
+                        room.stock[sku] = room.changed_stock[sku] = left
+
+    async def reach(self, room: LiveRoom, offset: int) -> None:
+        """Have the view catch up with a client that has seen more than this node, if the log goes so far."""
+        if room.view.to >= offset:
+            return
+        room.known = max(room.known, min(offset, room.view.to + FILL_MAX))
+        self._fill(room)
+        if room.filling is not None:
+            await asyncio.wait([room.filling])
+        self._flush(room)
+
+    def _begin_anew(self, room: LiveRoom) -> None:
+        """The log is another one than this node has shown (a backup was restored): all enter again."""
+        log.warning("room_has_another_log", room=room.row.id)
+        for member in list(room.members.values()):
+            member.outlet.close("shutting_down", reconnect=True, retry_after_ms=1000)
+        del self._rooms[room.row.id]
+        room.filling = asyncio.create_task(self._bus.leave_room(room.row.id, self._on_news))
+
     def _fill(self, room: LiveRoom) -> None:
         if room.filling is None or room.filling.done():
-            self._holes.inc()
             room.filling = asyncio.create_task(self._fill_hole(room))
 
     async def _fill_hole(self, room: LiveRoom) -> None:
+        if self._bus.healthy:
+            await asyncio.sleep(PATIENCE_S)
         view = room.view
-        try:
+        while view.has_hole or view.head < room.known:
+            self._holes.inc()
+            try:
+                events = await self._store.read(lambda conn: _after(conn, view))
+            except Refused:
+                return  # the database is away; the next look at the heads finds the hole again
+            if not events:
+                room.known = view.head  # somebody told of more than there is
+                view.forget_early()
+                return
+            view.take(events)
+            # Read after the deletion, but what this node had before it must go too.
+            view.redact([event.data["id"] for event in events if event.kind == "comment.deleted"])
+            self._show(room)
+
+    def _fill_staff(self, room: LiveRoom) -> None:
+        if room.staff_filling is None or room.staff_filling.done():
+            room.staff_filling = asyncio.create_task(self._fill_staff_hole(room))
+
+    async def _fill_staff_hole(self, room: LiveRoom) -> None:
+        room_id, after = room.row.id, room.staff_head
+        with contextlib.suppress(Refused):
             events = await self._store.read(
-                lambda conn: read_events(conn, room.row.id, view.epoch, after=view.head)
+                lambda conn: read_staff_events(conn, room_id, after=after, limit=FILL_MAX)
             )
-        except Refused:
-            return  # the next news finds the hole again
-        if not view.take(events):
-            log.error("hole_not_filled", room=room.row.id, head=view.head)
-        self._wake.set()
+            self._take_staff(room, events)
 
     def _flush(self, room: LiveRoom) -> None:
         if self._fan.is_busy(room.row.id):
@@ -272,6 +385,9 @@ class LiveRooms:
             await asyncio.sleep(SIGNALS_S)
             for room in list(self._rooms.values()):
                 with _one_room_only(room):
+                    if room.unshared_likes:
+                        self._bus.share_likes(room.row.id, room.unshared_likes)
+                        room.unshared_likes = 0
                     if room.members:
                         self._send_signals(room)
                     else:
@@ -305,46 +421,9 @@ def _load(conn: Any, room_id: str) -> tuple[RoomRow, RoomNow, dict[str, int]] | 
     return None if row is None or now is None else (row, now, read_stock(conn, room_id))
 
 
+def _after(conn: Any, view: RoomView) -> list[LogEvent]:
+    return read_events(conn, view.room_id, view.epoch, after=view.head, limit=FILL_MAX)
+
+
 def _raw(body: bytes) -> orjson.Fragment:
     return orjson.Fragment(body)
-
-
-class UserChannels:
-    """Private events to the connections of their user."""
-
-    def __init__(self, bus: Bus, encode: Encode) -> None:
-        self._bus = bus
-        self._encode = encode
-        self._connections: dict[str, set[Connection]] = {}
-
-    async def join(self, connection: Connection) -> None:
-        user_id = connection.identity.id
-        if user_id is None:
-            return
-        mine = self._connections.setdefault(user_id, set())
-        mine.add(connection)
-        if len(mine) == 1:
-            await self._bus.join_user(user_id, self._on_private)
-
-    async def leave(self, connection: Connection) -> None:
-        user_id = connection.identity.id
-        mine = self._connections.get(user_id or "")
-        if user_id is None or mine is None:
-            return
-        mine.discard(connection)
-        if not mine:
-            del self._connections[user_id]
-            await self._bus.leave_user(user_id, self._on_private)
-
-    def connections(self, user_id: str) -> list[Connection]:
-        return list(self._connections.get(user_id, ()))
-
-    def _on_private(self, events: list[PrivateEvent]) -> None:
-        for event in events:
-            packet = self._encode("you", _raw(event.body))
-            for connection in list(self._connections.get(event.user_id, ())):
-                connection.you_seq = event.seq
-                if event.kind == "role" and connection.room_id == event.room_id:
-                    # Who was a moderator a moment ago must not read on with the staff.
-                    connection.actions = frozenset(orjson.loads(event.body)["data"]["can"])
-                connection.outlet.send(packet)

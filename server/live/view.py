@@ -55,6 +55,7 @@ class RoomView:
         self.epoch = now.epoch
         self.to = now.offset
         self._pending: list[LogEvent] = []
+        self._early: dict[int, LogEvent] = {}
         self._recent: deque[LogEvent] = deque(maxlen=recent_kept)
         self._snapshot: bytes | None = None
 
@@ -71,22 +72,41 @@ class RoomView:
     def urgent(self) -> bool:
         return any(event.kind in URGENT for event in self._pending)
 
+    @property
+    def has_hole(self) -> bool:
+        """Whether entries wait here for others before them."""
+        return bool(self._early)
+
     def take(self, events: Sequence[LogEvent]) -> bool:
-        """Take entries in; repeats are dropped. False: there is a hole, which SQL must fill first."""
+        """Take entries in; repeats are dropped. False: there is a hole, which SQL must fill first.
+
+        What comes too early waits for what is missing (mostly another node's news, already on their way), a
+        bounded number of entries.
+        """
+        foreign = False
         for event in events:
             if event.epoch != self.epoch:
-                return False
-            if event.offset <= self.head:
-                continue
-            if event.offset != self.head + 1:
-                return False
-            self._pending.append(event)
-        return True
+                foreign = True
+            elif event.offset == self.head + 1:
+                self._pending.append(event)
+            elif event.offset > self.head and len(self._early) < RECENT_KEPT:
+                self._early[event.offset] = event
+        while (following := self._early.pop(self.head + 1, None)) is not None:
+            self._pending.append(following)
+        if self._early:
+            head = self.head
+            self._early = {offset: event for offset, event in self._early.items() if offset > head}
+        return not self._early and not foreign
+
+    def forget_early(self) -> None:
+        """Give up what waits: it will be read from SQL."""
+        self._early.clear()
 
     def redact(self, event_ids: Sequence[str]) -> None:
         """Take the words of deleted comments out of everything that this node keeps."""
         gone = frozenset(event_ids)
         self._pending = [without_text(e, gone) for e in self._pending]
+        self._early = {offset: without_text(e, gone) for offset, e in self._early.items()}
         self._recent = deque((without_text(e, gone) for e in self._recent), self._recent.maxlen)
         # The fold takes them out too, but only with the frame that has the deletion.
         comments = tuple(c for c in self.state.comments if c.id not in gone)

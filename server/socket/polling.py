@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import socketio
@@ -32,7 +33,7 @@ _NOBODY.disabled = True
 class PollingDriver(socketio.AsyncNamespace):
     """Namespace ``/live`` of python-socketio, handing everything on to the hub's handler."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, transports: Sequence[str] = ("websocket", "polling")) -> None:
         super().__init__(NAMESPACE)
         self._hub = hub
         self.sio = WireServer(
@@ -46,7 +47,7 @@ class PollingDriver(socketio.AsyncNamespace):
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,
             http_compression=False,
-            transports=["websocket", "polling"],
+            transports=list(transports),
             logger=_NOBODY,
             engineio_logger=_NOBODY,
         )

@@ -13,6 +13,7 @@ import moderation.audit
 import moderation.standing  # noqa: F401
 import rooms.comments
 import rooms.log
+import rooms.origins
 import rooms.shop.store  # noqa: F401
 import server.credentials
 import server.payments.sandbox

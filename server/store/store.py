@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+READ_WITHIN_S = 5.0
+
 
 class Store:
     """Reads and writes. ``published`` is told, on the loop, what each commit has for those connected."""
@@ -72,7 +74,12 @@ class Store:
                 return query(conn)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+            # A database that is stopped, not dead, would have its readers wait for as long as it is.
+            async with asyncio.timeout(READ_WITHIN_S):
+                return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+        except TimeoutError as error:
+            log.warning("read_took_too_long")
+            raise Refused("temporarily_unavailable", retry_after_ms=1000) from error
         except DBAPIError as error:
             log.warning("read_failed", error=str(error.orig)[:300])
             raise Refused("temporarily_unavailable", retry_after_ms=1000) from error

@@ -26,6 +26,8 @@ from server.store.group import Answer, GroupSpoiledError, Work, refused, run_gro
 log = structlog.get_logger(__name__)
 
 TRIES = 6
+ANSWER_WITHIN_S = 5.0
+"""A database that is stopped, not dead, keeps its writer waiting; people are told so after this long."""
 
 # Tells after a lost connection whether the COMMIT that was under way went through. One row a node.
 writer_marks = Table(
@@ -40,6 +42,7 @@ writer_marks = Table(
 class _Waiting:
     work: Work
     future: asyncio.Future[Answer]
+    given_up: bool = False
 
 
 class _Metrics:
@@ -117,7 +120,15 @@ class Writer:
         except asyncio.QueueFull:
             self._metrics.refused_busy.inc()
             return refused(Refused("busy", retry_after_ms=1000))
-        return await waiting.future
+        if work.key is None:
+            return await waiting.future
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await waiting.future
+        except TimeoutError:
+            waiting.given_up = True
+            # It may still be done if it has begun. Its key gives the same answer again, whatever it was.
+            return refused(Refused("temporarily_unavailable", retry_after_ms=1000))
 
     async def close(self) -> None:
         """Commit what is queued, then stop. Idempotent."""
@@ -136,6 +147,9 @@ class Writer:
             group = [await self._queue.get()]
             while len(group) < self._group_max and not self._queue.empty():
                 group.append(self._queue.get_nowait())
+            group = self._still_wanted(group)
+            if not group:
+                continue
             try:
                 answers = await loop.run_in_executor(self._thread, self._commit, [w.work for w in group])
             except Exception:
@@ -154,6 +168,13 @@ class Writer:
         except Exception:
             # It is committed all the same, and whoever missed it finds the hole and fills it from SQL.
             log.exception("publishing_failed")
+
+    def _still_wanted(self, group: list[_Waiting]) -> list[_Waiting]:
+        """Without the commands that were answered while they waited: nobody expects them to be done."""
+        wanted = [waiting for waiting in group if not waiting.given_up]
+        for _ in range(len(group) - len(wanted)):
+            self._queue.task_done()
+        return wanted
 
     # on the writer's thread
 

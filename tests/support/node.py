@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.support.processes import ServerProcess
 
-READY = re.compile(rb"^danmart ready (http://\S+:(\d+)) udp=(\d+)\s*$", re.MULTILINE)
+READY = re.compile(rb"^danmart ready (http://\S+:(\d+)) udp=(\d+)[\d,]*\s*$", re.MULTILINE)
 
 # Logs of the nodes that the running test has started; the report of a failed test shows their tails.
 logs_of_this_test: list[Path] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pwd
@@ -72,6 +73,21 @@ class PostgresServer:
         """Runs one statement outside of any transaction, as the superuser."""
         with self._connect() as connection:
             connection.execute(statement)
+
+    def pause(self) -> None:
+        """Every process of it stops: connections stay, and nobody is answered."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """The postmaster first, so that it starts no more; its children have process groups of their own."""
+        os.kill(self.process_id, number)
+        children = Path(f"/proc/{self.process_id}/task/{self.process_id}/children").read_text().split()
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
     def stop(self) -> None:
         self._process.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -41,11 +42,36 @@ class ValkeyServer:
             client.script_flush()
 
     def stop(self) -> None:
+        self.resume()
         self._process.stop()
         remove_tree(self.folder)
 
-    def _start(self) -> bool:
-        self.port = free_port()
+    # faults
+
+    @property
+    def runs(self) -> bool:
+        return self._process.process.poll() is None
+
+    def down(self) -> None:
+        """Ends the server, with everything that it knew."""
+        self.resume()
+        self._process.stop()
+
+    def up(self) -> None:
+        """Starts it again, empty, where it was. From the main thread: the server ends with its starter's."""
+        if not self._start(self.port):
+            raise RuntimeError(f"Valkey didn't start again:\n{self._process.tail()}")
+
+    def pause(self) -> None:
+        """It keeps its connections and takes new ones, but answers nobody."""
+        self._process.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._process.process.poll() is None:
+            self._process.process.send_signal(signal.SIGCONT)
+
+    def _start(self, port: int | None = None) -> bool:
+        self.port = port or free_port()
         options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self.folder}
         self._process = ServerProcess(
             [

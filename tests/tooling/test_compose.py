@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from server import config
+from server import config, workers
 from tests.tooling import dockerfile
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,10 @@ def _dotenv(folder: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def _settings(folder: Path, **variables: str) -> config.Settings:
+NODES = ("node-1", "node-2")
+
+
+def _settings(folder: Path, node: str = "node-1", **variables: str) -> config.Settings:
     """The node's settings, with the paths inside the container replaced by those in ``folder``."""
     toml = (folder / "deploy/danmart.toml").read_text()
     (folder / "mounted.toml").write_text(toml.replace("/run/secrets", str(folder / "deploy/secrets")))
@@ -56,7 +59,7 @@ def _settings(folder: Path, **variables: str) -> config.Settings:
         "/run/secrets": str(folder / "deploy/secrets"),
     }
     environ = dict(IMAGE.environment)
-    for name, text in SERVICES["node"]["environment"].items():
+    for name, text in SERVICES[node]["environment"].items():
         value = _interpolate(text, _dotenv(folder) | variables)
         for inside, outside in places.items():
             value = value.replace(inside, outside)
@@ -83,12 +86,25 @@ def test_only_caddy_is_a_trusted_proxy(prepared: Path) -> None:
 
 
 def test_media_port_is_published_under_its_own_number(prepared: Path) -> None:
-    port = _settings(prepared).listen.udp_port
-    assert SERVICES["node"]["ports"] == [f"{port}:{port}/udp"]
+    ports = {node: _settings(prepared, node).listen.udp_port for node in NODES}
+    assert len(set(ports.values())) == len(NODES)
+    for node, port in ports.items():
+        assert SERVICES[node]["ports"] == [f"{port}:{port}/udp"]
+
+
+def test_nodes_can_work_together(prepared: Path) -> None:
+    settings = [_settings(prepared, node) for node in NODES]
+    for one in settings:
+        workers.check(one, 1)
+        assert one.listen.transports == ("websocket",)
+    assert len({one.node.name for one in settings}) == len(NODES)
+    shared = {(one.redis_url, one.database_url, config.node_secret(one)) for one in settings}
+    assert len(shared) == 1
 
 
 def test_caddy_talks_to_the_port_the_node_listens_on(prepared: Path) -> None:
-    assert SERVICES["caddy"]["environment"]["NODE"] == f"node:{_settings(prepared).listen.port}"
+    upstreams = SERVICES["caddy"]["environment"]["NODE"].split()
+    assert upstreams == [f"{node}:{_settings(prepared, node).listen.port}" for node in NODES]
 
 
 def test_database_of_the_node_is_the_one_that_is_made(prepared: Path) -> None:
@@ -101,12 +117,14 @@ def test_database_of_the_node_is_the_one_that_is_made(prepared: Path) -> None:
 
 
 def test_node_may_finish_its_goodbye(prepared: Path) -> None:
-    assert float(SERVICES["node"]["stop_grace_period"].rstrip("s")) > _settings(prepared).node.drain_s
+    for node in NODES:
+        grace_s = float(SERVICES[node]["stop_grace_period"].rstrip("s"))
+        assert grace_s > _settings(prepared, node).node.drain_s
 
 
 def test_compose_refuses_to_start_before_it_is_prepared() -> None:
     with pytest.raises(KeyError, match="PUBLIC_ADDRESS"):
-        [_interpolate(text, {}) for text in SERVICES["node"]["environment"].values()]
+        [_interpolate(text, {}) for text in SERVICES["node-1"]["environment"].values()]
 
 
 def test_every_service_comes_back_and_is_watched() -> None:
@@ -118,7 +136,7 @@ def test_every_service_comes_back_and_is_watched() -> None:
 
 def test_what_is_mounted_and_named_exists(prepared: Path) -> None:
     for name, service in SERVICES.items():
-        for mount in service["volumes"]:
+        for mount in service.get("volumes", ()):
             source = mount.split(":")[0]
             assert (ROOT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"], mount
         for secret in service.get("secrets", ()):
