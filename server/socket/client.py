@@ -15,7 +15,7 @@ from server.byes import bye
 from server.socket import packets
 from server.socket.frames import Close, FrameReader, Message, Opcode, encode, encode_close
 from server.socket.hub import PING_INTERVAL_S, PING_TIMEOUT_S, Hub
-from server.socket.packets import NAMESPACE, Connect, Disconnect, Event, MalformedError, Packet
+from server.socket.packets import NAMESPACE, BrokenError, Connect, Disconnect, Event, MalformedError, Packet
 
 MESSAGE_MAX_BYTES = 200_000
 # What the kernel holds for a client; it takes twice of it. More would only hide for longer who is slow.
@@ -248,6 +248,10 @@ class ClientSocket(asyncio.Protocol):
     async def _carry_out(self, text: str) -> None:
         try:
             packet = packets.read_message(text)
+        except BrokenError:
+            self._hub.broken.inc()
+            self._shut(Close.PROTOCOL_ERROR, "not a Socket.IO packet")
+            return
         except MalformedError:
             self._hub.malformed.inc()
             return
@@ -266,6 +270,7 @@ class ClientSocket(asyncio.Protocol):
             return
         if self._state is not _State.SESSION:
             self._hub.malformed.inc()
+            self._answer(packets.encode_refused(NAMESPACE, "Connected already"))
             return
         self._state = _State.CONNECTING
         sid = secrets.token_urlsafe(15)

@@ -32,6 +32,10 @@ class MalformedError(ValueError):
     """Not a Socket.IO packet that a client may send."""
 
 
+class BrokenError(MalformedError):
+    """Not a Socket.IO packet at all: whatever is on the other side speaks something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connect:
     """A client wants into a namespace; ``auth`` is whatever JSON it gave, or None."""
@@ -122,14 +126,14 @@ def encode_ack(ack: str, reply: Any) -> bytes:
 
 
 def read_message(text: str) -> ClientPacket:
-    """What a client's Engine.IO message says. Raises ``MalformedError``.
+    """What a client's Engine.IO message says. Raises ``MalformedError``, ``BrokenError``.
 
     A binary event is taken as the plain event that it is without its attachments, so that its sender gets an
     answer; so does what can't be read of an event, as one without a name.
     """
     match = _MESSAGE.match(text)
     if match is None:
-        raise MalformedError("not a Socket.IO packet")
+        raise BrokenError("not a Socket.IO packet")
     kind, namespace, ack, rest = match.groups()
     namespace = (namespace or "/").partition("?")[0]
     if kind == "0":

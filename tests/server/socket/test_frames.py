@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server.socket.frames import Close, FrameReader, Message, Opcode, encode, encode_close, unmask
@@ -50,6 +50,7 @@ def cut(wire: bytes, at: list[int]) -> list[bytes]:
     return [wire[a:b] for a, b in pairwise(edges)]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine, not by itself
 @given(conversations(), st.lists(st.integers(0, 2000), max_size=20))
 def test_any_split_of_bytes_gives_the_same_messages(
     conversation: tuple[bytes, list[Message]], at: list[int]
