@@ -102,12 +102,12 @@ def test_arguments_that_make_no_sense_end_with_the_usage(
     assert "usage: danmart" in capsys.readouterr().err
 
 
-def test_redis_is_refused_rather_than_ignored(
+def test_redis_without_a_database_that_nodes_can_share_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DANMART_BUS__REDIS_URL", "redis://127.0.0.1:1/0")
     assert run(["serve", "--data", str(tmp_path)]) == 2
-    assert "bus.redis_url" in capsys.readouterr().err
+    assert "store.url: is SQLite" in capsys.readouterr().err
 
 
 def serve(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -14,9 +14,11 @@ VIEWERS = 3
 THIRD = 3
 
 
-async def _load(meddle: Meddle, *, hang_up_at: int | None = None, settle_s: float = 0.3) -> Report:
+async def _load(
+    meddle: Meddle, *, hang_up_at: int | None = None, settle_s: float = 0.3, seconds: float = 0.4
+) -> Report:
     async with fake_room(meddle, hang_up_at) as url:
-        plan = Plan((url,), viewers=VIEWERS, seconds=0.4, comments=25, settle_s=settle_s)
+        plan = Plan((url,), viewers=VIEWERS, seconds=seconds, comments=25, settle_s=settle_s)
         return await run_load(plan, [User("u", "t")])
 
 
@@ -69,7 +71,7 @@ async def test_last_frame_is_missed_although_nothing_follows_it() -> None:
 
 
 async def test_who_is_cut_off_returns_to_where_it_was_and_misses_nothing() -> None:
-    report = await _load(lambda frame: [frame], hang_up_at=THIRD, settle_s=5)
+    report = await _load(lambda frame: [frame], hang_up_at=THIRD, settle_s=5, seconds=3)
     result = report.json()
     assert result["reconnects"] == result["recovered"] == VIEWERS
     assert sum(result["dropped"].values()) == VIEWERS
