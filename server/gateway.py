@@ -26,7 +26,7 @@ from server.live.connection import Connection
 from server.live.entering import TRIES, Enter, Position, Side, read_missed, read_side, recoverable, room_part
 from server.live.rooms import LiveRooms, UserChannels
 from server.live.view import RoomView
-from server.outlet import EngineOutlet
+from server.outlet import EngineOutlet, hang_up
 from server.signins import SignIns
 from server.store.store import Store
 from server.wire import NAMESPACE, WireServer
@@ -94,6 +94,7 @@ class Gateway(socketio.AsyncNamespace):
         self._connections: dict[str, Connection] = {}
         self._pacer = Pacer(COMMANDS_PER_WINDOW, COMMANDS_WINDOW_MS)
         self._closing = False
+        self._hanging_up: list[asyncio.Task[None]] = []
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -137,6 +138,10 @@ class Gateway(socketio.AsyncNamespace):
                 await self._idle.wait()
         for connection in list(self._connections.values()):
             connection.outlet.close("shutting_down", reconnect=True, retry_after_ms=1000)
+        self.sio.refuse_all()
+        # There are also those who never came as far as the namespace.
+        strangers = [s for s in self.sio.eio.sockets.values() if not s.closed and not s.closing]
+        self._hanging_up = [asyncio.create_task(hang_up(socket)) for socket in strangers]
         await asyncio.sleep(0)
         await self.sio.shutdown()
 
@@ -168,7 +173,8 @@ class Gateway(socketio.AsyncNamespace):
             raise socketio.exceptions.ConnectionRefusedError(refusal.message, error_object(refusal)) from None
         request: web.Request = environ["aiohttp.request"]
         eio_sid = self.sio.manager.eio_sid_from_sid(sid, NAMESPACE)
-        if eio_sid not in self.sio.eio.sockets:
+        engine = self.sio.eio.sockets.get(eio_sid)
+        if engine is None or engine.closed or engine.closing:
             return  # it has gone meanwhile, and nobody would say so again
         connection = Connection(
             sid, identity, EngineOutlet(self.sio, eio_sid, request), self._client_address(request)
@@ -213,7 +219,7 @@ class Gateway(socketio.AsyncNamespace):
     async def _command(self, name: str, sid: str, args: tuple[Any, ...]) -> Any:
         connection = self._connections.get(sid)
         if connection is None or not connection.outlet.is_open:
-            return None  # who doesn't read the answers doesn't get any more either
+            return self.sio.not_handled  # who doesn't read the answers doesn't get any more either
         self._under_way += 1
         self._idle.clear()
         structlog.contextvars.bind_contextvars(user=connection.identity.id)

@@ -58,7 +58,7 @@ class EngineOutlet:
         if retry_after_ms is not None:
             bye["retry_after_ms"] = retry_after_ms
         socket.queue.put_nowait(encode_message("bye", bye))
-        self._closing = asyncio.create_task(self._shut(socket))
+        self._closing = asyncio.create_task(hang_up(socket, self._request))
 
     def _socket(self) -> Any:
         """Engineio's socket while something can be sent by it, else None."""
@@ -77,12 +77,14 @@ class EngineOutlet:
         self.close("slow", reconnect=True, retry_after_ms=1000)
         return True
 
-    async def _shut(self, socket: Any) -> None:
-        with contextlib.suppress(Exception):
-            await socket.close(wait=False)
-        await asyncio.sleep(CLOSE_GRACE_S)
-        # Who doesn't read doesn't see a polite close either.
-        if (wire := getattr(socket, "wire", None)) is not None:
-            wire.abort()
-        elif (transport := self._request.transport) is not None:
-            transport.abort()
+
+async def hang_up(socket: Any, request: web.Request | None = None) -> None:
+    """Close one of engineio's sockets: politely, and after two seconds in any case."""
+    with contextlib.suppress(Exception):
+        await socket.close(wait=False)
+    await asyncio.sleep(CLOSE_GRACE_S)
+    # Who doesn't read doesn't see a polite close either.
+    if (wire := getattr(socket, "wire", None)) is not None:
+        wire.abort()
+    elif request is not None and request.transport is not None:
+        request.transport.abort()

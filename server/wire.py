@@ -82,7 +82,12 @@ class WireServer(socketio.AsyncServer):
     def __init__(self, malformed: Callable[[], None], **options: Any) -> None:
         super().__init__(serializer=WirePacket, **options)
         self._malformed = malformed
+        self.eio.refuses = False
         self.eio._async = {**self.eio._async, "websocket": WireSocket}
+
+    def refuse_all(self) -> None:
+        """From now on, no new connection is taken."""
+        self.eio.refuses = True
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
@@ -101,6 +106,8 @@ class WireSocket(WebSocket):
     """
 
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
+        if self.server.refuses:
+            raise web.HTTPServiceUnavailable
         request: web.Request = environ["aiohttp.request"]
         self._request = request
         self._sock = web.WebSocketResponse(max_msg_size=self.server.max_http_buffer_size, compress=False)
