@@ -9,14 +9,14 @@ import pytest
 from tests.faults.load import Load, check_acknowledged, check_mutes_and_holds, send_again
 from tests.server.world import running_world
 
-HOLDS = {"DANMART_ROOMS__HOLD_S": "3"}
+HOLDS = {"DANMART_ROOMS__HOLD_S": "2"}
 
 
 async def one_round(folder: Path, seed: int) -> None:
     async with running_world(folder, **HOLDS) as world:
         load = Load(world, seed)
         await load.start()
-        await load.acknowledged(250 + seed % 7 * 31)
+        await load.acknowledged(150 + seed % 7 * 31)
         world.node.kill9()
         await load.stop()
     for name in ("comment", "buy", "moderate.mute", "product.add"):

@@ -155,7 +155,8 @@ class Person:
         await self.sio.disconnect()
         if self._socket is not None:  # which the library forgets when the server is gone
             await self._socket.close()
-        await self.http.close()
+        for http in {self.http, self.sio.eio.http or self.http}:  # a closed one is replaced by the library
+            await http.close()
 
 
 def refuse_gaps(person: Person) -> int:
