@@ -19,6 +19,7 @@ _HTTP = {
     405: "method_not_allowed",
     413: "too_large",
     415: "unsupported_media_type",
+    503: "temporarily_unavailable",
 }
 
 

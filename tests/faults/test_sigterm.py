@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.load import Load, check_acknowledged, read_log
-from tests.server.deaf import deaf
+from tests.server.deaf import deaf, stranger
 from tests.server.world import Person, World, fresh, running_world
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ async def test_clients_are_told_and_everything_under_way_is_answered_or_not_done
         idle = await world.viewer(load.room)
         guest = await world.join()
         # Some neither answer the goodbye nor hang up: the node doesn't wait for them.
-        silent = [await deaf(world, load.room) for _ in range(3)]
+        silent = [await deaf(world, load.room), await deaf(world, load.room), await stranger(world)]
         await load.acknowledged(80)
         started = time.monotonic()
         assert await world.node.terminate(timeout=DRAIN_S + 2) == 0

@@ -41,8 +41,8 @@ class Deaf:
         self.writer.transport.abort()
 
 
-async def deaf(world: World, room: str) -> Deaf:
-    """Somebody who enters again and again without reading the answers, so that all buffers are full."""
+async def stranger(world: World) -> Deaf:
+    """Somebody who has opened a WebSocket and never says what for."""
     # A small window, so that what the server sends doesn't disappear into this machine's memory.
     plain = socket.socket()
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -55,6 +55,12 @@ async def deaf(world: World, room: str) -> Deaf:
         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     await client.hear(b"\r\n\r\n")
+    return client
+
+
+async def deaf(world: World, room: str) -> Deaf:
+    """Somebody who enters again and again without reading the answers, so that all buffers are full."""
+    client = await stranger(world)
     await client.say("40/live," + json.dumps({"token": token(fresh("deaf"))}))
     for number in range(20):
         await client.say(f"42/live,{number}" + json.dumps(["enter", {"room": room}]))
