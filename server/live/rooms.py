@@ -207,7 +207,7 @@ class LiveRooms:
         asyncio.get_running_loop().call_soon(self._catch_up, room, connection, staff_seq)
 
     def _catch_up(self, room: LiveRoom, connection: Connection, staff_seq: int) -> None:
-        if room.members.get(connection.id) is not connection:
+        if room.members.get(connection.id) is not connection or connection.staff_from is not None:
             return
         connection.staff_from = staff_seq
         for event in [event for event in room.staff if event.seq > staff_seq]:

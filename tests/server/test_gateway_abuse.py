@@ -231,6 +231,18 @@ async def test_connecting_twice_on_one_socket_is_connecting_once(world: World) -
         assert (await client.ask("enter", {"room": room}))["signals"]["viewers"] == 2
 
 
+async def test_who_hangs_up_while_entering_is_no_viewer(world: World) -> None:
+    room, host = await world.room()
+    for _ in range(20):
+        async with raw(world, fresh("viewer")) as client:
+            for number in range(3):
+                await client.say(f"42/live,{number}" + json.dumps(["enter", {"room": room}]))
+    await host.until("signals", lambda signals: signals.get("viewers") == 1)
+    async with asyncio.timeout(DEADLINE_S):
+        while (await host.enter(room))["signals"]["viewers"] != 1:  # noqa: ASYNC110  it is another process
+            await asyncio.sleep(0.1)
+
+
 async def test_message_just_below_the_limit_is_an_error_and_above_closes(world: World) -> None:
     room, host = await world.room()
     async with raw(world, fresh("viewer")) as client:
