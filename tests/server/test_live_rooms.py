@@ -16,7 +16,8 @@ from rooms.unit import News
 from server.auth import Identity
 from server.bus.memory import MemoryBus
 from server.live.connection import Connection
-from server.live.rooms import LiveRooms, UserChannels
+from server.live.rooms import LiveRooms
+from server.live.users import UserChannels
 from tests.contract.house import ROOM, START_MS, House, house_at
 
 STAFF = frozenset({"see_staff"})
@@ -30,7 +31,7 @@ class Sent:
     def __init__(self) -> None:
         self.messages: list[tuple[str, Any]] = []
 
-    def send(self, packet: Any) -> bool:
+    def send(self, packet: Any, *, droppable: bool = False) -> bool:
         name, payload = packet
         self.messages.append((name, orjson.loads(orjson.dumps(payload))))
         return True
@@ -42,13 +43,18 @@ class Sent:
         return [payload["seq"] for kind, payload in self.messages if kind == name]
 
 
+def _plain(name: str, payload: Any) -> Any:
+    """In place of encoding."""
+    return name, payload
+
+
 class Stage:
     """A bus, the rooms on it, and people."""
 
     def __init__(self, house: House) -> None:
         self.bus = MemoryBus()
-        self.live = LiveRooms(house.store, self.bus, lambda *message: message, CollectorRegistry())
-        self.users = UserChannels(self.bus, lambda *message: message)
+        self.live = LiveRooms(house.store, self.bus, _plain, CollectorRegistry())
+        self.users = UserChannels(house.store, self.bus, _plain)
 
     async def person(self, user: str) -> tuple[Connection, Sent]:
         sent = Sent()
@@ -59,6 +65,8 @@ class Stage:
     def brief(self, seq: int, action: str = "see_staff") -> None:
         body = orjson.dumps({"room": ROOM, "seq": seq})
         staff = StaffEvent(ROOM, seq, START_MS, "muted", action, body)
+        if (room := self.live.get(ROOM)) is not None:
+            room.staff_head = seq - 1  # those before it have been seen here
         self.bus.publish(News([], [], [staff], {}, {}))
 
     def give_role(self, user: str, seq: int, *can: str) -> None:
