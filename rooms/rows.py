@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Connection, Table, bindparam, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Delete,
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    select,
+    tuple_,
+)
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 from uuid_utils import uuid7
@@ -97,39 +110,67 @@ class RowCache(Generic[R]):
         wanted = sorted({k for k in keys if k not in self.read})
         if not wanted:
             return
-        columns = self.kind.key_columns
-        query = select(self.kind.table)
-        if len(columns) == 1:
-            query = query.where(columns[0].in_([k[0] for k in wanted]))
-        else:
-            query = query.where(tuple_(*columns).in_(wanted))
-        if kind.rank < Rank.GUARDED:
-            query = query.order_by(*columns).with_for_update(skip_locked=kind.skip_locked)
+        plain = [k[0] for k in wanted] if len(wanted[0]) == 1 else wanted
         found = {}
-        for record in conn.execute(query):
+        for record in conn.execute(_select(kind), {"keys": plain}):
             row = self.kind.row(*record)
             found[self.kind.key_of(row)] = row
         for key in wanted:
             self.read[key] = self.now[key] = found.get(key)
 
     def flush(self, conn: Connection) -> None:
-        table, columns = self.kind.table, self.kind.key_columns
+        """Write what has changed, a statement a sort of change."""
         new, changed, gone = [], [], []
         for key, row in self.now.items():
             was = self.read.get(key)
             if row is was:
                 continue
             if row is None:
-                gone.append({f"k_{c.name}": v for c, v in zip(columns, key, strict=True)})
+                gone.append(self._match(key))
             elif was is None:
                 new.append(as_dict(row))
             elif row != was:
-                changed.append(as_dict(row) | {f"k_{c.name}": v for c, v in zip(columns, key, strict=True)})
-        match = [c == bindparam(f"k_{c.name}") for c in columns]
+                changed.append(as_dict(row) | self._match(key))
         if gone:
-            conn.execute(sql_delete(table).where(*match), gone)
+            conn.execute(_delete(self.kind), gone)
         if changed:
-            values: dict[str, Any] = {c.name: bindparam(c.name) for c in table.columns if not c.primary_key}
-            conn.execute(sql_update(table).where(*match).values(values), changed)
+            conn.execute(_update(self.kind), changed)
         if new:
-            conn.execute(table.insert(), new)
+            conn.execute(_insert(self.kind.table), new)
+
+    def _match(self, key: Key) -> dict[str, Any]:
+        return {f"k_{c.name}": v for c, v in zip(self.kind.key_columns, key, strict=True)}
+
+
+# Statements are made once a kind: to make one anew costs as much as to run it.
+
+
+@cache
+def _select(kind: Kind[Any]) -> Select[Any]:
+    columns = kind.key_columns
+    keys = bindparam("keys", expanding=True)
+    query = select(kind.table)
+    query = query.where(columns[0].in_(keys) if len(columns) == 1 else tuple_(*columns).in_(keys))
+    if kind.rank < Rank.GUARDED:
+        query = query.order_by(*columns).with_for_update(skip_locked=kind.skip_locked)
+    return query
+
+
+@cache
+def _update(kind: Kind[Any]) -> Update:
+    values: dict[str, Any] = {c.name: bindparam(c.name) for c in kind.table.columns if not c.primary_key}
+    return sql_update(kind.table).where(*_matches(kind)).values(values)
+
+
+@cache
+def _delete(kind: Kind[Any]) -> Delete:
+    return sql_delete(kind.table).where(*_matches(kind))
+
+
+@cache
+def _insert(table: Table) -> Insert:
+    return table.insert()
+
+
+def _matches(kind: Kind[Any]) -> list[ColumnElement[bool]]:
+    return [c == bindparam(f"k_{c.name}") for c in kind.key_columns]

@@ -47,12 +47,16 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A command: its payload's model, what it is for, and its handler (None: it has a way of its own)."""
+    """A command: its payload's model, what it is for, and its handler (None: it has a way of its own).
+
+    ``patient`` ones are frequent, and seen with the next frame anyway: they are committed together.
+    """
 
     name: str
     model: type[c.Command]
     summary: str
     handler: Callable[[Services], Callable[[Unit, Any, Caller], Steps[Any]]] | None = None
+    patient: bool = False
 
 
 class PublishToken(c.Command):
@@ -65,7 +69,9 @@ Direct = Callable[[Any, Caller], Awaitable[dict[str, Any]]]
 SPECS: dict[str, Spec] = {
     spec.name: spec
     for spec in (
-        Spec("comment", c.PostComment, "Say something in the room.", lambda s: s.comments.post),
+        Spec(
+            "comment", c.PostComment, "Say something in the room.", lambda s: s.comments.post, patient=True
+        ),
         Spec("like", c.Like, "Like, up to 50 at once."),
         Spec("buy", c.Buy, "Reserve some of a SKU: a hold to be paid in time.", lambda s: s.orders.buy),
         Spec("order.pay", c.PayOrder, "Pay an order that is held."),
@@ -129,7 +135,7 @@ class Commands:
         if spec.handler is None:
             raise Refused("unknown_command")
         handler = spec.handler(self._services)
-        work = Work(name, lambda tx: handler(tx, cmd, caller), key, request)
+        work = Work(name, lambda tx: handler(tx, cmd, caller), key, request, spec.patient)
         if isinstance(cmd, c.EndRoom):
             # What follows the commit must follow it, also when the host hangs up meanwhile.
             return await asyncio.shield(asyncio.create_task(self._end(cmd, work)))

@@ -25,12 +25,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A command for the writer. ``key`` is None for internal work, which must be safe to do twice."""
+    """A command for the writer. ``key`` is None for internal work, which must be safe to do twice.
+
+    ``patient``: a few hundredths of a second more don't matter to whoever waits for it.
+    """
 
     name: str
     steps: Callable[[Unit], Steps[Any]]
     key: CommandKey | None = None
     request: bytes = b""
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
