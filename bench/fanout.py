@@ -33,7 +33,7 @@ from bench.peers.side import Side, Window
 from clients.load.run import raise_file_limit
 from clients.load.tokens import signed
 
-SINGLE_PER_S = 5.0
+SINGLE_PER_S = 10.0
 """One message a frame, at a rate that all three can carry."""
 NODE_PER_S = 20.0
 """What Node can carry without gathering."""

@@ -17,9 +17,9 @@ READY_TIMEOUT_S = 30.0
 
 @contextmanager
 def on_cores(cores: set[int]) -> Iterator[None]:
-    """What is started within runs on these cores; without enough of them, anywhere."""
+    """This thread, and what is started within, runs on these cores. Raises ``OSError`` if it may not."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores & before or before)
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
