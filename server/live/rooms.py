@@ -20,6 +20,7 @@ from rooms.log import LogEvent, StaffEvent
 from rooms.shop.store import read_stock
 from server.bus.port import Bus, RoomNews
 from server.live.connection import Connection, count_viewers
+from server.live.tempo import gather_s, tick_s
 from server.live.view import RoomView
 from server.socket.fanout import FanOut
 from server.socket.packets import Packet
@@ -27,7 +28,6 @@ from server.store.store import Store
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 0.05
 SIGNALS_S = 1.0
 LINGER_S = 30.0
 # News of two nodes may overtake each other by about this; only then is a hole worth a look into SQL.
@@ -376,9 +376,10 @@ class LiveRooms:
                         self._flush(room)
                     await asyncio.sleep(0)
             await self._fan.drained()
-            # At most half of the loop goes into writing, however many viewers there are.
             took_s = self._fan.written_s - before_s
-            await asyncio.sleep(max(TICK_S - took_s, took_s))
+            next_s = tick_s(took_s)
+            self._store.writer.gather_s = gather_s(next_s)
+            await asyncio.sleep(next_s - took_s)
 
     async def _signal(self) -> None:
         while True:

@@ -26,9 +26,6 @@ from server.store.group import Answer, GroupSpoiledError, Work, refused, run_gro
 log = structlog.get_logger(__name__)
 
 TRIES = 6
-GATHER_S = 0.06
-"""Between the beginnings of two groups in which nobody is in a hurry. A little more than a room's tick, so that
-each such commit is a frame at once, and nobody waits first for the one and then for the other."""
 ANSWER_WITHIN_S = 5.0
 """A database that is stopped, not dead, keeps its writer waiting; people are told so after this long."""
 
@@ -89,14 +86,16 @@ class Writer:
         media_ms: Callable[[str], int | None] = lambda room_id: None,
         group_max: int = 256,
         queue_max: int = 10_000,
-        gather_s: float = GATHER_S,
     ) -> None:
         self._engine = engine
         self._published = published
         self._clock_ms = clock_ms
         self._media_ms = media_ms
         self._group_max = group_max
-        self._gather_s = gather_s
+        self.gather_s = 0.0
+        """Between the beginnings of two groups in which nobody is in a hurry. Whoever shows what they commit
+        sets it to a little more than the time between two frames: then each such commit is a frame at once,
+        and nobody waits first for the one and then for the other."""
         self._gathered_until = 0.0
         self._hurry = asyncio.Event()
         self._node = node
@@ -182,7 +181,7 @@ class Writer:
             group.append(self._queue.get_nowait())
         if self._queue.empty() and not self._closing:
             self._hurry.clear()
-        self._gathered_until = loop.time() + self._gather_s
+        self._gathered_until = loop.time() + self.gather_s
         return group
 
     def _publish(self, news: News) -> None:
