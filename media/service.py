@@ -48,6 +48,7 @@ class MediaService:
         self._registry = registry
         self._clock = clock
         self._node = WebRtcNode(config, clock)
+        self._has_streams = asyncio.Event()
         self._streams: dict[str, RoomStream] = {}
         self._whip = Whip(self._node, gate, self._stream)
         self._whep = Whep(self._node, gate, self._streams.get)
@@ -123,6 +124,7 @@ class MediaService:
             stream = self._streams[room] = RoomStream(
                 room, self._stage, self._config, self._node.counters, self._sinks, self._clock
             )
+            self._has_streams.set()
         return stream
 
     def _count_live(self) -> float:
@@ -131,6 +133,9 @@ class MediaService:
     async def _tick(self) -> None:
         beat = 0
         while True:
+            if not self._streams:
+                self._has_streams.clear()
+                await self._has_streams.wait()
             await asyncio.sleep(_BEAT_S)
             beat += 1
             try:
