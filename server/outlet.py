@@ -25,6 +25,8 @@ class EngineOutlet:
     """Implements ``server.live.connection.Outlet``. A client with a full queue is closed: it comes back and
     asks for what it missed, which is cheaper than keeping it."""
 
+    write = None
+
     def __init__(self, sio: WireServer, eio_sid: str, request: web.Request) -> None:
         self._sio = sio
         self._eio_sid = eio_sid

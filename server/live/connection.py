@@ -11,8 +11,19 @@ from server.auth import Identity
 from server.socket.packets import Packet
 
 
+Write = Callable[[bytes], object]
+
+
 class Outlet(Protocol):
-    """Where a connection's messages go; both return at once."""
+    """Where a connection's messages go; both ways return at once."""
+
+    @property
+    def write(self) -> Write | None:
+        """Takes a packet's frame, while the client is there and keeps up: the short way, for fan-out.
+
+        None: ``send`` knows what to do.
+        """
+        ...
 
     @property
     def is_open(self) -> bool:

@@ -12,6 +12,7 @@ from typing import cast
 from rooms.errors import Refused
 from server.answers import as_refused, error_object
 from server.byes import bye
+from server.live.connection import Write
 from server.socket import packets
 from server.socket.frames import Close, FrameReader, Message, Opcode, encode, encode_close
 from server.socket.hub import PING_INTERVAL_S, PING_TIMEOUT_S, Hub
@@ -62,6 +63,7 @@ class ClientSocket(asyncio.Protocol):
         "_waiting",
         "_waiting_bytes",
         "_working",
+        "write",
     )
 
     def __init__(self, hub: Hub, address: str, site: str) -> None:
@@ -78,6 +80,7 @@ class ClientSocket(asyncio.Protocol):
         self._waiting_bytes = 0
         self._working = False
         self._killer: asyncio.TimerHandle | None = None
+        self.write: Write | None = None
 
     # the transport's side
 
@@ -105,10 +108,12 @@ class ClientSocket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_paused = True
+        self.write = None
 
     def resume_writing(self) -> None:
         self._is_paused = False
         self._bound = HARD_BYTES
+        self._open_up()
         self._work()
 
     def data_received(self, data: bytes) -> None:
@@ -288,6 +293,11 @@ class ClientSocket(asyncio.Protocol):
         self._sid = sid
         self._state = _State.CONNECTED
         self._answer(packets.encode_connected(sid))
+        self._open_up()
+
+    def _open_up(self) -> None:
+        if self._state is _State.CONNECTED and not self._is_paused:
+            self.write = self._transport.write
 
     def _refuse(self, refusal: Refused) -> None:
         if self._state is _State.CONNECTING:
@@ -330,6 +340,7 @@ class ClientSocket(asyncio.Protocol):
         self._waiting_bytes = 0
 
     def _forget(self) -> None:
+        self.write = None
         if self._sid:
             self._hub.spawn(self._hub.handler.disconnect(self._sid))
             self._sid = ""

@@ -126,16 +126,17 @@ class FanOut:
     def _write(self, job: _Job) -> bool:
         """One slice; True: that was the last."""
         connections, packet, last_seat, droppable = job.connections, job.packet, job.last_seat, job.droppable
+        frame = packet.frame
         count = len(connections)
         started = self._clock()
         while job.at < count:
             end = min(job.at + BETWEEN_LOOKS, count)
             for connection in connections[job.at : end]:
-                if (
-                    0 < connection.seat <= last_seat
-                    and not connection.outlet.send(packet, droppable=droppable)
-                    and job.left_out is not None
-                ):
+                if not 0 < connection.seat <= last_seat:
+                    continue
+                if (write := connection.outlet.write) is not None:
+                    write(frame)
+                elif not connection.outlet.send(packet, droppable=droppable) and job.left_out is not None:
                     job.left_out(connection)
             job.at = end
             if self._clock() - started >= self._slice_s:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -27,12 +28,13 @@ class Sent:
     """An outlet that only remembers."""
 
     is_open = True
+    write = None
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, Any]] = []
 
     def send(self, packet: Any, *, droppable: bool = False) -> bool:
-        name, payload = packet
+        name, payload = packet.said
         self.messages.append((name, orjson.loads(orjson.dumps(payload))))
         return True
 
@@ -45,7 +47,7 @@ class Sent:
 
 def _plain(name: str, payload: Any) -> Any:
     """In place of encoding."""
-    return name, payload
+    return SimpleNamespace(said=(name, payload), frame=b"")
 
 
 class Stage:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.auth import GUEST
-from server.live.connection import Connection
+from server.live.connection import Connection, Write
 from server.socket.fanout import BETWEEN_LOOKS, FanOut
 from server.socket.packets import Packet, encode_message
 
@@ -27,6 +27,7 @@ class Sink:
     """An outlet that remembers."""
 
     is_open = True
+    write: Write | None = None
 
     def __init__(self, clock: Clock, *, takes: bool = True) -> None:
         self.got: list[Packet] = []
@@ -145,3 +146,17 @@ def test_everybody_gets_every_frame_between_entering_and_leaving(moves: list[tup
         await fan.close()
 
     asyncio.run(play())
+
+
+async def test_who_keeps_up_is_written_to_directly_and_who_falls_behind_no_more() -> None:
+    clock = Clock()
+    fan = FanOut(clock)
+    members, sinks = seated(fan, clock, 2)
+    written: list[bytes] = []
+    sinks[0].write = written.append
+    first, second = encode_message("events", 1), encode_message("events", 2)
+    fan.send("room", members, first)
+    sinks[0].write = None
+    fan.send("room", members, second)
+    assert written == [first.frame]
+    assert (sinks[0].got, sinks[1].got) == ([second], [first, second])
