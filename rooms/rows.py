@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
@@ -148,7 +149,7 @@ class RowCache(Generic[R]):
 @cache
 def _select(kind: Kind[Any]) -> Select[Any]:
     columns = kind.key_columns
-    keys = bindparam("keys", expanding=True)
+    keys: BindParameter[Any] = bindparam("keys", expanding=True)
     query = select(kind.table)
     query = query.where(columns[0].in_(keys) if len(columns) == 1 else tuple_(*columns).in_(keys))
     if kind.rank < Rank.GUARDED:

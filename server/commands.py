@@ -69,9 +69,7 @@ Direct = Callable[[Any, Caller], Awaitable[dict[str, Any]]]
 SPECS: dict[str, Spec] = {
     spec.name: spec
     for spec in (
-        Spec(
-            "comment", c.PostComment, "Say something in the room.", lambda s: s.comments.post, patient=True
-        ),
+        Spec("comment", c.PostComment, "Say something in the room.", lambda s: s.comments.post, patient=True),
         Spec("like", c.Like, "Like, up to 50 at once."),
         Spec("buy", c.Buy, "Reserve some of a SKU: a hold to be paid in time.", lambda s: s.orders.buy),
         Spec("order.pay", c.PayOrder, "Pay an order that is held."),

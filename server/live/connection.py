@@ -10,7 +10,6 @@ from rooms.ports import Caller
 from server.auth import Identity
 from server.socket.packets import Packet
 
-
 Write = Callable[[bytes], object]
 
 

@@ -17,7 +17,9 @@ def test_writing_gets_a_fifth_of_the_loop_until_viewers_would_wait_too_long() ->
 
 
 @given(seconds, seconds)
-def test_the_tick_never_gets_shorter_by_more_writing_and_never_leaves_less_than_half(a: float, b: float) -> None:
+def test_the_tick_never_gets_shorter_by_more_writing_and_never_leaves_less_than_half(
+    a: float, b: float
+) -> None:
     assert tick_s(min(a, b)) <= tick_s(max(a, b))
     assert tick_s(a) >= 2 * a
     assert gather_s(tick_s(a)) > tick_s(a)
