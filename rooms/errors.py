@@ -41,6 +41,9 @@ _KINDS = (
     ErrorKind("comments_closed", 403, "Only moderators may comment at the moment.", temporary=True),
     ErrorKind("slow_mode", 429, "Slow mode is on: wait a moment.", temporary=True),
     ErrorKind("rate_limited", 429, "Too fast: wait a moment.", temporary=True),
+    ErrorKind(
+        "too_many_connections", 429, "Too many connections are open already; close some.", temporary=True
+    ),
     ErrorKind("text_refused", 422, "The text contains words that are not allowed here."),
     ErrorKind("text_empty", 422, "There is no text left after cleaning."),
     ErrorKind("text_too_long", 422, "The text is too long."),

@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.log import LogEvent
-from rooms.pace import Pacer
 from server.answers import as_refused, error_object
 from server.auth import GUEST, Identity, Tokens
 from server.commands import SPECS, Commands
+from server.limits import CommandLimits, site_of, too_many_connections
 from server.live.connection import Connection, Outlet
 from server.live.entering import TRIES, Enter, Position, Side, read_missed, read_side, recoverable, room_part
 from server.live.rooms import LiveRooms
@@ -31,8 +31,6 @@ log = structlog.get_logger(__name__)
 
 DRAIN_S = 3.0
 EXPIRY_LOOK_S = 3600.0
-COMMANDS_PER_WINDOW = 100
-COMMANDS_WINDOW_MS = 5000
 
 
 class _Model(BaseModel):
@@ -70,6 +68,8 @@ class Gateway:
         clock_ms: Callable[[], int],
         registry: CollectorRegistry,
         recovered_max: int,
+        limits: CommandLimits,
+        connections_per_user: int,
     ) -> None:
         self._tokens = tokens
         self._signins = signins
@@ -80,7 +80,8 @@ class Gateway:
         self._clock_ms = clock_ms
         self._recovered_max = recovered_max
         self._connections: dict[str, Connection] = {}
-        self._pacer = Pacer(COMMANDS_PER_WINDOW, COMMANDS_WINDOW_MS)
+        self._limits = limits
+        self._connections_per_user = connections_per_user
         self._closing = False
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -115,10 +116,18 @@ class Gateway:
         await self._signins.note(identity)
         if not outlet.is_open:
             return  # it has gone meanwhile, and nobody would say so again
+        self._check_connections(identity)
+        # Nothing is awaited from here until the connection is counted, in `join`.
         connection = Connection(sid, identity, outlet, address)
         self._connections[sid] = connection
         self._watch_expiry(connection)
         await self._users.join(connection)
+
+    def _check_connections(self, identity: Identity) -> None:
+        if identity.id is not None:
+            limit = self._connections_per_user
+            if len(self._users.connections(identity.id)) >= limit:
+                raise too_many_connections("user", limit)
 
     async def _identify(self, auth: Any) -> Identity:
         if auth is None or auth == {}:
@@ -154,7 +163,7 @@ class Gateway:
 
     # commands
 
-    async def command(self, sid: str, name: str, args: tuple[Any, ...]) -> Any:
+    async def command(self, sid: str, name: str, args: tuple[Any, ...], length: int) -> Any:
         """The acknowledgement of a client's event. Raises nothing but ``CancelledError``."""
         connection = self._connections.get(sid)
         if connection is None or not connection.outlet.is_open:
@@ -163,6 +172,7 @@ class Gateway:
         self._idle.clear()
         structlog.contextvars.bind_contextvars(user=connection.identity.id)
         try:
+            self._check(connection, length)
             payload = args[0] if args else {}
             if not name or len(args) > 1 or not isinstance(payload, dict):
                 raise Refused("bad_request", "A command is a name and one JSON object.")
@@ -181,16 +191,20 @@ class Gateway:
         self._answers.labels(known, code or "ok").inc()
         return reply
 
+    def _check(self, connection: Connection, length: int) -> None:
+        if self._closing:
+            raise Refused("temporarily_unavailable", retry_after_ms=1000)
+        self._limits.count(
+            connection=connection.id,
+            user=connection.identity.id,
+            address=site_of(connection.address),
+            now_ms=self._clock_ms(),
+        )
+        self._limits.check_size(length)
+
     async def _run(
         self, connection: Connection, name: str, payload: dict[str, Any]
     ) -> tuple[Any, str | None]:
-        if self._closing:
-            raise Refused("temporarily_unavailable", retry_after_ms=1000)
-        now_ms = self._clock_ms()
-        wait_ms = self._pacer.wait_ms(connection.id, now_ms)
-        if wait_ms:
-            raise Refused("rate_limited", retry_after_ms=wait_ms)
-        self._pacer.take(connection.id, now_ms)
         if own := self._own.get(name):
             model, handler = own
             return {"ok": True, **await handler(connection, model.model_validate(payload))}, None

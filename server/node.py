@@ -46,6 +46,7 @@ from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.gateway import Gateway
 from server.health import Health
+from server.limits import CommandLimits
 from server.live.healing import Healer
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
@@ -225,6 +226,7 @@ class Node:
             direct={"publish.token": self.gate.publish_token},
         )
         self.signins = SignIns(self.store)
+        self.limits = CommandLimits(settings.limits)
         self.gateway = Gateway(
             tokens=self.tokens,
             signins=self.signins,
@@ -235,8 +237,10 @@ class Node:
             clock_ms=self._clock_ms,
             registry=self.registry,
             recovered_max=settings.rooms.recovered_events_max,
+            limits=self.limits,
+            connections_per_user=settings.limits.connections_per_user,
         )
-        admission = Admission(settings.listen.connections_per_address, time.monotonic)
+        admission = Admission(settings.limits.connections_per_address, time.monotonic)
         self.hub = Hub(self.gateway, admission, self.registry)
         self.polling = PollingDriver(self.hub, settings.listen.transports)
         self.demo: Demo | None = None
@@ -264,6 +268,7 @@ class Node:
             store=self.store,
             tokens=self.tokens,
             commands=self.commands,
+            limits=self.limits,
             services=self.services,
             live=self.live,
             media=self.media,

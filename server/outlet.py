@@ -4,46 +4,92 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from aiohttp import web
 
 from server.byes import bye
-from server.socket.packets import Packet, encode_message
-from server.wire import WireServer
+from server.socket.packets import News, Packet, encode_message
 
 log = structlog.get_logger(__name__)
 
-QUEUE_MAX = 256
-"""Packets that wait for a client: twelve seconds of frames, beside what the kernel's buffers hold."""
-QUEUE_SOFT = 64
+# Half of what our own driver allows: a client that has upgraded is sent everything that waits at once, and
+# while that is being written as much may gather again.
+SOFT_BYTES = 32_768
+HARD_BYTES = 131_072
 CLOSE_GRACE_S = 2.0
+_OVERHEAD_BYTES = 64
+
+
+class OutQueue(asyncio.Queue[Any]):
+    """What waits for a client, in bytes: what it is sent unasked, and answers to its commands.
+
+    ``_init``, ``_put`` and ``_get`` are what asyncio's queues leave to their subclasses.
+    """
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self.news_bytes = 0
+        self.answer_bytes = 0
+        self._taken = asyncio.Event()
+
+    def _put(self, item: Any) -> None:
+        super()._put(item)
+        self._count(item, 1)
+
+    def _get(self) -> Any:
+        item = super()._get()
+        self._count(item, -1)
+        self._taken.set()
+        return item
+
+    def _count(self, item: Any, sign: int) -> None:
+        data = getattr(item, "data", None)
+        length = sign * (_OVERHEAD_BYTES + (len(data) if isinstance(data, str) else 0))
+        if isinstance(item, News):
+            self.news_bytes += length
+        else:
+            self.answer_bytes += length
+
+    async def answers_taken(self) -> None:
+        """Returns when no more than ``SOFT_BYTES`` of answers wait. Cancelling it changes nothing."""
+        while self.answer_bytes > SOFT_BYTES:
+            self._taken.clear()
+            await self._taken.wait()
 
 
 class EngineOutlet:
     """Implements ``server.live.connection.Outlet``. A client with a full queue is closed: it comes back and
-    asks for what it missed, which is cheaper than keeping it."""
+    asks for what it missed, which is cheaper than keeping it. ``too_slow`` is told of it."""
 
     write = None
 
-    def __init__(self, sio: WireServer, eio_sid: str, request: web.Request) -> None:
-        self._sio = sio
+    def __init__(self, engine: Any, eio_sid: str, request: web.Request, too_slow: Callable[[], None]) -> None:
+        self._engine = engine
         self._eio_sid = eio_sid
         self._request = request
+        self._too_slow = too_slow
         self._closing: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
         """False when the client is gone, or is being sent away, also because it doesn't read."""
-        socket = self._socket()
-        return socket is not None and not self._full(socket)
+        return self._socket() is not None
 
     def send(self, packet: Packet, *, droppable: bool = False) -> bool:
         socket = self._socket()
-        if socket is None or (droppable and socket.queue.qsize() >= QUEUE_SOFT) or self._full(socket):
+        if socket is None:
             return False
-        socket.queue.put_nowait(packet.engine)
+        news = packet.engine
+        waiting = socket.queue.news_bytes + len(news.data)
+        if droppable and waiting > SOFT_BYTES:
+            return False
+        if waiting > HARD_BYTES:
+            self._give_up(socket)
+            return False
+        socket.queue.put_nowait(news)
         return True
 
     def close(self, code: str, *, reconnect: bool, retry_after_ms: int | None = None) -> None:
@@ -52,31 +98,31 @@ class EngineOutlet:
             return
         message = bye(code, reconnect=reconnect, retry_after_ms=retry_after_ms)
         socket.queue.put_nowait(encode_message("bye", message).engine)
-        self._closing = asyncio.create_task(self._shut(socket))
+        self._closing = asyncio.create_task(hang_up(socket, self._request))
 
     def _socket(self) -> Any:
         """Engineio's socket while something can be sent by it, else None."""
-        socket = self._sio.eio.sockets.get(self._eio_sid)
+        socket = self._engine.sockets.get(self._eio_sid)
         if socket is None or socket.closed or socket.closing or self._closing is not None:
             return None
         return socket
 
-    def _full(self, socket: Any) -> bool:
-        if socket.queue.qsize() < QUEUE_MAX:
-            return False
+    def _give_up(self, socket: Any) -> None:
         log.info("client_too_slow", connection=self._eio_sid)
+        self._too_slow()
         while not socket.queue.empty():  # it will ask for these again; until then they only cost memory
             socket.queue.get_nowait()
             socket.queue.task_done()
         self.close("slow", reconnect=True, retry_after_ms=1000)
-        return True
 
-    async def _shut(self, socket: Any) -> None:
-        with contextlib.suppress(Exception):
-            await socket.close(wait=False)
-        await asyncio.sleep(CLOSE_GRACE_S)
-        # Who doesn't read doesn't see a polite close either.
-        if (wire := getattr(socket, "wire", None)) is not None:
-            wire.abort()
-        elif (transport := self._request.transport) is not None:
-            transport.abort()
+
+async def hang_up(socket: Any, request: web.Request | None = None) -> None:
+    """Close one of engineio's sockets: politely, and after two seconds in any case."""
+    with contextlib.suppress(Exception):
+        await socket.close(wait=False)
+    await asyncio.sleep(CLOSE_GRACE_S)
+    # Who doesn't read doesn't see a polite close either.
+    if (wire := getattr(socket, "wire", None)) is not None:
+        wire.abort()
+    elif request is not None and request.transport is not None:
+        request.transport.abort()

@@ -16,7 +16,6 @@ import msgpack
 import structlog
 
 from server.bus.line import AWAY, Line
-from server.live.connection import count_viewers
 from server.live.rooms import LiveRoom, LiveRooms
 
 log = structlog.get_logger(__name__)
@@ -82,7 +81,7 @@ class Presence:
 
     async def _exchange(self, line: Line) -> None:
         rooms = [room for room in self._live.open_rooms() if room.members]
-        mine = {room.row.id: count_viewers(room.members.values()) for room in rooms}
+        mine = {room.row.id: room.viewers_here for room in rooms}
         table = msgpack.packb({"rooms": mine})
         told = await line.ask(
             [
@@ -105,7 +104,7 @@ class Presence:
         for room in rooms:
             key = self._unique_key(room)
             noted = self._noted.setdefault(key, set())
-            new = {member.viewer_id for member in room.members.values()} - noted
+            new = room.people.keys() - noted
             noted |= new
             commands += [("PFADD", key, *new), ("EXPIRE", key, UNIQUE_KEPT_S), ("PFCOUNT", key)]
         self._noted = {key: self._noted[key] for key in map(self._unique_key, rooms)}

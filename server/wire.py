@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -12,10 +14,17 @@ import socketio.packet
 from aiohttp import web
 from engineio.async_drivers.aiohttp import WebSocket
 
+from server.outlet import OutQueue, hang_up
 from server.socket.packets import RESERVED, MalformedError
 
 SEND_BUFFER_BYTES = 131_072
 """Left to itself, the kernel takes in megabytes for a client that doesn't read, before anybody notices."""
+
+ANSWERS_WITHIN_S = 5.0
+"""How long the answers to earlier commands may wait for a client that sends further ones."""
+
+message_length: ContextVar[int] = ContextVar("message_length", default=0)
+"""How many characters the message has that is being carried out."""
 
 # Engine.IO packets that clients send: close, ping (an upgrade's probe), pong, message, upgrade, noop.
 _FROM_CLIENTS = re.compile(r"4[0-6]|[1356]$|2(?:probe)?$")
@@ -75,21 +84,53 @@ class WireServer(socketio.AsyncServer):
         malformed: Callable[[], None],
         arrived: Callable[[str, dict[str, Any]], None],
         gone: Callable[[str], None],
+        too_slow: Callable[[], None],
         **options: Any,
     ) -> None:
         super().__init__(serializer=WirePacket, **options)
         self._malformed = malformed
         self._arrived = arrived
         self._gone = gone
+        self._too_slow = too_slow
+        self._hanging_up: set[asyncio.Task[None]] = set()
+        self.eio.create_queue = OutQueue
         self.eio._async = {**self.eio._async, "websocket": WireSocket}
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             if not isinstance(data, str) or not data:
                 raise MalformedError("an attachment, or JSON without Socket.IO around it")
-            await super()._handle_eio_message(eio_sid, data)
+            if await self._reads_answers(eio_sid):
+                message_length.set(len(data))
+                await super()._handle_eio_message(eio_sid, data)
         except MalformedError:
             self._malformed()
+
+    async def _reads_answers(self, eio_sid: str) -> bool:
+        """Whether the client may have another answer; who leaves them lying is sent away."""
+        engine = self.eio.sockets.get(eio_sid)
+        if engine is None:
+            return False
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                await engine.queue.answers_taken()
+            return True
+        except TimeoutError:
+            self._too_slow()
+            self.hang_up(engine)
+            return False
+
+    def hang_up(self, engine: Any) -> None:
+        """Close one of engineio's sockets, soon."""
+        task = asyncio.create_task(hang_up(engine))
+        self._hanging_up.add(task)
+        task.add_done_callback(self._hanging_up.discard)
+
+    def hang_up_all(self) -> None:
+        """Close those too who never came as far as a namespace: nobody else will."""
+        for engine in list(self.eio.sockets.values()):
+            if not engine.closed and not engine.closing:
+                self.hang_up(engine)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         self._arrived(eio_sid, environ)

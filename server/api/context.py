@@ -24,9 +24,11 @@ from server.answers import problem_from
 from server.auth import GUEST, DemoTokens, Identity, Tokens
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
+from server.limits import CommandLimits, site_of
 from server.live.connection import as_caller
 from server.live.rooms import LiveRooms
 from server.pictures import Pictures
+from server.proxies import client_of
 from server.signins import SignIns
 from server.store.group import Answer
 from server.store.store import Store
@@ -41,6 +43,7 @@ class Api:
     store: Store
     tokens: Tokens
     commands: Commands
+    limits: CommandLimits
     services: Services
     live: LiveRooms
     media: MediaService
@@ -54,7 +57,17 @@ class Api:
     pictures_max_bytes: int
 
     async def identify(self, request: web.Request) -> Identity:
-        """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``."""
+        """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.
+
+        A request that changes something is counted as a command of the caller's.
+        """
+        identity = await self._caller(request)
+        if request.method not in ("GET", "HEAD"):
+            site = site_of(client_of(request).address)
+            self.limits.count(connection=None, user=identity.id, address=site, now_ms=self.clock_ms())
+        return identity
+
+    async def _caller(self, request: web.Request) -> Identity:
         header = request.headers.get("Authorization")
         if header is None:
             return GUEST

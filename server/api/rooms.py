@@ -116,6 +116,7 @@ async def run_command(request: web.Request) -> web.Response:
     if not identity.may_enter(room_id):
         raise Refused("forbidden", "Your token is for another room.")
     payload = await body(request) | {"room": room_id}
+    api.limits.check_size(len(await request.read()))  # which are kept: nothing is read twice
     if key := request.headers.get("Idempotency-Key"):
         payload["key"] = key
     await api.signins.note(identity)

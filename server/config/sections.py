@@ -60,13 +60,26 @@ class Listen(Section):
     port_shared: bool = False
     """Share the HTTP port with other processes of this machine, as the workers do (SO_REUSEPORT)."""
     max_body_bytes: int = Field(1_048_576, ge=65_536, le=67_108_864)
-    connections_per_address: int = Field(1000, ge=1, le=1_000_000)
-    """Socket.IO connections; a site of IPv6 (/64) counts as one address."""
 
     @property
     def is_public(self) -> bool:
         """Whether other machines can reach the HTTP port."""
         return not is_loopback(self.host)
+
+
+class Limits(Section):
+    """What one connection, person or address may take of a node. Each node counts for itself."""
+
+    connections_per_address: int = Field(1000, ge=1, le=1_000_000)
+    """Socket.IO connections; a site of IPv6 (/64) counts as one address."""
+    connections_per_user: int = Field(50, ge=1, le=1_000_000)
+    commands_per_connection: int = Field(100, ge=1, le=1_000_000)
+    commands_per_user: int = Field(200, ge=1, le=1_000_000)
+    commands_per_address: int = Field(10_000, ge=1, le=100_000_000)
+    """Whole offices and mobile networks are one address."""
+    commands_window_s: float = Field(5, ge=0.1, le=3600)
+    command_max_bytes: int = Field(65_536, ge=16_384, le=196_608)
+    """No more than a message may have: beyond that the connection is closed."""
 
 
 class Node(Section):

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from server.config.sections import (
     Auth,
     Bus,
+    Limits,
     Listen,
     Log,
     Media,
@@ -34,6 +35,7 @@ class Settings(BaseSettings):
     )
 
     listen: Listen = Field(default_factory=Listen)
+    limits: Limits = Field(default_factory=Limits)
     node: Node = Field(default_factory=Node)
     store: Store = Field(default_factory=Store)
     bus: Bus = Field(default_factory=Bus)

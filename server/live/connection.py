@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,11 +60,19 @@ class Connection:
     actions: frozenset[str] = frozenset()
     you_seq: int = 0
     staff_from: int | None = None
+    granted: Callable[[Connection], None] | None = None
+    """Whom to tell of new ``actions``: the room that it is in."""
     leaving: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def caller(self) -> Caller:
         return as_caller(self.identity)
+
+    def grant(self, actions: frozenset[str]) -> None:
+        """What it may see in its room is something else from here on."""
+        self.actions = actions
+        if self.granted is not None:
+            self.granted(self)
 
     @property
     def viewer_id(self) -> str:
@@ -75,7 +83,3 @@ class Connection:
 def as_caller(identity: Identity) -> Caller:
     """The identity as the rooms see it."""
     return Caller(identity.id, identity.name, operator=identity.operator, may_host=identity.may_host)
-
-
-def count_viewers(members: Iterable[Connection]) -> int:
-    return len({member.viewer_id for member in members})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +21,10 @@ from rooms.history import Heads, RoomNow, read_events, read_now, read_room, read
 from rooms.log import LogEvent, StaffEvent
 from rooms.shop.store import read_stock
 from server.bus.port import Bus, RoomNews
-from server.live.connection import Connection, count_viewers
+from server.live.connection import Connection
 from server.live.tempo import gather_s, tick_s
-from server.live.view import RoomView
+from server.live.urgency import may_flush
+from server.live.view import Frame, RoomView
 from server.socket.fanout import FanOut
 from server.socket.packets import Packet
 from server.store.store import Store
@@ -36,6 +39,9 @@ PATIENCE_S = 0.05
 FILL_MAX = 1000
 # Staff events that may be committed while somebody enters, between the reading and the answer.
 STAFF_KEPT = 1000
+
+# Who may see any of the staff's events; their actions are in them (rooms/log.py).
+STAFF_ACTIONS = frozenset({"see_staff", "see_orders"})
 
 Encode = Callable[[str, Any], Packet]
 
@@ -64,11 +70,41 @@ class LiveRoom:
     """Viewers on other nodes."""
     unique_viewers: int | None = None
     staff: deque[StaffEvent] = field(default_factory=lambda: deque(maxlen=STAFF_KEPT))
+    staff_members: dict[str, Connection] = field(default_factory=dict)
+    """Those of the members who may see something of the staff's: nobody looks through thousands for them."""
+    people: Tally[str] = field(default_factory=Tally)
+    """How many connections each viewer has here."""
+    flushed_s: float = -math.inf
+    """When an urgent event last didn't wait for the tick."""
+
+    @property
+    def viewers_here(self) -> int:
+        """On this node."""
+        return len(self.people)
 
     @property
     def viewers(self) -> int:
         """On all nodes together."""
-        return count_viewers(self.members.values()) + self.elsewhere
+        return self.viewers_here + self.elsewhere
+
+    def seat(self, connection: Connection) -> None:
+        """Make the connection a member, or see again what a member may see."""
+        if connection.id not in self.members:
+            self.members[connection.id] = connection
+            self.people[connection.viewer_id] += 1
+        if connection.actions & STAFF_ACTIONS:
+            self.staff_members[connection.id] = connection
+        else:
+            self.staff_members.pop(connection.id, None)
+
+    def unseat(self, connection: Connection) -> None:
+        """Whoever it is, it is no member from here on."""
+        self.staff_members.pop(connection.id, None)
+        if self.members.pop(connection.id, None) is None:
+            return
+        self.people[connection.viewer_id] -= 1
+        if not self.people[connection.viewer_id]:
+            del self.people[connection.viewer_id]
 
     def signals(self) -> dict[str, Any]:
         """The signals object with every field, for who enters."""
@@ -114,7 +150,12 @@ class LiveRooms:
             "danmart_log_holes_total", "Holes in the log filled from SQL", registry=registry
         )
         viewers = Gauge("danmart_viewers", "Viewers in rooms on this node", registry=registry)
-        viewers.set_function(lambda: sum(count_viewers(r.members.values()) for r in self._rooms.values()))
+        viewers.set_function(lambda: sum(room.viewers_here for room in self._rooms.values()))
+        self._shortened = Counter(
+            "danmart_frames_shortened_total",
+            "Frames without comments, to viewers who don't keep up",
+            registry=registry,
+        )
 
     async def start(self) -> None:
         self._tasks = [
@@ -198,12 +239,13 @@ class LiveRooms:
 
         Staff events after ``staff_seq``, which is as far as the answer goes, follow the answer.
         """
-        room.members[connection.id] = connection
-        room.empty_since = None
-        self._fan.seat(connection)
         connection.room_id = room.row.id
         connection.actions = actions
         connection.staff_from = None
+        connection.granted = room.seat
+        room.seat(connection)
+        room.empty_since = None
+        self._fan.seat(connection)
         asyncio.get_running_loop().call_soon(self._catch_up, room, connection, staff_seq)
 
     def _catch_up(self, room: LiveRoom, connection: Connection, staff_seq: int) -> None:
@@ -218,9 +260,10 @@ class LiveRooms:
         self._fan.unseat(connection)
         connection.room_id = None
         connection.actions = frozenset()
+        connection.granted = None
         if room is None:
             return
-        room.members.pop(connection.id, None)
+        room.unseat(connection)
         if not room.members:
             room.empty_since = asyncio.get_running_loop().time()
 
@@ -249,7 +292,9 @@ class LiveRooms:
 
     def _show(self, room: LiveRoom) -> None:
         if room.view.has_news:
-            if room.view.urgent:
+            now_s = asyncio.get_running_loop().time()
+            if room.view.urgent and may_flush(room.flushed_s, now_s, len(room.members)):
+                room.flushed_s = now_s
                 self._flush(room)
             else:
                 self._wake.set()
@@ -264,7 +309,7 @@ class LiveRooms:
             room.staff_head = event.seq
             room.staff.append(event)
             packet = self._encode("staff", _raw(event.body))
-            for member in list(room.members.values()):
+            for member in list(room.staff_members.values()):
                 self._tell_staff(member, event, packet)
 
     def _tell_staff(self, member: Connection, event: StaffEvent, packet: Packet) -> None:
@@ -363,7 +408,28 @@ class LiveRooms:
         self._frames.inc()
         packet = self._encode("events", frame.payload())
         self._sent.inc(len(room.members))
-        self._fan.send(room.row.id, room.members.values(), packet)
+        self._fan.send(
+            room.row.id,
+            room.members.values(),
+            packet,
+            droppable=frame.has_comments,
+            left_out=self._shortening(frame),
+        )
+
+    def _shortening(self, frame: Frame) -> Callable[[Connection], None]:
+        """What is done for a connection that the whole frame was too much for: made when there is one."""
+        packet: Packet | None = None
+
+        def send(connection: Connection) -> None:
+            nonlocal packet
+            if not connection.outlet.is_open:
+                return
+            if packet is None:
+                packet = self._encode("events", frame.shortened().payload())
+            if connection.outlet.send(packet):
+                self._shortened.inc()
+
+        return send
 
     async def _tick(self) -> None:
         while True:

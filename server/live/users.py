@@ -106,7 +106,7 @@ class UserChannels:
             connection.you_seq = event.seq
             if event.kind == "role" and connection.room_id == event.room_id:
                 # Who was a moderator a moment ago must not read on with the staff.
-                connection.actions = frozenset(orjson.loads(event.body)["data"]["can"])
+                connection.grant(frozenset(orjson.loads(event.body)["data"]["can"]))
             connection.outlet.send(packet)
 
     def _fill(self, feed: _Feed) -> None:

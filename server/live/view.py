@@ -31,8 +31,24 @@ class Frame:
     epoch: str
     first: int
     to: int
-    items: tuple[bytes, ...]
+    events: tuple[LogEvent, ...]
     left_out: int
+
+    @property
+    def items(self) -> tuple[bytes, ...]:
+        """The events as they go over the wire, JSON in UTF-8."""
+        return tuple(event.body for event in self.events)
+
+    @property
+    def has_comments(self) -> bool:
+        """Whether there may be something in it that a viewer who doesn't keep up can do without."""
+        return any(event.kind == "comment" for event in self.events)
+
+    def shortened(self) -> Frame:
+        """The same span for a viewer who doesn't keep up: without the comments of those who have no rank in
+        the room, which are counted as left out."""
+        kept = tuple(event for event in self.events if not _can_be_missed(event))
+        return replace(self, events=kept, left_out=self.left_out + len(self.events) - len(kept))
 
     def payload(self) -> dict[str, Any]:
         """The message ``events`` of docs/protocol.md."""
@@ -44,6 +60,10 @@ class Frame:
             "items": [orjson.Fragment(item) for item in self.items],
             "skipped": {"comment": self.left_out} if self.left_out else {},
         }
+
+
+def _can_be_missed(event: LogEvent) -> bool:
+    return event.kind == "comment" and not orjson.loads(event.body).get("user", {}).get("badges")
 
 
 class RoomView:
@@ -123,9 +143,7 @@ class RoomView:
         for event in pending:
             self.state = fold(self.state, event)
         shown, left_out = visible(pending, None)
-        frame = Frame(
-            self.room_id, self.epoch, self.to + 1, pending[-1].offset, tuple(e.body for e in shown), left_out
-        )
+        frame = Frame(self.room_id, self.epoch, self.to + 1, pending[-1].offset, tuple(shown), left_out)
         self._recent.extend(pending)
         self.to = frame.to
         self._snapshot = None

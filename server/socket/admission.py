@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import IPv6Address
 
 from rooms.errors import Refused
+from server.limits import RETRY_AFTER_MS, site_of, too_many_connections
 from server.proxies import Address
 
 LAG_MAX_S = 0.25
-RETRY_AFTER_MS = 5000
-IPV6_SITE_BITS = 64
 
 
 class Admission:
@@ -37,19 +35,17 @@ class Admission:
         return max(self._lag_s, overdue)
 
     def check(self, address: Address | None) -> None:
-        """Raises ``Refused``: ``busy`` while the loop lags, ``rate_limited`` for one too many."""
+        """Raises ``Refused``: ``busy`` while the loop lags, ``too_many_connections``."""
         if self.lag_s > LAG_MAX_S:
             raise Refused(
                 "busy", "This server is overloaded: come back later.", retry_after_ms=RETRY_AFTER_MS
             )
-        if self._connections.get(_site(address), 0) >= self._per_address_max:
-            raise Refused(
-                "rate_limited", "Too many connections from your address.", retry_after_ms=RETRY_AFTER_MS
-            )
+        if self._connections.get(site_of(address), 0) >= self._per_address_max:
+            raise too_many_connections("address", self._per_address_max)
 
     def enter(self, address: Address | None) -> str:
         """Count a connection; gives the site that ``leave`` is to be told when it ends."""
-        site = _site(address)
+        site = site_of(address)
         self._connections[site] = self._connections.get(site, 0) + 1
         return site
 
@@ -59,9 +55,3 @@ class Admission:
             self._connections[site] = left
         else:
             del self._connections[site]
-
-
-def _site(address: Address | None) -> str:
-    if isinstance(address, IPv6Address):
-        return f"{int(address) >> IPV6_SITE_BITS:x}/64"
-    return str(address)

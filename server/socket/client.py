@@ -15,7 +15,7 @@ from server.byes import bye
 from server.live.connection import Write
 from server.socket import packets
 from server.socket.frames import Close, FrameReader, Message, Opcode, encode, encode_close
-from server.socket.hub import PING_INTERVAL_S, PING_TIMEOUT_S, Hub
+from server.socket.hub import Hub
 from server.socket.packets import NAMESPACE, BrokenError, Connect, Disconnect, Event, MalformedError, Packet
 
 MESSAGE_MAX_BYTES = 200_000
@@ -93,8 +93,8 @@ class ClientSocket(asyncio.Protocol):
         self._slot = self._hub.wheel.join(self)
         session = packets.encode_open(
             secrets.token_urlsafe(15),
-            ping_interval_ms=PING_INTERVAL_S * 1000,
-            ping_timeout_ms=PING_TIMEOUT_S * 1000,
+            ping_interval_ms=round(self._hub.times.ping_interval_s * 1000),
+            ping_timeout_ms=round(self._hub.times.ping_timeout_s * 1000),
             max_bytes=MESSAGE_MAX_BYTES,
         )
         self._transport.write(session)
@@ -305,7 +305,7 @@ class ClientSocket(asyncio.Protocol):
             self._answer(packets.encode_refused(NAMESPACE, refusal.message, error_object(refusal)))
 
     async def _command(self, event: Event) -> None:
-        reply = await self._hub.handler.command(self._sid, event.name, event.args)
+        reply = await self._hub.handler.command(self._sid, event.name, event.args, event.length)
         if event.ack is not None and self._state is _State.CONNECTED:
             self._answer(packets.encode_ack(event.ack, reply))
 

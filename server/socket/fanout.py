@@ -12,7 +12,7 @@ from server.live.connection import Connection
 from server.socket.packets import Packet
 
 SLICE_S = 0.002
-"""How long is written at a stretch: half of what anybody notices, since other work comes in between."""
+"""How long is written in one turn of the loop, for all rooms together: other work comes in between."""
 BETWEEN_LOOKS = 16
 """Connections between two looks at the clock: about 0.1 ms."""
 
@@ -43,8 +43,8 @@ class FanOut:
     take turns.
 
     A connection gets what is sent from when it is seated in a room until it is unseated, and nothing that
-    was sent before and is still being written. ``send`` returns at once, having written what fits into a
-    slice. Callers keep what waits bounded by not sending to a room that ``is_busy``.
+    was sent before and is still being written. ``send`` returns at once, having written what fits into what
+    is left of the turn's slice. Callers keep what waits bounded by not sending to a room that ``is_busy``.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter, *, slice_s: float = SLICE_S) -> None:
@@ -55,6 +55,7 @@ class FanOut:
         self._worker: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
+        self._spent_s = 0.0  # of this turn's slice
         self.written_s = 0.0
         """How long has been spent on writing, ever."""
 
@@ -87,7 +88,7 @@ class FanOut:
         job = _Job(list(connections), packet, self._seats, droppable, left_out)
         if (lane := self._lanes.get(room)) is not None:
             lane.append(job)
-        elif not self._write(job):
+        elif self._spent_s >= self._slice_s or not self._write(job):
             self._lanes[room] = deque((job,))
             if self._worker is None:
                 self._idle.clear()
@@ -124,10 +125,13 @@ class FanOut:
         self._idle.set()
 
     def _write(self, job: _Job) -> bool:
-        """One slice; True: that was the last."""
+        """What is left of the turn's slice, at least a little; True: that was the last."""
         connections, packet, last_seat, droppable = job.connections, job.packet, job.last_seat, job.droppable
         frame = packet.frame
         count = len(connections)
+        if not self._spent_s:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        left_s = self._slice_s - self._spent_s
         started = self._clock()
         while job.at < count:
             end = min(job.at + BETWEEN_LOOKS, count)
@@ -139,7 +143,12 @@ class FanOut:
                 elif not connection.outlet.send(packet, droppable=droppable) and job.left_out is not None:
                     job.left_out(connection)
             job.at = end
-            if self._clock() - started >= self._slice_s:
+            if self._clock() - started >= left_s:
                 break
-        self.written_s += self._clock() - started
+        took_s = self._clock() - started
+        self._spent_s += took_s
+        self.written_s += took_s
         return job.at >= count
+
+    def _next_turn(self) -> None:
+        self._spent_s = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
@@ -16,12 +17,22 @@ from server.socket.wheel import Wheel
 
 log = structlog.get_logger(__name__)
 
-TURN_S = 0.1
-PING_INTERVAL_S = 20
-PING_TIMEOUT_S = 15
-CONNECT_TIMEOUT_S = 10
 DRAIN_S = 3.0
 SLICE_S = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When clients are asked whether they are there, and how long they have for what, in seconds."""
+
+    ping_interval_s: float = 20
+    ping_timeout_s: float = 15
+    connect_timeout_s: float = 10
+    turn_s: float = 0.1
+    """How exactly."""
+
+    def turns(self, seconds: float) -> int:
+        return round(seconds / self.turn_s)
 
 
 class Handler(Protocol):
@@ -35,8 +46,9 @@ class Handler(Protocol):
         """The client is gone; one that was never let in may be named too."""
         ...
 
-    async def command(self, sid: str, name: str, args: tuple[Any, ...]) -> Any:
-        """The acknowledgement of an event; None: an empty one. Raises nothing but ``CancelledError``."""
+    async def command(self, sid: str, name: str, args: tuple[Any, ...], length: int) -> Any:
+        """The acknowledgement of an event of so many characters; None: an empty one. Raises nothing but
+        ``CancelledError``."""
         ...
 
 
@@ -54,13 +66,16 @@ class Member(Protocol):
 class Hub:
     """``start`` begins to tick, ``close`` ends every connection. Owned by the node's event loop."""
 
-    def __init__(self, handler: Handler, admission: Admission, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, handler: Handler, admission: Admission, registry: CollectorRegistry, times: Times | None = None
+    ) -> None:
         self.handler = handler
         self.admission = admission
+        self.times = times = times or Times()
         self.wheel: Wheel[Member] = Wheel(
-            ping_turns=round(PING_INTERVAL_S / TURN_S),
-            answer_turns=round(PING_TIMEOUT_S / TURN_S),
-            connect_turns=round(CONNECT_TIMEOUT_S / TURN_S),
+            ping_turns=times.turns(times.ping_interval_s),
+            answer_turns=times.turns(times.ping_timeout_s),
+            connect_turns=times.turns(times.connect_timeout_s),
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
@@ -109,10 +124,11 @@ class Hub:
             log.error("connection_failed", exc_info=error)
 
     async def _tick(self) -> None:
+        turn_s = self.times.turn_s
         # A loop that stood still must not be followed by turns in a rush: clients' answers are read first.
         while True:
-            self.admission.looked(next_in_s=TURN_S)
-            await asyncio.sleep(TURN_S)
+            self.admission.looked(next_in_s=turn_s)
+            await asyncio.sleep(turn_s)
             turn = self.wheel.turn()
             for member in turn.to_have_answered:
                 member.check_answered()

@@ -7,7 +7,7 @@ Server to client: ``0`` open, ``1`` close, ``2`` ping, ``4`` message. In a messa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -53,15 +53,23 @@ class Disconnect:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A client's event; ``name`` is empty if it couldn't be read. ``ack`` is what to acknowledge, or None."""
+    """A client's event; ``name`` is empty if it couldn't be read. ``ack`` is what to acknowledge, or None.
+
+    ``length`` is what its JSON had in characters.
+    """
 
     namespace: str
     name: str
     args: tuple[Any, ...]
     ack: str | None
+    length: int = field(default=0, compare=False)
 
 
 ClientPacket = Connect | Disconnect | Event
+
+
+class News(EnginePacket):  # type: ignore[misc]  # which has no types
+    """An event of the server's in python-engineio's queues, where answers are too."""
 
 
 class Packet:
@@ -72,7 +80,7 @@ class Packet:
     def __init__(self, body: bytes) -> None:
         self._body = body
         self._frame: bytes | None = None
-        self._engine: EnginePacket | None = None
+        self._engine: News | None = None
 
     @property
     def frame(self) -> bytes:
@@ -82,10 +90,10 @@ class Packet:
         return self._frame
 
     @property
-    def engine(self) -> EnginePacket:
+    def engine(self) -> News:
         """python-engineio's packet, for its queues."""
         if self._engine is None:
-            self._engine = EnginePacket(MESSAGE, data=self._body.decode())
+            self._engine = News(MESSAGE, data=self._body.decode())
             self._engine.encode()
         return self._engine
 
@@ -158,5 +166,5 @@ def _event(namespace: str, ack: str | None, rest: str) -> Event:
     except MalformedError:
         data = None
     if not (isinstance(data, list) and data and isinstance(data[0], str)) or data[0] in RESERVED:
-        return Event(namespace, "", (), ack)
-    return Event(namespace, data[0], tuple(data[1:]), ack)
+        return Event(namespace, "", (), ack, len(rest))
+    return Event(namespace, data[0], tuple(data[1:]), ack, len(rest))

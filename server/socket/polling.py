@@ -15,13 +15,14 @@ from aiohttp.typedefs import Middleware
 
 from rooms.errors import Refused
 from server.answers import as_refused, error_object, problem
+from server.limits import RETRY_AFTER_MS
 from server.outlet import EngineOutlet
 from server.proxies import Client, client_of
 from server.socket.client import MESSAGE_MAX_BYTES
 from server.socket.handshake import PATH
-from server.socket.hub import CONNECT_TIMEOUT_S, PING_INTERVAL_S, PING_TIMEOUT_S, Hub
+from server.socket.hub import Hub
 from server.socket.packets import NAMESPACE
-from server.wire import WireServer
+from server.wire import WireServer, message_length
 
 log = structlog.get_logger(__name__)
 
@@ -40,12 +41,13 @@ class PollingDriver(socketio.AsyncNamespace):
             hub.malformed.inc,
             self._arrived,
             self._gone,
+            hub.slow.inc,
             async_mode="aiohttp",
             async_handlers=False,
             cors_allowed_origins="*",  # tokens are in the connect packet, never in a cookie
             max_http_buffer_size=MESSAGE_MAX_BYTES,
-            ping_interval=PING_INTERVAL_S,
-            ping_timeout=PING_TIMEOUT_S,
+            ping_interval=hub.times.ping_interval_s,
+            ping_timeout=hub.times.ping_timeout_s,
             http_compression=False,
             transports=list(transports),
             logger=_NOBODY,
@@ -59,7 +61,9 @@ class PollingDriver(socketio.AsyncNamespace):
         self.sio.attach(app)
 
     async def close(self) -> None:
-        """Close what is left of the sessions. Idempotent."""
+        """Close what is left of the sessions; new ones are refused since the hub closed. Idempotent."""
+        self.sio.hang_up_all()
+        await asyncio.sleep(0)
         await self.sio.shutdown()
 
     def _newcomers(self) -> Middleware:
@@ -67,6 +71,8 @@ class PollingDriver(socketio.AsyncNamespace):
         async def check(request: web.Request, handler: RequestHandler) -> web.StreamResponse:
             if request.path == PATH and "sid" not in request.query:
                 try:
+                    if self._hub.closing:
+                        raise Refused("temporarily_unavailable", retry_after_ms=RETRY_AFTER_MS)
                     self._hub.admission.check(client_of(request).address)
                 except Refused as refusal:
                     self._hub.refused.labels(refusal.code).inc()
@@ -80,7 +86,7 @@ class PollingDriver(socketio.AsyncNamespace):
     def _arrived(self, eio_sid: str, environ: dict[str, Any]) -> None:
         self._sites[eio_sid] = self._hub.admission.enter(_client(environ).address)
         loop = asyncio.get_running_loop()
-        loop.call_later(CONNECT_TIMEOUT_S, self._check_connected, eio_sid)
+        loop.call_later(self._hub.times.connect_timeout_s, self._check_connected, eio_sid)
 
     def _gone(self, eio_sid: str) -> None:
         if site := self._sites.pop(eio_sid, None):
@@ -100,7 +106,7 @@ class PollingDriver(socketio.AsyncNamespace):
             if event == "disconnect":
                 await self._hub.handler.disconnect(args[0])
                 return None
-            return await self._hub.handler.command(args[0], event, args[1:])
+            return await self._hub.handler.command(args[0], event, args[1:], message_length.get())
         except (asyncio.CancelledError, socketio.exceptions.ConnectionRefusedError):
             raise
         except Exception:
@@ -109,7 +115,7 @@ class PollingDriver(socketio.AsyncNamespace):
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         eio_sid = self.sio.manager.eio_sid_from_sid(sid, NAMESPACE)
-        outlet = EngineOutlet(self.sio, eio_sid, environ["aiohttp.request"])
+        outlet = EngineOutlet(self.sio.eio, eio_sid, environ["aiohttp.request"], self._hub.slow.inc)
         try:
             await self._hub.handler.connect(sid, auth, outlet, str(_client(environ)))
         except asyncio.CancelledError:

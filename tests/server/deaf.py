@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import struct
+from typing import Any
 
 from tests.server.world import DEADLINE_S, World, fresh, token
 
@@ -28,14 +29,42 @@ class Deaf:
         self.writer.write(b"\x81" + length + bytes(4) + payload)
         await self.writer.drain()
 
-    async def hear(self, wanted: bytes) -> None:
-        """Reads until that has come."""
-        seen = b""
+    async def text(self) -> str:
+        """The next text frame; a ping is answered, everything else is passed over."""
         async with asyncio.timeout(DEADLINE_S):
-            while wanted not in seen:
-                news = await self.reader.read(65_536)
-                assert news, "the connection ended before that"
-                seen = seen[-len(wanted) :] + news
+            while True:
+                first, length = await self.reader.readexactly(2)
+                if length >= 126:
+                    size = 2 if length == 126 else 8
+                    length = int.from_bytes(await self.reader.readexactly(size), "big")
+                body = await self.reader.readexactly(length)
+                assert first & 0x0F != 8, f"closed: {body!r}"
+                if body == b"2":
+                    await self.say("3")
+                elif first & 0x0F == 1:
+                    return body.decode()
+
+    async def answer(self, beginning: str) -> Any:
+        """The JSON after the next text that begins so."""
+        while not (text := await self.text()).startswith(beginning):
+            pass
+        return json.loads(text.removeprefix(beginning))
+
+    async def follow(self, offset: int, kind: str) -> tuple[int, int, set[str]]:
+        """Reads frames up to one with an event of that kind, each of which must continue the one before;
+        gives the last offset, how many were skipped, and the kinds that came."""
+        skipped, kinds = 0, set[str]()
+        while kind not in kinds:
+            name, frame = await self.answer("42/live,")
+            if name != "events":
+                assert name == "signals", (name, frame)
+                continue
+            assert frame["from"] == offset + 1
+            left_out = frame["skipped"].get("comment", 0)
+            assert frame["to"] - offset == len(frame["items"]) + left_out
+            offset, skipped = frame["to"], skipped + left_out
+            kinds |= {event["kind"] for event in frame["items"]}
+        return offset, skipped, kinds
 
     def close(self) -> None:
         self.writer.transport.abort()
@@ -54,7 +83,7 @@ async def stranger(world: World) -> Deaf:
         b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
-    await client.hear(b"\r\n\r\n")
+    await client.reader.readuntil(b"\r\n\r\n")
     return client
 
 

@@ -8,21 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import socketio
 
 from tests.server.world import Person, World, fresh, key, refuse_gaps, running_world, token
 
 # Connecting
-
-
-async def refused_at_connect(world: World, auth: Any) -> dict[str, Any]:
-    """The error object that a connect is refused with."""
-    person = Person(None)
-    with pytest.raises(socketio.exceptions.ConnectionError):
-        await person.connect(world.url, auth, ("websocket",))
-    answer: dict[str, Any] = (await person.until("connect_error"))["data"]
-    await person.close()
-    return answer
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -59,7 +48,8 @@ async def test_client_that_begins_with_polling_may_upgrade(world: World) -> None
     ],
 )
 async def test_wrong_token_is_refused_with_an_error_object(world: World, auth: Any, code: str) -> None:
-    error = await refused_at_connect(world, auth)
+    error = await world.refusal(auth)
+    assert error is not None
     assert (error["code"], error["temporary"]) == (code, False)
     assert error["message"]
 

@@ -205,6 +205,18 @@ class World:
         await person.connect(self.url, auth, transports)
         return person
 
+    async def refusal(self, auth: Any, transport: str = "websocket") -> dict[str, Any] | None:
+        """The error object that a connect is refused with, or None if it isn't."""
+        person = Person(None)
+        try:
+            await person.connect(self.url, auth, (transport,))
+            return None
+        except socketio.exceptions.ConnectionError:
+            data: dict[str, Any] = (await person.until("connect_error"))["data"]
+            return data
+        finally:
+            await person.close()
+
     async def room(self, **more: Any) -> tuple[str, Person]:
         """A new room and its host, connected and inside."""
         host = await self.join(fresh("host"), "Mei", may_host=True)

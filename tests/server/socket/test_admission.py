@@ -28,7 +28,7 @@ def code(admission: Admission, address: str) -> str | None:
 def test_so_many_an_address_and_no_more() -> None:
     admission = Admission(2, Clock())
     sites = [admission.enter(ip_address("192.0.2.1")) for _ in range(2)]
-    assert code(admission, "192.0.2.1") == "rate_limited"
+    assert code(admission, "192.0.2.1") == "too_many_connections"
     with pytest.raises(Refused) as refused:
         admission.check(ip_address("192.0.2.1"))
     assert refused.value.temporary
@@ -44,7 +44,7 @@ def test_so_many_an_address_and_no_more() -> None:
 def test_a_site_of_ipv6_is_one() -> None:
     admission = Admission(1, Clock())
     admission.enter(ip_address("2001:db8::1"))
-    assert code(admission, "2001:db8::ffff") == "rate_limited"
+    assert code(admission, "2001:db8::ffff") == "too_many_connections"
     assert code(admission, "2001:db8:0:1::1") is None
 
 

@@ -22,7 +22,7 @@ class Gateway:
 
     async def connect(self, *_: Any) -> None: ...
     async def disconnect(self, *_: Any) -> None: ...
-    async def command(self, sid: str, name: str, args: tuple[Any, ...]) -> Any:
+    async def command(self, sid: str, name: str, args: tuple[Any, ...], length: int) -> Any:
         return "x" * 2 * HARD_BYTES
 
 

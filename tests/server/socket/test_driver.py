@@ -88,7 +88,7 @@ async def test_who_never_connects_is_closed(world: World) -> None:
 
 
 async def test_a_thousand_connects_from_one_address(tmp_path: Path) -> None:
-    async with running_world(tmp_path, DANMART_LISTEN__CONNECTIONS_PER_ADDRESS="20") as world:
+    async with running_world(tmp_path, DANMART_LIMITS__CONNECTIONS_PER_ADDRESS="20") as world:
         port = world.node.port
 
         async def knock() -> int:

@@ -339,6 +339,7 @@ export const en = {
   "error.slow_mode": "Slow mode is on. Wait a moment.",
   "error.slow_mode.wait": "Slow mode is on. Wait {wait}.",
   "error.rate_limited": "That was too fast. Wait a moment.",
+  "error.too_many_connections": "You have too many of these pages open. Close some.",
   "error.rate_limited.wait": "That was too fast. Wait {wait}.",
   "error.text_refused": "This contains words that aren't allowed here.",
   "error.text_empty": "Write something first.",

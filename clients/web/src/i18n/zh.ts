@@ -341,6 +341,7 @@ export const zh: Record<Key, string> = {
   "error.slow_mode": "慢速模式，请稍候。",
   "error.slow_mode.wait": "慢速模式，请等 {wait}。",
   "error.rate_limited": "操作太快，请稍候。",
+  "error.too_many_connections": "打开的页面太多，请关闭一些。",
   "error.rate_limited.wait": "操作太快，请等 {wait}。",
   "error.text_refused": "内容包含不允许的词语。",
   "error.text_empty": "请先输入内容。",

@@ -39,6 +39,7 @@ export class Connection {
   private readonly unanswered = new Set<Unanswered>();
   private entered = false;
   private comeBackAfterMs: number | null = null;
+  private closed = false;
 
   constructor(
     token: string | null,
@@ -60,6 +61,7 @@ export class Connection {
   }
 
   close(): void {
+    this.closed = true;
     this.socket.disconnect();
     this.giveUp(() => true);
   }
@@ -127,13 +129,16 @@ export class Connection {
       listener.disconnected();
       // The library doesn't come back by itself when the server closed the connection.
       if (reason === "io server disconnect" && this.comeBackAfterMs !== null) {
-        setTimeout(() => socket.connect(), this.comeBackAfterMs);
+        this.comeBackIn(this.comeBackAfterMs);
         this.comeBackAfterMs = null;
       }
     });
     socket.on("connect_error", (error: Error & { data?: WireError }) => {
-      if (error.data?.code !== undefined) listener.refused(error.data);
+      const { data } = error;
+      if (data?.code !== undefined && !data.temporary) listener.refused(data);
       else listener.disconnected();
+      // Nor when it refused the connection, though it may take it later.
+      if (data?.temporary) this.comeBackIn((data.retry_after_ms ?? 1_500) + Math.random() * 1_000);
     });
     socket.on("bye", (bye: Bye) => {
       // Spread out: everybody else on that node was sent away at the same moment.
@@ -145,6 +150,12 @@ export class Connection {
     socket.on("you", listener.you);
     socket.on("staff", listener.staff);
     socket.on("signals", listener.signals);
+  }
+
+  private comeBackIn(ms: number): void {
+    setTimeout(() => {
+      if (!this.closed) this.socket.connect();
+    }, ms);
   }
 
   private async enter(): Promise<void> {
