@@ -38,7 +38,7 @@ class Meter:
         """How long until the next one is allowed; 0: now."""
         whole_at_ms = self._whole_at_ms.get(key, 0.0)
         early_ms = whole_at_ms + self._each_ms - self.window_ms - now_ms
-        # Adding up fractions leaves some. A clock that was set back locks nobody out for longer than the window.
+        # Adding up fractions leaves some. A clock that was set back locks nobody out for long.
         return min(self.window_ms, max(0, math.ceil(early_ms - 0.001)))
 
     def take(self, key: str, now_ms: int) -> None:

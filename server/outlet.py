@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from aiohttp import web
+from engineio.packet import CLOSE
+from engineio.packet import Packet as EnginePacket
 
 from server.byes import bye
 from server.socket.packets import News, Packet, encode_message
@@ -53,6 +54,12 @@ class OutQueue(asyncio.Queue[Any]):
         else:
             self.answer_bytes += length
 
+    async def all_taken(self) -> None:
+        """Returns when nothing waits. Cancelling it changes nothing."""
+        while not self.empty():
+            self._taken.clear()
+            await self._taken.wait()
+
     async def answers_taken(self) -> None:
         """Returns when no more than ``SOFT_BYTES`` of answers wait. Cancelling it changes nothing."""
         while self.answer_bytes > SOFT_BYTES:
@@ -62,16 +69,24 @@ class OutQueue(asyncio.Queue[Any]):
 
 class EngineOutlet:
     """Implements ``server.live.connection.Outlet``. A client with a full queue is closed: it comes back and
-    asks for what it missed, which is cheaper than keeping it. ``too_slow`` is told of it."""
+    asks for what it missed, which is cheaper than keeping it. ``too_slow`` is told of it; ``hang_up`` closes
+    one of engineio's sockets, soon."""
 
     write = None
 
-    def __init__(self, engine: Any, eio_sid: str, request: web.Request, too_slow: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        engine: Any,
+        eio_sid: str,
+        *,
+        hang_up: Callable[[Any], None],
+        too_slow: Callable[[], None],
+    ) -> None:
         self._engine = engine
         self._eio_sid = eio_sid
-        self._request = request
+        self._hang_up = hang_up
         self._too_slow = too_slow
-        self._closing: asyncio.Task[None] | None = None
+        self._is_closing = False
 
     @property
     def is_open(self) -> bool:
@@ -98,12 +113,13 @@ class EngineOutlet:
             return
         message = bye(code, reconnect=reconnect, retry_after_ms=retry_after_ms)
         socket.queue.put_nowait(encode_message("bye", message).engine)
-        self._closing = asyncio.create_task(hang_up(socket, self._request))
+        self._is_closing = True
+        self._hang_up(socket)
 
     def _socket(self) -> Any:
         """Engineio's socket while something can be sent by it, else None."""
         socket = self._engine.sockets.get(self._eio_sid)
-        if socket is None or socket.closed or socket.closing or self._closing is not None:
+        if socket is None or socket.closed or socket.closing or self._is_closing:
             return None
         return socket
 
@@ -116,13 +132,20 @@ class EngineOutlet:
         self.close("slow", reconnect=True, retry_after_ms=1000)
 
 
-async def hang_up(socket: Any, request: web.Request | None = None) -> None:
-    """Close one of engineio's sockets: politely, and after two seconds in any case."""
+async def hang_up(socket: Any) -> None:
+    """Close one of engineio's sockets: politely, and after two seconds in any case.
+
+    Who polls, and doesn't at the moment, is given that time to come for what it is still to be told.
+    """
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + CLOSE_GRACE_S
+    socket.queue.put_nowait(EnginePacket(CLOSE))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(ends_at):
+            await socket.queue.all_taken()
     with contextlib.suppress(Exception):
-        await socket.close(wait=False)
-    await asyncio.sleep(CLOSE_GRACE_S)
+        await socket.close(wait=False, abort=True)
+    await asyncio.sleep(ends_at - loop.time())
     # Who doesn't read doesn't see a polite close either.
     if (wire := getattr(socket, "wire", None)) is not None:
         wire.abort()
-    elif request is not None and request.transport is not None:
-        request.transport.abort()

@@ -92,8 +92,9 @@ class WireServer(socketio.AsyncServer):
         self._arrived = arrived
         self._gone = gone
         self._too_slow = too_slow
-        self._hanging_up: set[asyncio.Task[None]] = set()
+        self._hanging_up: dict[str, asyncio.Task[None]] = {}
         self.eio.create_queue = OutQueue
+        self.eio.disconnect = self._disconnect
         self.eio._async = {**self.eio._async, "websocket": WireSocket}
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
@@ -109,22 +110,34 @@ class WireServer(socketio.AsyncServer):
     async def _reads_answers(self, eio_sid: str) -> bool:
         """Whether the client may have another answer; who leaves them lying is sent away."""
         engine = self.eio.sockets.get(eio_sid)
-        if engine is None:
+        if engine is None or eio_sid in self._hanging_up:
             return False
         try:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
                 await engine.queue.answers_taken()
             return True
         except TimeoutError:
-            self._too_slow()
-            self.hang_up(engine)
+            if eio_sid not in self._hanging_up:
+                self._too_slow()
+                self.hang_up(engine)
             return False
 
+    def forget_closed(self, eio_sid: str) -> None:
+        """Have a session that has ended be unknown: engineio fails on some requests for it."""
+        engine = self.eio.sockets.get(eio_sid)
+        if engine is not None and engine.closed:
+            del self.eio.sockets[eio_sid]
+
+    async def _disconnect(self, eio_sid: str) -> None:
+        """In place of engineio's, which waits until the client has taken everything: some never come."""
+        if (engine := self.eio.sockets.get(eio_sid)) is not None:
+            await engine.close(wait=False)
+
     def hang_up(self, engine: Any) -> None:
-        """Close one of engineio's sockets, soon."""
-        task = asyncio.create_task(hang_up(engine))
-        self._hanging_up.add(task)
-        task.add_done_callback(self._hanging_up.discard)
+        """Close one of engineio's sockets, soon. Idempotent."""
+        if engine.sid not in self._hanging_up:
+            task = self._hanging_up[engine.sid] = asyncio.create_task(hang_up(engine))
+            task.add_done_callback(lambda _: self._hanging_up.pop(engine.sid))
 
     def hang_up_all(self) -> None:
         """Close those too who never came as far as a namespace: nobody else will."""
@@ -141,6 +154,9 @@ class WireServer(socketio.AsyncServer):
             await super()._handle_eio_disconnect(eio_sid, reason)
         finally:
             self._gone(eio_sid)
+            if (engine := self.eio.sockets.get(eio_sid)) is not None:
+                # A poll that waits is to end now, not with the next ping; after what is still to be told.
+                asyncio.get_running_loop().call_soon(engine.queue.put_nowait, None)
 
 
 class WireSocket(WebSocket):

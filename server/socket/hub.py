@@ -47,8 +47,8 @@ class Handler(Protocol):
         ...
 
     async def command(self, sid: str, name: str, args: tuple[Any, ...], length: int) -> Any:
-        """The acknowledgement of an event of so many characters; None: an empty one. Raises nothing but
-        ``CancelledError``."""
+        """The acknowledgement of an event of so many characters; None: it is being sent away, and gets none.
+        Raises nothing but ``CancelledError``."""
         ...
 
 

@@ -55,6 +55,7 @@ class PollingDriver(socketio.AsyncNamespace):
         )
         self.sio.register_namespace(self)
         self._sites: dict[str, str] = {}
+        self._closed = False
 
     def attach(self, app: web.Application) -> None:
         app.middlewares.append(self._newcomers())
@@ -62,6 +63,9 @@ class PollingDriver(socketio.AsyncNamespace):
 
     async def close(self) -> None:
         """Close what is left of the sessions; new ones are refused since the hub closed. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
         self.sio.hang_up_all()
         await asyncio.sleep(0)
         await self.sio.shutdown()
@@ -77,6 +81,7 @@ class PollingDriver(socketio.AsyncNamespace):
                 except Refused as refusal:
                     self._hub.refused.labels(refusal.code).inc()
                     return problem(refusal)
+            self.sio.forget_closed(request.query.get("sid", ""))
             return await handler(request)
 
         return check
@@ -93,9 +98,10 @@ class PollingDriver(socketio.AsyncNamespace):
             self._hub.admission.leave(site)
 
     def _check_connected(self, eio_sid: str) -> None:
-        if eio_sid in self._sites and self.sio.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is None:
+        known = eio_sid in self._sites and eio_sid in self.sio.eio.sockets
+        if known and self.sio.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is None:
             self._hub.unconnected.inc()
-            self._hub.spawn(self.sio.eio.disconnect(eio_sid))
+            self.sio.hang_up(self.sio.eio.sockets[eio_sid])
 
     # python-socketio calls this for everything: connecting, disconnecting, and each event
 
@@ -106,7 +112,8 @@ class PollingDriver(socketio.AsyncNamespace):
             if event == "disconnect":
                 await self._hub.handler.disconnect(args[0])
                 return None
-            return await self._hub.handler.command(args[0], event, args[1:], message_length.get())
+            reply = await self._hub.handler.command(args[0], event, args[1:], message_length.get())
+            return self.sio.not_handled if reply is None else reply
         except (asyncio.CancelledError, socketio.exceptions.ConnectionRefusedError):
             raise
         except Exception:
@@ -115,7 +122,7 @@ class PollingDriver(socketio.AsyncNamespace):
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         eio_sid = self.sio.manager.eio_sid_from_sid(sid, NAMESPACE)
-        outlet = EngineOutlet(self.sio.eio, eio_sid, environ["aiohttp.request"], self._hub.slow.inc)
+        outlet = EngineOutlet(self.sio.eio, eio_sid, hang_up=self.sio.hang_up, too_slow=self._hub.slow.inc)
         try:
             await self._hub.handler.connect(sid, auth, outlet, str(_client(environ)))
         except asyncio.CancelledError:

@@ -27,13 +27,15 @@ async def test_clients_are_told_and_everything_under_way_is_answered_or_not_done
         await load.start()
         idle = await world.viewer(load.room)
         guest = await world.join()
+        poller = await world.join(transports=("polling",))
+        upgraded = await world.join(transports=("polling", "websocket"))
         # Some neither answer the goodbye nor hang up: the node doesn't wait for them.
         silent = [await deaf(world, load.room), await deaf(world, load.room), await stranger(world)]
         await load.acknowledged(80)
         started = time.monotonic()
         assert await world.node.terminate(timeout=DRAIN_S + 2) == 0
         assert time.monotonic() - started < DRAIN_S
-        for person in (idle, guest):
+        for person in (idle, guest, poller, upgraded):
             bye = await person.until("bye")
             assert (bye["code"], bye["reconnect"]) == ("shutting_down", True)
             assert 0 < bye["retry_after_ms"] <= 10_000

@@ -54,9 +54,10 @@ async def test_wrong_token_is_refused_with_an_error_object(world: World, auth: A
     assert error["message"]
 
 
-async def test_connection_ends_when_its_token_does(world: World) -> None:
+@pytest.mark.parametrize("transports", [("websocket",), ("polling",), ("polling", "websocket")])
+async def test_connection_ends_when_its_token_does(world: World, transports: tuple[str, ...]) -> None:
     # Tokens are accepted for half a minute longer than they say.
-    viewer = await world.join(fresh("viewer"), life_s=-28)
+    viewer = await world.join(fresh("viewer"), transports=transports, life_s=-28)
     bye = await viewer.until("bye")
     assert (bye["code"], bye["reconnect"]) == ("token_expired", False)
     await viewer.until("disconnect")

@@ -174,3 +174,38 @@ def test_what_can_be_recovered() -> None:
     assert not recoverable(view, Position(epoch=EPOCH, offset=101), 10)
     assert not recoverable(view, Position(epoch="other", offset=100), 10)
     assert not recoverable(view, None, 10)
+
+
+def spoken(offset: int, *badges: str) -> LogEvent:
+    """A comment of somebody with badges."""
+    who = {"id": "lin", "name": "Lin", "badges": list(badges)}
+    body = encode_event(
+        event_id=f"id-{offset}", offset=offset, kind="comment", at_ms=offset, user=who, data={"text": "hello"}
+    )
+    return LogEvent(ROOM, EPOCH, offset, f"id-{offset}", "comment", offset, "lin", Visibility.ALL, body, None)
+
+
+Said = st.sampled_from(["viewer", "hidden", "host", "moderator", "pin", "deletion"])
+
+
+@given(st.lists(Said, min_size=1, max_size=30))
+def test_a_shortened_frame_accounts_for_the_same_span(kinds: list[str]) -> None:
+    """It is without the viewers' comments and nothing else, and no entry is missing without a word."""
+    view = view_at()
+    for offset, kind in enumerate(kinds, 1):
+        if kind in ("pin", "deletion"):
+            view.take([entry(offset, {"pin": "product.pinned", "deletion": "comment.deleted"}[kind], id="x")])
+        elif kind == "hidden":
+            view.take([entry(offset, visibility=Visibility.SENDER)])
+        else:
+            view.take([spoken(offset, *([kind] if kind != "viewer" else []))])
+    frame = view.cut()
+    assert frame is not None
+    short = frame.shortened()
+    assert (short.first, short.to, short.epoch, short.room_id) == (1, len(kinds), EPOCH, ROOM)
+    kept = [orjson.loads(item)["offset"] for item in short.items]
+    assert kept == [offset for offset, kind in enumerate(kinds, 1) if kind not in ("viewer", "hidden")]
+    for each in (frame, short):
+        left_out = each.payload()["skipped"].get("comment", 0)
+        assert len(each.items) + left_out == len(kinds)
+    assert frame.has_comments or short == frame

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -79,31 +78,6 @@ async def test_commands_are_answered_in_order(world: World) -> None:
             raw.command(number, "time")
         for number in range(60):
             assert (await raw.reply(number))["ok"]
-
-
-async def test_who_never_connects_is_closed(world: World) -> None:
-    async with session(world.node.port) as raw, asyncio.timeout(15):
-        opcode, _ = await raw.reader.readexactly(2)
-        assert opcode & 0x0F == Opcode.CLOSE
-
-
-async def test_a_thousand_connects_from_one_address(tmp_path: Path) -> None:
-    async with running_world(tmp_path, DANMART_LIMITS__CONNECTIONS_PER_ADDRESS="20") as world:
-        port = world.node.port
-
-        async def knock() -> int:
-            async with dialled(port) as raw:
-                raw.writer.write(request())
-                status, headers, _ = await raw.answer()
-                assert status == 101 or headers["retry-after"]
-                await done.wait()
-                return status
-
-        done = asyncio.Event()
-        knocks = [asyncio.create_task(knock()) for _ in range(200)]
-        asyncio.get_running_loop().call_later(2, done.set)
-        statuses = await asyncio.gather(*knocks)
-        assert (statuses.count(101), statuses.count(429)) == (20, 180)
 
 
 async def test_a_demo_answers_to_its_own_names_only(tmp_path: Path) -> None:
