@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 DRAIN_S = 3.0
 EXPIRY_LOOK_S = 3600.0
+GOODBYES_AT_ONCE = 64
+"""About a millisecond; then the loop does other things."""
 
 
 class _Model(BaseModel):
@@ -104,8 +106,10 @@ class Gateway:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await self._idle.wait()
-        for connection in list(self._connections.values()):
+        for number, connection in enumerate(list(self._connections.values()), 1):
             connection.outlet.close("shutting_down", reconnect=True, retry_after_ms=1000)
+            if number % GOODBYES_AT_ONCE == 0:
+                await asyncio.sleep(0)
         await asyncio.sleep(0)
 
     async def connect(self, sid: str, auth: Any, outlet: Outlet, address: str) -> None:

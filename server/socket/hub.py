@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any, Protocol
 
 import structlog
@@ -104,8 +105,7 @@ class Hub:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
-        for member in list(self.wheel):
-            member.go_away()
+        await self._each(list(self.wheel), methodcaller("go_away"))
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=DRAIN_S)
             for task in late:
@@ -130,13 +130,15 @@ class Hub:
             self.admission.looked(next_in_s=turn_s)
             await asyncio.sleep(turn_s)
             turn = self.wheel.turn()
-            for member in turn.to_have_answered:
-                member.check_answered()
-            for member in turn.to_have_connected:
-                member.check_connected()
-            started = time.monotonic()
-            for member in turn.to_ping:
-                member.ping()
-                if time.monotonic() - started > SLICE_S:
-                    await asyncio.sleep(0)
-                    started = time.monotonic()
+            await self._each(turn.to_have_answered, methodcaller("check_answered"))
+            await self._each(turn.to_have_connected, methodcaller("check_connected"))
+            await self._each(turn.to_ping, methodcaller("ping"))
+
+    async def _each(self, members: Iterable[Member], act: Callable[[Member], None]) -> None:
+        """In slices: thousands may have come, or fallen silent, in the same moment."""
+        started = time.monotonic()
+        for member in members:
+            act(member)
+            if time.monotonic() - started > SLICE_S:
+                await asyncio.sleep(0)
+                started = time.monotonic()
