@@ -124,18 +124,22 @@ def watched() -> Iterator[Turns]:
     turns, loop = Turns(), asyncio.get_running_loop()
     last_s, over = time.thread_time(), False
 
-    def look() -> None:
+    def note() -> None:
         nonlocal last_s
         now_s = time.thread_time()
         turns.longest_s, last_s = max(turns.longest_s, now_s - last_s), now_s
+
+    def look() -> None:
+        note()
         if not over:
             loop.call_soon(look)
 
-    look()
+    loop.call_soon(look)
     gc.disable()
     try:
         yield turns
     finally:
+        note()
         gc.enable()
         over = True
 
