@@ -63,7 +63,7 @@ class Frame:
 
 
 def _can_be_missed(event: LogEvent) -> bool:
-    return event.kind == "comment" and not orjson.loads(event.body).get("user", {}).get("badges")
+    return event.kind == "comment" and not (orjson.loads(event.body).get("user") or {}).get("badges")
 
 
 class RoomView:

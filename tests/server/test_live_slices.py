@@ -42,6 +42,7 @@ class Slow:
     """An outlet that takes as long as a real one."""
 
     is_open = True
+    write = None
 
     def __init__(self) -> None:
         self.got: list[Packet] = []
