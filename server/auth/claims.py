@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
+import orjson
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -43,11 +45,13 @@ def peek(token: str) -> Peek:
     """The key id and issuer that ``token`` claims. Raises ``Refused("bad_token")``."""
     if len(token) > TOKEN_MAX_BYTES or not token.isascii():
         raise Refused("bad_token", "The token is too long, or no JWT.")
+    # Read by our own means, because the library would take as long as for the proof. Where the two differ
+    # in what they make of a token, ``decode`` has the last word.
     try:
-        unproved = jwt.decode_complete(token, options={"verify_signature": False})
-    except (jwt.PyJWTError, ValueError, RecursionError):
+        header, payload, _ = token.split(".")
+        kid, issuer = _object(header).get("kid"), _object(payload).get("iss")
+    except ValueError:
         raise Refused("bad_token", "The token is no JWT.") from None
-    kid, issuer = unproved["header"].get("kid"), unproved["payload"].get("iss")
     if not isinstance(issuer, str) or not (kid is None or isinstance(kid, str)):
         raise Refused("bad_token", "The token doesn't say who issued it (iss).")
     return Peek(kid, issuer)
@@ -102,6 +106,14 @@ def subject(claims: Mapping[str, Any]) -> str:
 def expiry_ms(claims: Mapping[str, Any], leeway_s: int = 0) -> int:
     """When the token stops being accepted, Unix ms."""
     return int((_time(claims, "exp") + leeway_s) * 1000)
+
+
+def _object(part: str) -> dict[str, Any]:
+    """A part of a token (RFC 7515, 2) as the JSON object that it is. Raises ``ValueError``."""
+    read = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    if not isinstance(read, dict):
+        raise ValueError("not a JSON object")
+    return read
 
 
 def _time(claims: Mapping[str, Any], claim: str) -> float:

@@ -34,7 +34,10 @@ class Tokens:
     def __init__(
         self, keys: Sequence[AuthKey], fetch: Fetch, *, leeway_s: int = 30, demo: DemoTokens | None = None
     ) -> None:
-        self._trusted = [_Trusted(key, _material(key, index, fetch)) for index, key in enumerate(keys)]
+        self._trusted: dict[str, dict[str | None, _Trusted]] = {}
+        for index, key in enumerate(keys):
+            trusted = _Trusted(key, _material(key, index, fetch))
+            self._trusted.setdefault(key.issuer, {})[key.kid] = trusted
         self._leeway_s = leeway_s
         self._demo = demo
 
@@ -65,14 +68,13 @@ class Tokens:
 
     def _choose(self, claimed: Peek) -> _Trusted:
         """The issuer's key of that id, else its key without an id, else (no id in the token) its only key."""
-        of_issuer = [trusted for trusted in self._trusted if trusted.config.issuer == claimed.issuer]
-        by_id = {trusted.config.kid: trusted for trusted in of_issuer}
+        by_id = self._trusted.get(claimed.issuer, {})
         if claimed.kid is not None and claimed.kid in by_id:
             return by_id[claimed.kid]
         if None in by_id:
             return by_id[None]
-        if claimed.kid is None and len(of_issuer) == 1:
-            return of_issuer[0]
+        if claimed.kid is None and len(by_id) == 1:
+            return next(iter(by_id.values()))
         raise Refused("bad_token", "The token's issuer or key is not known here (iss, kid).")
 
 
