@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -18,9 +18,20 @@ from rooms.log import LogEvent
 from server.answers import as_refused, error_object
 from server.auth import GUEST, Identity, Tokens
 from server.commands import SPECS, Commands
+from server.gathering import Gathering
 from server.limits import CommandLimits, site_of, too_many_connections
 from server.live.connection import Connection, Outlet
-from server.live.entering import TRIES, Enter, Position, Side, read_missed, read_side, recoverable, room_part
+from server.live.entering import (
+    TRIES,
+    Ask,
+    Enter,
+    Position,
+    Side,
+    read_missed,
+    read_sides,
+    recoverable,
+    room_part,
+)
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.live.view import RoomView
@@ -81,6 +92,7 @@ class Gateway:
         self._users = users
         self._clock_ms = clock_ms
         self._recovered_max = recovered_max
+        self._arrivals: Gathering[Ask, Side] = Gathering(self._read_sides)
         self._connections: dict[str, Connection] = {}
         self._limits = limits
         self._connections_per_user = connections_per_user
@@ -242,12 +254,15 @@ class Gateway:
     ) -> tuple[Side, list[LogEvent] | None]:
         """The caller's side of the room and what was missed, neither older than what the caller was told."""
         for _ in range(TRIES):
-            caller, now_ms = connection.caller, self._clock_ms()
-            side = await self._store.read(lambda conn: read_side(conn, cmd, caller, now_ms))  # noqa: B023
+            side = await self._arrivals.ask(Ask(cmd, connection.caller))
             missed = await self._missed(view, cmd.after)
             if connection.you_seq <= side.you["seq"]:
                 break
         return side, missed
+
+    async def _read_sides(self, asked: Sequence[Ask]) -> list[Side | Refused]:
+        now_ms = self._clock_ms()
+        return await self._store.read(lambda conn: read_sides(conn, asked, now_ms))
 
     async def _missed(self, view: RoomView, after: Position | None) -> list[LogEvent] | None:
         """Everything after a position up to the view's last frame; None: a snapshot is to be given."""

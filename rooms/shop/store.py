@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,12 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
+    Select,
     String,
     Table,
     Text,
+    bindparam,
+    func,
     select,
 )
 
@@ -224,7 +227,6 @@ def read_orders(
     room_id: str,
     *,
     buyer_id: str | None = None,
-    since_ms: int = 0,
     before: str | None = None,
     limit: int = 100,
 ) -> list[OrderRow]:
@@ -232,11 +234,40 @@ def read_orders(
     query = select(orders_table).where(orders_table.c.room_id == room_id)
     if buyer_id is not None:
         query = query.where(orders_table.c.buyer_id == buyer_id)
-    if since_ms:
-        query = query.where(
-            (orders_table.c.status == "held")
-            | ((orders_table.c.status == "paid") & (orders_table.c.paid_at_ms >= since_ms))
-        )
     if before is not None:
         query = query.where(orders_table.c.id < before)
     return [OrderRow(*r) for r in conn.execute(query.order_by(orders_table.c.id.desc()).limit(limit))]
+
+
+def _open_orders() -> Select[Any]:
+    """Held ones and those paid lately, with each one's place among its buyer's, the newest being 1."""
+    orders = orders_table.c
+    place = func.row_number().over(partition_by=orders.buyer_id, order_by=orders.id.desc())
+    found = (
+        select(orders_table, place.label("place"))
+        .where(
+            orders.room_id == bindparam("room_id"),
+            orders.buyer_id.in_(bindparam("buyer_ids", expanding=True)),
+            (orders.status == "held")
+            | ((orders.status == "paid") & (orders.paid_at_ms >= bindparam("since"))),
+        )
+        .subquery()
+    )
+    columns = [found.c[column.name] for column in orders_table.columns]
+    return select(*columns).where(found.c.place <= bindparam("limit")).order_by(found.c.id.desc())
+
+
+_OPEN_ORDERS = _open_orders()
+
+
+def read_open_orders(
+    conn: Connection, room_id: str, buyer_ids: Sequence[str], *, paid_since_ms: int, limit: int = 100
+) -> dict[str, list[OrderRow]]:
+    """What these buyers still have to pay in a room, and paid lately, by buyer: the latest ``limit`` of each,
+    newest first. Who has no such order is left out."""
+    bounds = {"room_id": room_id, "buyer_ids": buyer_ids, "since": paid_since_ms, "limit": limit}
+    orders: dict[str, list[OrderRow]] = {}
+    for record in conn.execute(_OPEN_ORDERS, bounds):
+        order = OrderRow(*record)
+        orders.setdefault(order.buyer_id, []).append(order)
+    return orders

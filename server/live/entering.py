@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,14 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from moderation.permissions import Action, Role, may
-from moderation.standing import can, read_mute, read_mutes, read_role
+from moderation.standing import SanctionRow, can, read_mutes, read_mutes_of, read_roles_of, role_of
 from rooms.commands import RoomId
 from rooms.errors import Refused
-from rooms.history import read_events, read_room, read_staff, visible
+from rooms.heads import RoomRow
+from rooms.history import read_events, read_rooms, read_staff, visible
 from rooms.log import LogEvent, without_text
-from rooms.people import read_private
+from rooms.people import read_private, read_seqs
 from rooms.ports import Caller
-from rooms.shop.store import read_orders
+from rooms.shop.store import OrderRow, read_open_orders, read_orders
 from server.live.view import RoomView
 
 PAID_SHOWN_MS = 3_600_000
@@ -47,6 +49,14 @@ class Enter(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Somebody who wants to enter a room."""
+
+    cmd: Enter
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """The caller's side of a room. ``staff_seq`` is where the staff's log stood, whoever the caller is."""
 
@@ -56,14 +66,53 @@ class Side:
     staff_seq: int
 
 
-def read_side(conn: Connection, cmd: Enter, caller: Caller, now_ms: int) -> Side:
-    """Who the caller is in the room. Raises ``Refused``: ``room_not_found``, ``unauthenticated``."""
-    room = read_room(conn, cmd.room)
-    if room is None:
-        raise Refused("room_not_found")
+def read_sides(conn: Connection, asked: Sequence[Ask], now_ms: int) -> list[Side | Refused]:
+    """Who each of them is in the room that they want to enter; for each the same as if it had asked alone.
+
+    A refusal is ``room_not_found`` or ``unauthenticated``. However many they are, it is two statements, three
+    more a room, and others only for the staff and for those who missed private events.
+    """
+    rooms = read_rooms(conn, {ask.cmd.room for ask in asked})
+    users: dict[str, list[str]] = {}
+    for ask in asked:
+        if ask.caller.id is not None and ask.cmd.room in rooms:
+            users.setdefault(ask.cmd.room, []).append(ask.caller.id)
+    heads = read_seqs(conn, {user_id for ids in users.values() for user_id in ids}) if users else {}
+    facts = {room_id: _read_facts(conn, room, users.get(room_id), now_ms) for room_id, room in rooms.items()}
+    return [_side(conn, ask, facts.get(ask.cmd.room), heads, now_ms) for ask in asked]
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is written of some users in one room."""
+
+    room: RoomRow
+    roles: dict[str, str]
+    mutes: dict[str, SanctionRow]
+    orders: dict[str, list[OrderRow]]
+
+
+def _read_facts(conn: Connection, room: RoomRow, user_ids: list[str] | None, now_ms: int) -> _Facts:
+    if not user_ids:
+        return _Facts(room, {}, {}, {})
+    return _Facts(
+        room,
+        read_roles_of(conn, room.id, user_ids),
+        read_mutes_of(conn, room.id, user_ids, now_ms),
+        read_open_orders(conn, room.id, user_ids, paid_since_ms=now_ms - PAID_SHOWN_MS),
+    )
+
+
+def _side(
+    conn: Connection, ask: Ask, facts: _Facts | None, heads: dict[str, int], now_ms: int
+) -> Side | Refused:
+    if facts is None:
+        return Refused("room_not_found")
+    caller, cmd, room = ask.caller, ask.cmd, facts.room
     if caller.id is None and not room.public:
-        raise Refused("unauthenticated", "This room isn't public: sign in first.")
-    role = read_role(conn, cmd.room, caller, room.host_id)
+        return Refused("unauthenticated", "This room isn't public: sign in first.")
+    given = facts.roles.get(caller.id) if caller.id is not None else None
+    role = role_of(caller.id, operator=caller.operator, host_id=room.host_id, member_role=given)
     you: dict[str, Any] = {
         "user": caller.card if caller.id else None,
         "role": role.value,
@@ -74,22 +123,21 @@ def read_side(conn: Connection, cmd: Enter, caller: Caller, now_ms: int) -> Side
         "orders": [],
     }
     if caller.id is not None:
-        you |= _own(conn, cmd, caller.id, now_ms)
+        you |= _own(conn, cmd, caller.id, facts, heads.get(caller.id, 0))
     staff = None
     if may(role, Action.SEE_STAFF):
         staff = _staff(conn, cmd, role, room.staff_head, now_ms)
     return Side(role, you, staff, room.staff_head)
 
 
-def _own(conn: Connection, cmd: Enter, user_id: str, now_ms: int) -> dict[str, Any]:
-    seq, items = read_private(conn, user_id, after=cmd.after_you)
-    mute = read_mute(conn, cmd.room, user_id, now_ms)
-    orders = read_orders(conn, cmd.room, buyer_id=user_id, since_ms=now_ms - PAID_SHOWN_MS)
+def _own(conn: Connection, cmd: Enter, user_id: str, facts: _Facts, seq: int) -> dict[str, Any]:
+    items = read_private(conn, user_id, head=seq, after=cmd.after_you)
+    mute = facts.mutes.get(user_id)
     return {
         "seq": seq,
         "items": [orjson.Fragment(item) for item in items],
         "mute": {"until_ms": mute.until_ms, "reason": mute.reason} if mute else None,
-        "orders": [order.wire() for order in orders],
+        "orders": [order.wire() for order in facts.orders.get(user_id, ())],
     }
 
 

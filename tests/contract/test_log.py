@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Update, select
 from rooms.heads import rooms_table
 from rooms.history import read_events, read_now, read_room
 from rooms.log import LogEvent, checkpoints
-from rooms.people import read_private
+from rooms.people import read_private, read_seqs
 from rooms.rows import Steps
 from rooms.state import COMMENTS_KEPT, EMPTY, encode_state, fold_all
 from rooms.unit import News, Unit
@@ -184,18 +184,20 @@ async def test_private_events_are_read_from_where_somebody_was(house: House) -> 
     for _ in range(12):
         await house.ok("buy", VIEWER, sku=sku, qty=1)
 
-    async def read(**after: Any) -> tuple[int, list[int]]:
-        head, bodies = await house.store.read(lambda conn: read_private(conn, VIEWER.id or "", **after))
-        return head, [orjson.loads(body)["seq"] for body in bodies]
+    heads = await house.store.read(lambda conn: read_seqs(conn, [VIEWER.id or "", "u-nobody"]))
+    assert heads == {VIEWER.id: 12}
 
-    assert await read(after=None) == (12, [])
-    assert await read(after=9) == (12, [10, 11, 12])
-    assert await read(after=0) == (12, list(range(1, 13)))
-    assert await read(after=0, limit=5) == (12, [8, 9, 10, 11, 12])
-    assert await read(after=12) == await read(after=99) == (12, [])
-    stored = await house.store.read(lambda conn: read_private(conn, VIEWER.id or "", after=0))
-    assert stored[1] == [e.body for e in house.private if e.user_id == VIEWER.id]
-    assert await house.store.read(lambda conn: read_private(conn, "u-nobody", after=0)) == (0, [])
+    async def read(**after: Any) -> list[int]:
+        bodies = await house.store.read(lambda conn: read_private(conn, VIEWER.id or "", head=12, **after))
+        return [orjson.loads(body)["seq"] for body in bodies]
+
+    assert await read(after=None) == []
+    assert await read(after=9) == [10, 11, 12]
+    assert await read(after=0) == list(range(1, 13))
+    assert await read(after=0, limit=5) == [8, 9, 10, 11, 12]
+    assert await read(after=12) == await read(after=99) == []
+    stored = await house.store.read(lambda conn: read_private(conn, VIEWER.id or "", head=12, after=0))
+    assert stored == [e.body for e in house.private if e.user_id == VIEWER.id]
 
 
 async def test_keys_are_kept_for_seven_days(house: House) -> None:

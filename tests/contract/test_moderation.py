@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import LargeBinary, select
 
 from moderation.audit import read_audit
-from moderation.standing import read_members, read_mute, read_mutes
+from moderation.standing import read_members, read_mutes, read_mutes_of
 from rooms.history import read_now, read_staff
 from rooms.log import checkpoints, room_events
 from rooms.ports import Caller
@@ -90,7 +90,7 @@ async def test_a_mute_runs_out_to_the_millisecond(house: House) -> None:
     assert [e["data"]["by"] for e in house.briefed("unmuted")] == [None]
     assert await house.code("moderate.unmute", MODERATOR, user=VIEWER.id) == "not_found"
     now_ms = house.now_ms
-    assert await house.store.read(lambda conn: read_mute(conn, ROOM, VIEWER.id or "", now_ms)) is None
+    assert await house.store.read(lambda conn: read_mutes_of(conn, ROOM, [VIEWER.id or ""], now_ms)) == {}
 
 
 async def test_lifting_a_mute(house: House) -> None:

@@ -1,0 +1,204 @@
+"""What somebody is told who enters doesn't depend on who enters in the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, Table, event
+
+from moderation.standing import MemberRow, SanctionRow, members_table, sanctions_table
+from rooms.errors import Refused
+from rooms.heads import RoomRow, UserRow, rooms_table, users_table
+from rooms.log import PrivateEvent, user_events
+from rooms.ports import Caller
+from rooms.rows import as_dict
+from rooms.shop.store import OrderRow, orders_table, read_open_orders
+from server.live.entering import PAID_SHOWN_MS, Ask, Enter, Side, read_sides
+from server.store.engine import open_writer
+
+NOW_MS = 1_800_000_000_000
+ROOMS = ("open", "closed")
+USERS = tuple(f"u{n}" for n in range(6))
+HOST = USERS[0]
+
+places = st.tuples(st.sampled_from(ROOMS), st.sampled_from(USERS))
+moments = st.sampled_from([NOW_MS - PAID_SHOWN_MS - 1, NOW_MS - PAID_SHOWN_MS, NOW_MS - 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a database holds."""
+
+    heads: dict[str, int]
+    roles: dict[tuple[str, str], str]
+    mutes: dict[tuple[str, str], int | None]
+    others: frozenset[tuple[str, str]]
+    orders: list[tuple[tuple[str, str], str, int | None]]
+
+
+facts_of = st.builds(
+    Facts,
+    heads=st.dictionaries(st.sampled_from(USERS), st.integers(0, 4)),
+    roles=st.dictionaries(places, st.sampled_from(["moderator", "senior_moderator"])),
+    mutes=st.dictionaries(places, st.sampled_from([None, NOW_MS - 1, NOW_MS, NOW_MS + 1])),
+    others=st.frozensets(places),
+    orders=st.lists(
+        st.tuples(places, st.sampled_from(["held", "paid", "cancelled"]), st.none() | moments), max_size=12
+    ),
+)
+asks = st.builds(
+    Ask,
+    cmd=st.builds(Enter, room=st.sampled_from([*ROOMS, "nowhere"]), after_you=st.none() | st.integers(0, 5)),
+    caller=st.builds(
+        Caller, id=st.none() | st.sampled_from([*USERS, "u-new"]), name=st.just("N"), operator=st.booleans()
+    ).filter(lambda caller: caller.id is not None or not caller.operator),
+)
+
+
+@pytest.fixture
+def engine(migrated_url: str) -> Iterator[Engine]:
+    engine = open_writer(migrated_url)
+    yield engine
+    engine.dispose()
+
+
+def order(number: int, room: str, buyer: str, status: str, paid_at_ms: int | None) -> OrderRow:
+    return OrderRow(
+        id=f"o{number:03}",
+        room_id=room,
+        product_id="p",
+        sku="s",
+        title="Tea",
+        qty=1,
+        unit_price_minor=100,
+        total_minor=100,
+        currency="CNY",
+        status=status,
+        buyer_id=buyer,
+        buyer_name=buyer,
+        created_at_ms=number,
+        hold_until_ms=NOW_MS,
+        paid_at_ms=paid_at_ms,
+        payment_id=None,
+    )
+
+
+def room(name: str) -> RoomRow:
+    public = int(name == "open")
+    return RoomRow(name, name, HOST, HOST, "live", public, "e", 0, 7, 0, "all", 0, 0, None, None, 0)
+
+
+def private(user: str, seq: int) -> PrivateEvent:
+    return PrivateEvent(user, seq, NOW_MS, None, "note", orjson.dumps({"user": user, "seq": seq}))
+
+
+def mute(place: tuple[str, str], kind: str, until_ms: int | None) -> SanctionRow:
+    return SanctionRow(*place, kind, place[1], "flood", HOST, HOST, 0, until_ms, 1)
+
+
+def write(conn: Connection, facts: Facts) -> None:
+    tables: dict[Table, list[Any]] = {
+        rooms_table: [room(name) for name in ROOMS],
+        users_table: [UserRow(user, user, 0, seq, 0) for user, seq in facts.heads.items()],
+        user_events: [private(u, seq) for u, head in facts.heads.items() for seq in range(1, head + 1)],
+        members_table: [MemberRow(*place, place[1], role, 0) for place, role in facts.roles.items()],
+        sanctions_table: [mute(place, "mute", until_ms) for place, until_ms in facts.mutes.items()]
+        + [mute(place, "other", None) for place in facts.others],
+        orders_table: [
+            order(number, *place, status, paid_at_ms)
+            for number, (place, status, paid_at_ms) in enumerate(facts.orders)
+        ],
+    }
+    for table, rows in tables.items():
+        if rows:
+            conn.execute(table.insert(), [as_dict(row) for row in rows])
+
+
+def expected(facts: Facts, ask: Ask) -> Any:
+    """By the words of docs/protocol.md, one by one: the refusal's code, or the role and ``you``."""
+    name, caller, after = ask.cmd.room, ask.caller, ask.cmd.after_you
+    if name not in ROOMS:
+        return "room_not_found"
+    if caller.id is None:
+        none = {"seq": 0, "items": [], "mute": None, "orders": []}
+        return "unauthenticated" if name == "closed" else {"role": "guest", "user": None, **none}
+    place, head = (name, caller.id), facts.heads.get(caller.id, 0)
+    given = "host" if caller.id == HOST else facts.roles.get(place, "viewer")
+    muted = place in facts.mutes and (facts.mutes[place] is None or facts.mutes[place] > NOW_MS)  # type: ignore[operator]
+    shown = [
+        order(number, *where, status, paid_at_ms).wire()
+        for number, (where, status, paid_at_ms) in enumerate(facts.orders)
+        if where == place
+        and (status == "held" or (status == "paid" and (paid_at_ms or 0) >= NOW_MS - PAID_SHOWN_MS))
+    ]
+    return {
+        "role": "operator" if caller.operator else given,
+        "user": {"id": caller.id, "name": caller.name},
+        "seq": head,
+        "items": [] if after is None else [{"user": caller.id, "seq": n} for n in range(after + 1, head + 1)],
+        "mute": {"until_ms": facts.mutes[place], "reason": "flood"} if muted else None,
+        "orders": shown[::-1],
+    }
+
+
+def told(side: Side | Refused) -> Any:
+    if isinstance(side, Refused):
+        return side.code
+    wire = orjson.loads(orjson.dumps(side.you))
+    assert wire.pop("can") or side.role == "guest"
+    assert (side.staff is None) == (side.role in ("guest", "viewer"))
+    assert side.staff_seq == 7
+    return wire
+
+
+def whole(side: Side | Refused) -> Any:
+    return (told(side), None if isinstance(side, Refused) else orjson.dumps(side.staff))
+
+
+def test_whoever_enters_is_told_the_same_as_alone(engine: Engine) -> None:
+    @settings(max_examples=60, deadline=None)
+    @given(facts_of, st.lists(asks, max_size=20))
+    def check(facts: Facts, asked: list[Ask]) -> None:
+        with engine.connect() as conn, conn.begin() as transaction:
+            write(conn, facts)
+            together = read_sides(conn, asked, NOW_MS)
+            assert [told(side) for side in together] == [expected(facts, ask) for ask in asked]
+            alone = [read_sides(conn, [ask], NOW_MS)[0] for ask in asked]
+            assert [whole(side) for side in together] == [whole(side) for side in alone]
+            transaction.rollback()
+
+    check()
+
+
+def test_a_buyer_of_much_leaves_the_others_their_orders(engine: Engine) -> None:
+    with engine.connect() as conn, conn.begin():
+        for number in range(7):
+            buyer = "u1" if number in (0, 3) else "u2"
+            row = order(number, "open", buyer, "held", None)
+            conn.execute(orders_table.insert(), as_dict(row))
+        found = read_open_orders(conn, "open", ["u1", "u2", "u3"], paid_since_ms=0, limit=3)
+    assert {buyer: [row.id for row in rows] for buyer, rows in found.items()} == {
+        "u1": ["o003", "o000"],
+        "u2": ["o006", "o005", "o004"],
+    }
+
+
+def test_a_thousand_who_enter_are_no_more_statements_than_one(engine: Engine) -> None:
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
+    with engine.connect() as conn, conn.begin():
+        write(conn, Facts({}, {}, {}, frozenset(), []))
+        counts = []
+        for count in (1, 1000):
+            statements.clear()
+            cmd = Enter(room="open")
+            sides = read_sides(conn, [Ask(cmd, Caller(f"v{n}", "V")) for n in range(count)], NOW_MS)
+            assert len(sides) == count
+            counts.append(len(statements))
+    assert counts == [5, 5]
