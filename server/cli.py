@@ -167,6 +167,7 @@ async def _end_with_stdin(stop: asyncio.Event) -> None:
 
 
 async def _run_node(node: Node, *, supervised: bool) -> int:
+    from server.garbage import settle  # noqa: PLC0415
     from server.node import wall_ms  # noqa: PLC0415
 
     stop = asyncio.Event()
@@ -179,6 +180,7 @@ async def _run_node(node: Node, *, supervised: bool) -> int:
         print(f"danmart can't start: {error}\n`danmart doctor` may say more.", file=sys.stderr)
         await node.close()
         return FAILED
+    settle()
     # One write with its newline: other threads log into the same file, and somebody waits for this line.
     print(f"danmart ready {node.url} udp={node.media.udp_port}\n", end="", flush=True)
     if node.demo is not None:
