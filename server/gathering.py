@@ -18,15 +18,18 @@ A = TypeVar("A")
 
 AT_ONCE = 128
 """More in one trip saves next to nothing, and holds the interpreter's lock against the loop for longer."""
+EVERY_S = 0.005
+"""What a trip costs is mostly the same for one as for twenty: while many come, it is made this often."""
 WAITING_MAX = 10_000
 
 
 class Gathering(Generic[Q, A]):
     """One trip at a time: who asks while it is under way goes with the next one, in order.
 
-    So an answer is never older than its question, nobody waits for a timer, and an idle node answers at once.
-    ``answer`` gets the questions of a trip and gives an answer for each; an answer that is a ``Refused`` is
-    raised where it was asked for. Owned by one event loop.
+    So an answer is never older than its question. The first one goes at once; the next trip begins
+    ``EVERY_S`` after the last one began, or when that is over. ``answer`` gets the questions of a trip and
+    gives an answer for each; an answer that is a ``Refused`` is raised where it was asked for. If ``answer``
+    raises something else, the questions go apart until it shows which one it was. Owned by one event loop.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Gathering(Generic[Q, A]):
         self._at_once = at_once
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self._travelling: asyncio.Task[None] | None = None
+        self._not_before_s = 0.0
 
     async def ask(self, question: Q) -> A:
         """The answer, from a trip that begins after this call. Cancelling gives up the answer alone.
@@ -52,9 +56,14 @@ class Gathering(Generic[Q, A]):
         return await future
 
     async def _travel(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            while group := self._next():
-                await self._go(group)
+            while self._waiting:
+                if (left_s := self._not_before_s - loop.time()) > 0:
+                    await asyncio.sleep(left_s)
+                self._not_before_s = loop.time() + EVERY_S
+                if group := self._next():
+                    await self._go(group)
         finally:
             self._travelling = None
 
