@@ -9,10 +9,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from rooms.errors import Refused
-from server.auth.claims import Peek, VerificationKey, decode, identity, peek
+from server.auth.claims import Peek, decode, identity, peek
 from server.auth.demo import DEMO_ISSUER, DemoTokens
 from server.auth.identity import Identity
 from server.auth.jwks import Fetch, KeySet, check_public_key
+from server.auth.jws import VerificationKey
 from server.config import AuthKey, ConfigError, Problem
 
 
@@ -80,7 +81,12 @@ class Tokens:
 
 def _material(key: AuthKey, index: int, fetch: Fetch) -> VerificationKey | KeySet:
     if key.secret is not None:
-        return key.secret.get_secret_value().encode()
+        secret = key.secret.get_secret_value().encode()
+        if b"-----BEGIN " in secret or secret.startswith(b"ssh-"):
+            # Everybody knows a public key: whoever had it could sign.
+            what, advice = "is a public or private key in text form", f"{key.alg} takes a random text"
+            raise ConfigError([Problem(f"auth.keys.{index}.secret", what, advice)])
+        return secret
     if key.jwks_url is not None:
         return KeySet(key.jwks_url, key.alg, fetch)
     assert key.public_key is not None  # noqa: S101  AuthKey has exactly one of the three
