@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
@@ -19,7 +20,6 @@ from sqlalchemy import (
     Update,
     bindparam,
     select,
-    tuple_,
 )
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
@@ -91,6 +91,20 @@ class Need:
 Steps = Generator[Need, None, T]
 
 
+def by_first_columns(keys: Iterable[Key]) -> Iterator[dict[str, Any]]:
+    """The keys as values for ``match_first_columns``, in order, those that differ in the last column only
+    together. SQLite finds no index for ``(a, b) IN ((…), …)``; it would read the whole table."""
+    for first, group in groupby(sorted(keys), key=lambda key: key[:-1]):
+        yield {"last": [key[-1] for key in group]} | {f"first_{n}": value for n, value in enumerate(first)}
+
+
+def match_first_columns(columns: Sequence[Column[Any]]) -> list[ColumnElement[bool]]:
+    """Rows by their key in these columns: all but the last equal, the last one of several."""
+    *first, last = columns
+    keys: BindParameter[Any] = bindparam("last", expanding=True)
+    return [*(column == bindparam(f"first_{n}") for n, column in enumerate(first)), last.in_(keys)]
+
+
 def as_dict(row: Any) -> dict[str, Any]:
     """A row dataclass as column values."""
     return {f.name: getattr(row, f.name) for f in fields(row)}
@@ -111,11 +125,11 @@ class RowCache(Generic[R]):
         wanted = sorted({k for k in keys if k not in self.read})
         if not wanted:
             return
-        plain = [k[0] for k in wanted] if len(wanted[0]) == 1 else wanted
         found = {}
-        for record in conn.execute(_select(kind), {"keys": plain}):
-            row = self.kind.row(*record)
-            found[self.kind.key_of(row)] = row
+        for values in by_first_columns(wanted):
+            for record in conn.execute(_select(kind), values):
+                row = self.kind.row(*record)
+                found[self.kind.key_of(row)] = row
         for key in wanted:
             self.read[key] = self.now[key] = found.get(key)
 
@@ -149,9 +163,7 @@ class RowCache(Generic[R]):
 @cache
 def _select(kind: Kind[Any]) -> Select[Any]:
     columns = kind.key_columns
-    keys: BindParameter[Any] = bindparam("keys", expanding=True)
-    query = select(kind.table)
-    query = query.where(columns[0].in_(keys) if len(columns) == 1 else tuple_(*columns).in_(keys))
+    query = select(kind.table).where(*match_first_columns(columns))
     if kind.rank < Rank.GUARDED:
         query = query.order_by(*columns).with_for_update(skip_locked=kind.skip_locked)
     return query

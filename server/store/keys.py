@@ -15,6 +15,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rooms.rows import by_first_columns, match_first_columns
 from rooms.schema import metadata
 
 KEPT_MS = 7 * 24 * 3600 * 1000
@@ -69,12 +70,15 @@ def claim(
     known_keys = [(k.user_id, k.command, k.key) for k in wanted if k not in new]
     known = {}
     if known_keys:
-        query = select(*_COLUMNS, command_keys.c.request, command_keys.c.answer)
-        for user_id, command, key, request, answer in conn.execute(
-            query.where(tuple_(*_COLUMNS).in_(known_keys))
-        ):
-            known[CommandKey(user_id, command, key)] = Remembered(request, answer)
+        for values in by_first_columns(known_keys):
+            for user_id, command, key, request, answer in conn.execute(_KNOWN, values):
+                known[CommandKey(user_id, command, key)] = Remembered(request, answer)
     return new, known
+
+
+_KNOWN = select(*_COLUMNS, command_keys.c.request, command_keys.c.answer).where(
+    *match_first_columns(_COLUMNS)
+)
 
 
 _MATCH = [c == bindparam(f"k_{c.name}") for c in _COLUMNS]
