@@ -161,6 +161,8 @@ async def bench(rate: float, rounds: int, seconds: float) -> dict[str, Any]:
         servers["bus"] = sides.publisher(said_on, place, valkey.url)
         servers["manager_sender"] = sides.shared(said_on, place, "manager_sender", valkey.url)
         servers["manager"] = sides.shared(heard_on, place, "manager", valkey.url)
+        for server in servers.values():  # also those that weren't waited for, when one fails to start
+            stack.callback(server.stop)
         for server in servers.values():
             stack.enter_context(server)
         async with aiohttp.ClientSession(raise_for_status=True) as http:
