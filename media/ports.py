@@ -37,6 +37,14 @@ class Gate(Protocol):
         """
         ...
 
+    async def may_begin(self, room: str, principal: Principal, *, takeover: bool) -> None:
+        """Returns if ``principal`` may begin to publish as far as other nodes go; this one's publisher is the
+        caller's to look after. ``takeover``: it was said explicitly that another one is to give way.
+
+        Raises ``Refused`` (``publisher_busy`` with ``retry_after_ms``, ``temporarily_unavailable``).
+        """
+        ...
+
     async def may_watch(self, room: str, bearer: str | None) -> None:
         """Returns if the caller may watch; raises ``Refused`` (``room_not_found``, ``forbidden``, …)."""
         ...

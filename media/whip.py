@@ -68,8 +68,10 @@ class Whip:
         text = await http.read_text(request, http.SDP_TYPE, self._node.config.max_sdp_bytes)
         offer = sdp.parse_offer(text)
         chosen = choose(offer)
+        takeover = request.headers.get("X-Danmart-Takeover") == "1"
+        await self._gate.may_begin(room, principal, takeover=takeover)
         stream = self._stream(room)
-        stream.claim(principal, takeover=request.headers.get("X-Danmart-Takeover") == "1")
+        stream.claim(principal, takeover=takeover)
         session = self._open(room, principal, offer, chosen, stream)
         location = f"/whip/{quote(room)}/{self._node.config.node_id}/{session.id}"
         answer = sdp.write_answer(offer, chosen, session.local)

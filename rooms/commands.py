@@ -6,6 +6,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+SLOW_MODE_MAX_S = 3600
+
 RoomId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@|-]{1,128}$")]
@@ -68,7 +70,7 @@ class Grant(Keyed):
 
 class ChangeRoom(Keyed):
     title: RawText | None = None
-    slow_mode_s: Annotated[int, Field(ge=0, le=3600)] | None = None
+    slow_mode_s: Annotated[int, Field(ge=0, le=SLOW_MODE_MAX_S)] | None = None
     who_may_comment: Literal["everyone", "moderators"] | None = None
 
     @model_validator(mode="after")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, String, Table
 
 from rooms.budget import BUDGETS, BudgetRules, as_row, full, spend
 from rooms.commands import PostComment
@@ -14,39 +13,12 @@ from rooms.errors import Refused
 from rooms.heads import EVENTS, ROOMS, RoomRow
 from rooms.log import LogEvent, Visibility
 from rooms.pace import Pacer, window_wait_ms
+from rooms.paces import PACES, PaceRow
 from rooms.ports import Caller, Standing, TextRules
-from rooms.rows import Kind, Rank, Steps
-from rooms.schema import Json, metadata
+from rooms.rows import Steps
 from rooms.unit import Unit
 
 REPLY_QUOTE_CHARS = 40
-
-
-@dataclass(frozen=True, slots=True)
-class PaceRow:
-    """When somebody last commented in a room; kept while slow mode is on, and where there are several nodes.
-
-    ``recent`` are the times within the window, so that one pace holds on all nodes. It is written in the
-    transaction of the comment, under the room's lock: a counter elsewhere could be asked before the key of a
-    repeated command is looked up, and be wrong whenever that elsewhere is away.
-    """
-
-    room_id: str
-    user_id: str
-    at_ms: int
-    recent: list[int] | None = None
-
-
-paces_table = Table(
-    "paces",
-    metadata,
-    Column("room_id", String(64), primary_key=True),
-    Column("user_id", String(128), primary_key=True),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("recent", Json),
-)
-
-PACES: Kind[PaceRow] = Kind(paces_table, PaceRow, Rank.GUARDED)
 
 
 @dataclass(frozen=True, slots=True)

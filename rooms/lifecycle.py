@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from rooms.commands import ChangeRoom, CreateRoom, EndRoom
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, RoomRow, TimerRow
+from rooms.origins import ORIGINS, let_go
 from rooms.ports import SYSTEM, Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
@@ -98,13 +99,17 @@ class Lifecycle:
         }
 
     def end(self, tx: Unit, cmd: EndRoom, caller: Caller) -> Steps[Any]:
-        """The host ends the stream; the server then ends the publisher's session too."""
+        """The host ends the stream. The lease goes with it: whichever node the publisher is at finds out that
+        the room isn't its any more, and ends the publisher's session."""
+        yield ORIGINS.rows(cmd.room)
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "end_room")
         if self._move(tx, cmd.room, "stopped", reason="host"):
             self._audit.note(tx, cmd.room, caller, "room.end", cmd.room, {})
+            if (lease := tx.get(ORIGINS, cmd.room)) is not None:
+                let_go(tx, lease)
         return {}
 
     def picture(self, tx: Unit, room_id: str, happening: Happening, reason: str | None = None) -> Steps[Any]:

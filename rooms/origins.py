@@ -21,12 +21,16 @@ RENEW_EVERY_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class OriginRow:
-    """A room's lease. An empty ``node``: nobody's; the fence goes on counting."""
+    """A room's lease. An empty ``node``: nobody's; the fence goes on counting.
+
+    ``principal`` is who publishes: a stream key or a host, whichever node they come to.
+    """
 
     room_id: str
     node: str
     fence: int
     expires_at_ms: int
+    principal: str = ""
 
 
 origins_table = Table(
@@ -36,6 +40,7 @@ origins_table = Table(
     Column("node", String(64), nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
+    Column("principal", String(160), nullable=False, server_default=""),
 )
 
 # Locked just before the room's head, which every change of a room's status locks as well.
@@ -47,11 +52,17 @@ def is_elsewhere(row: OriginRow | None, node: str, now_ms: int) -> bool:
     return row is not None and row.node not in ("", node) and row.expires_at_ms > now_ms
 
 
-def take(tx: Unit, room_id: str, node: str) -> int:
+def may_take_over(row: OriginRow, principal: str, *, is_host: bool) -> bool:
+    """Whether somebody who says so explicitly may publish in the place of who does: whoever comes with the
+    same key or identity, and the host."""
+    return is_host or principal == row.principal
+
+
+def take(tx: Unit, room_id: str, node: str, principal: str = "") -> int:
     """Make the room this node's; gives the fence. ``ORIGINS.rows(room_id)`` must have been asked for."""
     row = tx.get(ORIGINS, room_id)
     fence = row.fence + (row.node != node) if row else 1
-    tx.put(ORIGINS, OriginRow(room_id, node, fence, tx.now_ms + LEASE_MS))
+    tx.put(ORIGINS, OriginRow(room_id, node, fence, tx.now_ms + LEASE_MS, principal))
     return fence
 
 
@@ -71,6 +82,7 @@ def read_origin(conn: Connection, room_id: str) -> OriginRow | None:
 
 
 def read_status(conn: Connection, room_id: str) -> str | None:
+    """The room's status; None: there is no such room."""
     return conn.scalar(select(rooms_table.c.status).where(rooms_table.c.id == room_id))
 
 

@@ -49,16 +49,26 @@ def fold(state: RoomState, event: LogEvent) -> RoomState:
     if event.kind == "comment":
         if event.visibility != Visibility.ALL:
             return state
-        kept = (*state.comments, Shown(event.id, event.body))
-        return replace(state, comments=kept[-COMMENTS_KEPT:])
+        return _commented(state, [Shown(event.id, event.body)])
     rule = _RULES.get(event.kind)
     return rule(state, event) if rule else state
 
 
 def fold_all(state: RoomState, events: Iterable[LogEvent]) -> RoomState:
+    """The same, event by event; comments that follow each other are put in together, as most events are."""
+    said: list[Shown] = []
     for event in events:
-        state = fold(state, event)
-    return state
+        if event.kind != "comment":
+            state, said = fold(_commented(state, said), event), []
+        elif event.visibility == Visibility.ALL:
+            said.append(Shown(event.id, event.body))
+    return _commented(state, said)
+
+
+def _commented(state: RoomState, said: list[Shown]) -> RoomState:
+    if not said:
+        return state
+    return replace(state, comments=(*state.comments, *said)[-COMMENTS_KEPT:])
 
 
 def _created(state: RoomState, event: LogEvent) -> RoomState:

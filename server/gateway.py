@@ -19,6 +19,7 @@ from server.answers import as_refused, error_object
 from server.auth import GUEST, Identity, Tokens
 from server.commands import SPECS, Commands
 from server.gathering import Gathering
+from server.handover import hand_over
 from server.limits import CommandLimits, site_of, too_many_connections
 from server.live.connection import Connection, Outlet
 from server.live.entering import (
@@ -96,6 +97,7 @@ class Gateway:
         self._connections: dict[str, Connection] = {}
         self._limits = limits
         self._connections_per_user = connections_per_user
+        self._full = False
         self._closing = False
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -112,6 +114,11 @@ class Gateway:
             "refresh": (Refresh, self._refresh),
         }
 
+    async def hand_over(self, within_s: float) -> None:
+        """Take no newcomers any more, and send everybody to the other nodes within that time."""
+        self._full = True
+        await hand_over(list(self._connections.values()), within_s)
+
     async def close(self) -> None:
         """Answer the commands that are under way and no others, tell every client and close. Idempotent."""
         self._closing = True
@@ -126,7 +133,7 @@ class Gateway:
 
     async def connect(self, sid: str, auth: Any, outlet: Outlet, address: str) -> None:
         """Let a client in. Raises ``Refused``."""
-        if self._closing:
+        if self._full or self._closing:
             raise Refused("temporarily_unavailable", retry_after_ms=1000)
         identity = await self._identify(auth)
         await self._signins.note(identity)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from sqlalchemy import Connection
 
 from media.config import MediaConfig
 from media.hls import HlsConfig, HlsHub
@@ -23,14 +22,12 @@ from moderation.sanctions import MUTE_TIMER, Sanctions
 from moderation.standing import RoomStanding
 from rooms.budget import BudgetRules
 from rooms.comments import CommentRules, Comments
-from rooms.heads import ROOMS
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
-from rooms.rows import Steps
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
-from rooms.unit import News, Unit
+from rooms.unit import News
 from server import api
 from server.api.context import API, Api
 from server.auth import DemoTokens, Identity, PublishTokens, Tokens
@@ -46,6 +43,7 @@ from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.gateway import Gateway
 from server.health import Health
+from server.housekeeping import Housekeeping
 from server.limits import CommandLimits
 from server.live.healing import Healer
 from server.live.rooms import LiveRooms
@@ -68,7 +66,6 @@ from server.socket.polling import PollingDriver
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.group import Work
-from server.store.keys import prune
 from server.store.store import Store
 from server.texts import Texts
 from server.timers import Timers
@@ -76,7 +73,7 @@ from server.timers import Timers
 log = structlog.get_logger(__name__)
 
 LIKES_EVERY_S = 3.0
-PRUNE_EVERY_S = 60.0
+COMMENT_WINDOW_MS = 10_000
 
 
 def wall_ms() -> int:
@@ -166,6 +163,9 @@ class Node:
         self.keyring = StreamKeyring(standing, audit)
         self.pictures = Pictures(standing)
         services = self.services
+        self.housekeeping = Housekeeping(
+            self.store, self.checkpoints, self._clock_ms, pace_window_ms=COMMENT_WINDOW_MS
+        )
         self.timers = Timers(
             self.store,
             self._clock_ms,
@@ -202,6 +202,7 @@ class Node:
         )
         self.origins = Origins(
             self.store,
+            self.bus,
             self.services.lifecycle,
             settings.node.name,
             alone=is_sqlite(settings.database_url),
@@ -325,10 +326,8 @@ class Node:
         await self.media.start()
         await self.live.start()
         await self.timers.start()
-        self._tasks += [
-            asyncio.create_task(self._write_likes(), name="likes"),
-            asyncio.create_task(self._housekeep(), name="housekeeping"),
-        ]
+        self._tasks.append(asyncio.create_task(self._write_likes(), name="likes"))
+        await self.housekeeping.start()
         self._runner = web.AppRunner(
             self._app(), access_log=None, shutdown_timeout=settings.node.drain_s, handler_cancellation=True
         )
@@ -358,14 +357,16 @@ class Node:
         return host, port
 
     async def close(self) -> None:
-        """Stop accepting, tell the clients, drain, end own tasks, close the store last."""
+        """Stop accepting, send the clients on, drain, end own tasks, close the store last."""
         if self._draining:
             return
         self._draining = True
-        self.stage.close()
         if self._server is not None and self._door is not None:
             self._server.close()
             self._door.close()
+        if isinstance(self.bus, RedisBus):
+            await self.gateway.hand_over(self.settings.node.drain_s / 2)
+        self.stage.close()
         if self.demo is not None:
             await self.demo.close()
         await self.gateway.close()
@@ -380,6 +381,7 @@ class Node:
             await self.presence.close()
         await self.live.close()
         await self.timers.close()
+        await self.housekeeping.close()
         await self.origins.close()
         tasks = list(self._tasks)
         for task in tasks:
@@ -413,35 +415,15 @@ class Node:
         if not answer.ok:
             self.services.likes.give_back(counts)
 
-    async def _housekeep(self) -> None:
-        while True:
-            for room_id in self.checkpoints.due():
-                await self.store.write(
-                    Work("checkpoint", lambda tx, r=room_id: self.checkpoints.save(tx, r))  # type: ignore[misc]
-                )
-            await asyncio.sleep(1)
-            if self._clock_ms() // 1000 % PRUNE_EVERY_S == 0:
-                await self.store.write(Work("keys.prune", prune_keys))
-
 
 def _comment_rules(rules: Rooms, *, shared: bool) -> CommentRules:
     per_s = rules.shown_comments_per_s
     return CommentRules(
         per_window=rules.comments_per_10s,
-        window_ms=10_000,
+        window_ms=COMMENT_WINDOW_MS,
         shared=shared,
         budget=BudgetRules(per_s=per_s, burst=per_s),
     )
-
-
-def prune_keys(tx: Unit) -> Steps[None]:
-    """Drop commands' keys that are older than seven days, a bounded number at a time."""
-    yield ROOMS.rows()
-    tx.at_flush(lambda conn: _prune(conn, tx.now_ms))
-
-
-def _prune(conn: Connection, now_ms: int) -> None:
-    prune(conn, now_ms)
 
 
 def _demo_hosts(host: str) -> frozenset[str]:

@@ -55,12 +55,6 @@ class MediaGate:
         self._rooms_seen: dict[str, _Seen] = {}
 
     async def may_publish(self, room: str, bearer: str | None) -> Principal:
-        principal = await self._publisher(room, bearer)
-        if self.origins is not None:
-            await self.origins.refuse_elsewhere(room)
-        return principal
-
-    async def _publisher(self, room: str, bearer: str | None) -> Principal:
         if not bearer:
             raise Refused("unauthenticated", "Publishing needs a stream key, or a token from publish.token.")
         if StreamKeys.is_key(bearer):
@@ -72,6 +66,10 @@ class MediaGate:
         if not can_publish:
             raise Refused("forbidden")
         return Principal(f"user:{user_id}", row.host_name, is_host=True)
+
+    async def may_begin(self, room: str, principal: Principal, *, takeover: bool) -> None:
+        if self.origins is not None:
+            await self.origins.claim(room, principal.id, takeover=takeover, is_host=principal.is_host)
 
     async def publish_token(self, cmd: Command, caller: Caller) -> dict[str, Any]:
         """The command ``publish.token``. Raises ``Refused``: ``room_not_found``, ``forbidden``."""
@@ -144,7 +142,7 @@ class MediaStage:
 
     async def live(self, room: str, principal: Principal) -> None:
         self._gate.publishers[room] = principal
-        await self._happened(room, "publishing", None)
+        await self._happened(room, "publishing", None, principal.id)
 
     async def interrupted(self, room: str, principal: Principal) -> None:
         await self._happened(room, "lost", "publisher_away")
@@ -153,10 +151,12 @@ class MediaStage:
         self._gate.publishers.pop(room, None)
         await self._happened(room, "stopped" if reason == "stopped" else "gave_up", reason)
 
-    async def _happened(self, room: str, happening: Happening, reason: str | None) -> None:
+    async def _happened(
+        self, room: str, happening: Happening, reason: str | None, principal: str = ""
+    ) -> None:
         if self._closed:
             return
-        await self._origins.tell(room, happening, reason)
+        await self._origins.tell(room, happening, reason, principal)
 
 
 def _may_publish(conn: Connection, room_id: str, user_id: str) -> tuple[RoomRow, bool]:

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
@@ -37,13 +38,16 @@ def raised_limits() -> dict[str, str]:
     return raised
 
 
-def danmart(core: int, folder: Path) -> Server:
-    """A node on SQLite in ``folder``, as anybody runs one."""
+def danmart(
+    core: int, folder: Path, *, name: str = "danmart", more: Mapping[str, str] | None = None
+) -> Server:
+    """A node in ``folder``, as anybody runs one: on SQLite, unless ``more`` of the environment says else."""
     key = {"alg": "HS256", "issuer": ISSUER, "audience": AUDIENCE, "secret": SECRET}
     env = {
         "DANMART_AUTH__KEYS": json.dumps([key]),
         "DANMART_LOG__LEVEL": "warning",
         **raised_limits(),
+        **(more or {}),
     }
     # Of the checkout that this is run in.
     command = [
@@ -58,21 +62,33 @@ def danmart(core: int, folder: Path) -> Server:
         "--udp-port",
         "0",
     ]
-    return Server("danmart", [*command, "--data", str(folder / "data")], core, folder, env)
+    return Server(name, [*command, "--data", str(folder / f"data-{name}")], core, folder, env)
 
 
-async def make_room(url: str) -> None:
-    """Our node's room; the peers have theirs from the start."""
+async def make_room(url: str, room: str = ROOM) -> None:
+    """A room on our node; the peers have theirs from the start."""
     host = signed(SECRET, ISSUER, AUDIENCE, 1, may_host=True)[0]
     headers = {"Authorization": f"Bearer {host.token}"}
     async with aiohttp.ClientSession(headers=headers, raise_for_status=True) as http:
-        await http.post(f"{url}/api/v1/rooms", json={"id": ROOM, "title": "Bench"})
+        await http.post(f"{url}/api/v1/rooms", json={"id": room, "title": "Bench"})
 
 
 def stock(core: int, folder: Path, snapshot_bytes: int) -> Server:
     """python-socketio as its documents have it, on aiohttp and uvloop."""
     command = [sys.executable, "-m", "bench.peers.stock", str(snapshot_bytes)]
     return Server("python-socketio", command, core, folder, _peer_env())
+
+
+def shared(core: int, folder: Path, name: str, redis_url: str) -> Server:
+    """python-socketio with its ``AsyncRedisManager``: one of several processes that make one place."""
+    command = [sys.executable, "-m", "bench.peers.shared", redis_url]
+    return Server(name, command, core, folder, _peer_env())
+
+
+def publisher(core: int, folder: Path, redis_url: str) -> Server:
+    """Our bus alone, which publishes as a node does after a commit."""
+    command = [sys.executable, "-m", "bench.peers.publisher", redis_url]
+    return Server("danmart-bus", command, core, folder, _peer_env())
 
 
 def node(core: int, folder: Path, snapshot_bytes: int) -> Server:

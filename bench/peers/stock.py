@@ -25,7 +25,8 @@ ROOM = os.environ["PEER_ROOM"]
 _EPOCH = "peer"
 
 
-def _event(offset: int, text: str) -> dict[str, Any]:
+def make_event(offset: int, text: str) -> dict[str, Any]:
+    """An event as ours are."""
     return {
         "id": str(uuid.uuid4()),
         "offset": offset,
@@ -36,10 +37,16 @@ def _event(offset: int, text: str) -> dict[str, Any]:
     }
 
 
+def make_frame(event: dict[str, Any]) -> dict[str, Any]:
+    """One event as it is sent to a room."""
+    at = event["offset"]
+    return {"room": ROOM, "epoch": _EPOCH, "from": at, "to": at, "items": [event], "skipped": {}}
+
+
 def _snapshot(size: int) -> dict[str, Any]:
     """As many comments as fill ``size`` bytes."""
-    one = len(socketio.packet.Packet.json.dumps(_event(100, "." * 60), separators=(",", ":")))
-    return {"comments": [_event(n, "." * 60) for n in range(max(1, size // (one + 1)))]}
+    one = len(socketio.packet.Packet.json.dumps(make_event(100, "." * 60), separators=(",", ":")))
+    return {"comments": [make_event(n, "." * 60) for n in range(max(1, size // (one + 1)))]}
 
 
 class Room(socketio.AsyncNamespace):  # type: ignore[misc]  # it comes without types
@@ -73,9 +80,8 @@ class Room(socketio.AsyncNamespace):  # type: ignore[misc]  # it comes without t
 
     async def on_comment(self, sid: str, payload: dict[str, Any]) -> dict[str, Any]:
         self._head += 1
-        event = _event(self._head, payload["text"])
-        frame = {"room": ROOM, "epoch": _EPOCH, "from": self._head, "to": self._head, "items": [event]}
-        await self.emit("events", {**frame, "skipped": {}}, room=ROOM)
+        event = make_event(self._head, payload["text"])
+        await self.emit("events", make_frame(event), room=ROOM)
         return {"ok": True, "event": event}
 
     async def on_freeze(self, sid: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -85,24 +91,35 @@ class Room(socketio.AsyncNamespace):  # type: ignore[misc]  # it comes without t
         return {"ok": True}
 
 
-async def main(snapshot_bytes: int) -> None:
+def make_server(**more: Any) -> socketio.AsyncServer:
+    """The server with the settings that its documents advise for speed."""
     gc.set_threshold(100_000, 50, 50)
-    sio = socketio.AsyncServer(
+    return socketio.AsyncServer(
         async_mode="aiohttp",
         transports=["websocket"],
         http_compression=False,
         ping_interval=20,
         ping_timeout=15,
         max_http_buffer_size=200_000,
+        **more,
     )
-    sio.register_namespace(Room(snapshot_bytes))
-    app = web.Application()
-    sio.attach(app)
+
+
+async def serve(app: web.Application) -> None:
+    """Until the process is ended; prints where it listens."""
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
     print(f"ready http://127.0.0.1:{runner.addresses[0][1]} ", flush=True)
     await asyncio.Event().wait()
+
+
+async def main(snapshot_bytes: int) -> None:
+    sio = make_server()
+    sio.register_namespace(Room(snapshot_bytes))
+    app = web.Application()
+    sio.attach(app)
+    await serve(app)
 
 
 if __name__ == "__main__":

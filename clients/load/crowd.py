@@ -38,6 +38,7 @@ class Crowd:
         self.viewers: list[Viewer] = []
         self.links: dict[Viewer, Link] = {}
         self.snapshot: dict[str, Any] = {}
+        self._urls = list(urls)
         self._places = [_place(url) for url in urls]
         self._turn = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,12 +86,14 @@ class Crowd:
 
     async def _attempt(self, viewer: Viewer) -> None:
         """Raises ``OSError`` or ``TimeoutError`` with the reason."""
-        host, port = self._places[next(self._turn) % len(self._places)]
+        turn = next(self._turn) % len(self._places)
+        host, port = self._places[turn]
         link: Link | None = None
         started_ns = time.monotonic_ns()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 link = await self._open(viewer, host, port)
+                link.url = self._urls[turn]
                 await link.joined
                 await self._enter(link)
             if not link.is_up:
@@ -173,7 +176,7 @@ class Crowd:
         if reason in _ENDS:
             viewer.gone = True
         else:
-            self._spawn(self._return(viewer, random.uniform(0, 0.2)))
+            self._spawn(self._return(viewer, link.retry_after_s + random.uniform(0, 0.2)))
 
     def leave(self, viewer: Viewer) -> None:
         """Somebody has seen enough."""
@@ -213,6 +216,19 @@ class Crowd:
     def returning(self) -> int:
         """How many are on their way."""
         return len(self._tasks)
+
+    @property
+    def stranded(self) -> int:
+        """How many should be in, and found nobody who let them in again."""
+        away = (v for v in self.viewers if v not in self.links and not v.gone and v.manner is Manner.STEADY)
+        return sum(1 for _ in away)
+
+    def per_url(self) -> dict[str, int]:
+        """How many are connected by each of the addresses."""
+        counts = dict.fromkeys(self._urls, 0)
+        for link in self.links.values():
+            counts[link.url] += 1
+        return counts
 
     def steady(self) -> list[Viewer]:
         """Who is in and reads."""

@@ -43,9 +43,11 @@ class Link(asyncio.Protocol):
         self, viewer: Viewer, book: SpanBook, host: str, port: int, on_lost: Callable[[Link, str], None]
     ) -> None:
         self.viewer = viewer
+        self.url = ""
         self.joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.entered = False
         self.bye = ""
+        self.retry_after_s = 0.0
         self._book = book
         self._host, self._port = host, port
         self._on_lost = on_lost
@@ -163,7 +165,9 @@ class Link(asyncio.Protocol):
                 reply(answer)
         elif packet.startswith(wire.EVENT):
             if packet.startswith(b'42/live,["bye"'):
-                self.bye = str(wire.parse_event(packet)[1].get("code", "bye"))
+                said = wire.parse_event(packet)[1]
+                self.bye = str(said.get("code", "bye"))
+                self.retry_after_s = float(said.get("retry_after_ms", 0)) / 1000
         elif packet.startswith(wire.CONNECTED):
             if not self.joined.done():
                 self.joined.set_result(None)

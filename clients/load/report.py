@@ -15,7 +15,8 @@ BUSY_LAG_MS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``seconds`` is how long comments were sent; ``generator_core_share`` what the generator itself took."""
+    """``seconds`` is how long comments were sent; ``generator_core_share`` what the generator itself took;
+    ``stranded`` how many were not let in again; ``per_url`` where viewers were in the end."""
 
     plan: Plan
     crowd: Crowd
@@ -25,13 +26,16 @@ class Report:
     verdict: Verdict
     log: RoomLog | None
     settled: bool
+    stranded: int
+    per_url: dict[str, int]
 
     @property
     def faultless(self) -> bool:
-        """Nothing was lost, given twice, out of order or made up, and everything arrived in time."""
+        """Nothing was lost, given twice, out of order or made up, everything arrived in time, and whoever was
+        cut off came back."""
         verdict = self.verdict
         wrong = verdict.lost + verdict.gaps + verdict.repeats + verdict.foreign
-        return self.settled and not wrong and not self.crowd.book.unchecked
+        return self.settled and not wrong and not self.stranded and not self.crowd.book.unchecked
 
     @property
     def generator_was_busy(self) -> bool:
@@ -71,6 +75,8 @@ class Report:
             "reconnects": counts.reconnects,
             "recovered": counts.recovered,
             "unrecovered": counts.unrecovered,
+            "stranded": self.stranded,
+            "per_url": self.per_url,
             "dropped": dict(counts.dropped),
             "slow_dropped": dict(counts.slow_dropped),
             "generator_core_share": round(self.generator_core_share, 3),
@@ -97,6 +103,8 @@ class Report:
             ("gaps, repeats, foreign", f"{verdict.gaps:,}, {verdict.repeats:,}, {verdict.foreign:,}"),
             ("joined, left", f"{counts.joins:,}, {counts.leaves:,}"),
             ("came back", f"{counts.reconnects:,}: recovered {counts.recovered:,}, {back}"),
+            *([("not let in again", f"{self.stranded:,}")] if self.stranded else []),
+            *([("in the end at", _by(self.per_url))] if len(self.per_url) > 1 else []),
             ("ended by the server", f"{dropped}; of slow readers {slow}"),
             ("the generator", f"{self.generator_core_share:.0%} of a core"),
         ]

@@ -87,9 +87,10 @@ class _Load:
         seconds = time.monotonic() - started
         share = (time.process_time() - cpu) / seconds
         log, settled = await self._settle()
+        stranded, per_url = crowd.stranded, crowd.per_url()
         await crowd.close()
         verdict: Verdict = audit(crowd.viewers, crowd.book.facts, log)
-        return Report(plan, crowd, connects_per_s, seconds, share, verdict, log, settled)
+        return Report(plan, crowd, connects_per_s, seconds, share, verdict, log, settled, stranded, per_url)
 
     async def _bring_in(self) -> float:
         plan, crowd = self._plan, self._crowd
@@ -159,11 +160,18 @@ class _Load:
             await asyncio.sleep(0.02)  # a look now and then costs less than an event each
         token = next((user.token for user in self._users if user.token), None)
         start = min((v.entered_at for v in crowd.viewers if v.has_entered), default=0)
-        try:
-            log = await read_log(plan.urls[-1], plan.room, token, start)
-        except (aiohttp.ClientError, KeyError, ValueError) as error:
-            raise LoadError(f"the room's log can't be read: {error}") from None
+        log = await self._read_log(token, start)
         return log, await crowd.reach(log.head, plan.settle_s)
+
+    async def _read_log(self, token: str | None, start: int) -> RoomLog:
+        """From whichever node answers."""
+        reasons = []
+        for url in self._plan.urls:
+            try:
+                return await read_log(url, self._plan.room, token, start)
+            except (aiohttp.ClientError, KeyError, ValueError) as error:
+                reasons.append(str(error))
+        raise LoadError(f"the room's log can't be read: {'; '.join(reasons)}")
 
     async def _tell(self, what: str, done: Callable[[], float]) -> None:
         while True:

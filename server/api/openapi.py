@@ -30,6 +30,43 @@ _PICTURES = {
     kind: {"schema": {"type": "string", "format": "binary"}}
     for kind in ("image/jpeg", "image/png", "image/webp")
 }
+_COUNT = {"type": "integer", "minimum": 0}
+_ROOM = {
+    "type": "object",
+    "required": ["id", "title", "status", "host", "viewers", "started_at_ms"],
+    "properties": {
+        "id": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "string", "enum": ["idle", "live", "interrupted", "ended"]},
+        "host": {
+            "type": "object",
+            "properties": {"id": {"type": "string"}, "name": {"type": "string"}},
+        },
+        "viewers": {
+            **_COUNT,
+            "description": "In the room now: users and connections of guests, counted on each node and added"
+            " up. Somebody at two nodes counts twice.",
+        },
+        "viewers_unique": {
+            **_COUNT,
+            "description": "To moderators and above: how many different ones the stream has had, on all"
+            " nodes together, estimated within about 1 %. Absent where nobody counts.",
+        },
+        "started_at_ms": {"type": ["integer", "null"]},
+        "settings": {"type": "object"},
+        "playback": {"type": "object"},
+    },
+}
+_ROOM_REF = {"$ref": "#/components/schemas/Room"}
+_ROOMS = {
+    "type": "object",
+    "properties": {"items": {"type": "array", "items": _ROOM_REF}, "next": {"type": ["string", "null"]}},
+}
+_ANSWERS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("GET", "/api/v1/rooms"): ("200", _ROOMS),
+    ("POST", "/api/v1/rooms"): ("201", _ROOM_REF),
+    ("GET", "/api/v1/rooms/{room}"): ("200", _ROOM_REF),
+}
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -71,11 +108,16 @@ def _json_body(schema: dict[str, Any]) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
+def _json_answer(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": "Done", "content": {"application/json": {"schema": schema}}}
+
+
 @functools.cache
 def openapi() -> bytes:
     """The OpenAPI 3.1 document."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {
+        "Room": _ROOM,
         "Problem": {
             "type": "object",
             "required": ["type", "title", "status", "code", "temporary"],
@@ -88,7 +130,7 @@ def openapi() -> bytes:
                 "temporary": {"type": "boolean"},
                 "retry_after_ms": {"type": "integer"},
             },
-        }
+        },
     }
     for route in [*rooms.routes, *desk.routes]:
         if not isinstance(route, web.RouteDef) or "{command}" in route.path or ":" in route.path:
@@ -97,6 +139,9 @@ def openapi() -> bytes:
         operation = _operation(summary, route.path)
         if model := _BODIES.get((route.method, route.path)):
             operation["requestBody"] = _json_body(_schema(model, schemas))
+        if answer := _ANSWERS.get((route.method, route.path)):
+            status, schema = answer
+            operation["responses"] = {status: _json_answer(schema), "default": _PROBLEM}
         if route.path.endswith("/pictures"):
             operation["requestBody"] = {"required": True, "content": _PICTURES}
         paths.setdefault(route.path, {})[route.method.lower()] = operation

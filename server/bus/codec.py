@@ -14,7 +14,7 @@ from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from server.bus.port import RoomNews
 
 SENDER_BYTES = 8
-VERSION = b"\x01"
+VERSION = b"\x02"
 _START = SENDER_BYTES + len(VERSION)
 
 
@@ -33,12 +33,12 @@ def encode_room(sender: bytes, news: RoomNews) -> bytes:
         for e in news.events
     ]
     staff = [(e.seq, e.at_ms, e.kind, e.action, e.body) for e in news.staff]
-    return _encode(sender, (events, staff, news.stock, news.redacted, news.likes))
+    return _encode(sender, (events, staff, news.stock, news.redacted, news.likes, news.origin))
 
 
 def decode_room(room_id: str, message: bytes) -> RoomNews:
     """The inverse of :func:`encode_room`. Raises ``UnknownMessageError``."""
-    events, staff, stock, redacted, likes = _decode(message, 5)
+    events, staff, stock, redacted, likes, origin = _decode(message, 6)
     return RoomNews(
         room_id,
         [LogEvent(room_id, *event) for event in events],
@@ -46,6 +46,7 @@ def decode_room(room_id: str, message: bytes) -> RoomNews:
         stock,
         redacted,
         likes,
+        origin,
     )
 
 

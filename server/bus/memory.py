@@ -23,6 +23,9 @@ class MemoryBus:
     def share_likes(self, room_id: str, count: int) -> None:
         """There is nobody else to tell."""
 
+    def call_origin(self, room_id: str) -> None:
+        """There is no other node."""
+
     async def join_room(self, room_id: str, listener: RoomListener) -> None:
         self._listeners.add_room(room_id, listener)
 

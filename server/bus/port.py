@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,7 +14,8 @@ from rooms.unit import News
 class RoomNews:
     """What one commit had for one room, or what another node counted.
 
-    ``redacted`` are ids of comments whose text is gone, ``likes`` those that viewers of another node gave.
+    ``redacted`` are ids of comments whose text is gone, ``likes`` those that viewers of another node gave;
+    ``origin``: who publishes the room may have changed.
     """
 
     room_id: str
@@ -23,6 +24,22 @@ class RoomNews:
     stock: dict[str, int] = field(default_factory=dict)
     redacted: list[str] = field(default_factory=list)
     likes: int = 0
+    origin: bool = False
+
+
+def merge(several: Sequence[RoomNews]) -> RoomNews:
+    """News of one room in the order of their commits, as if they had been one commit's."""
+    if len(several) == 1:
+        return several[0]
+    merged = RoomNews(several[0].room_id)
+    for news in several:
+        merged.events += news.events
+        merged.staff += news.staff
+        merged.stock |= news.stock
+        merged.redacted += news.redacted
+        merged.likes += news.likes
+        merged.origin |= news.origin
+    return merged
 
 
 RoomListener = Callable[[RoomNews], None]
@@ -47,6 +64,11 @@ class Bus(Protocol):
 
     def share_likes(self, room_id: str, count: int) -> None:
         """Tell the other nodes of likes; this node's listeners aren't told. Never raises, never waits."""
+        ...
+
+    def call_origin(self, room_id: str) -> None:
+        """Have the node that publishes a room look at its lease; this node's listeners aren't told. Never
+        raises, never waits."""
         ...
 
     async def join_room(self, room_id: str, listener: RoomListener) -> None:

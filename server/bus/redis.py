@@ -10,7 +10,6 @@ import structlog
 
 from rooms.unit import News
 from server.bus import codec
-from server.bus.line import Line
 from server.bus.listeners import Listeners
 from server.bus.metrics import BusMetrics
 from server.bus.port import RoomListener, RoomNews, UserListener
@@ -48,11 +47,11 @@ class RedisBus:
 
     async def start(self) -> None:
         """Connect; returns after two seconds also if Redis is away, which is tried again for ever."""
-        out, back = await asyncio.to_thread(lambda: (Line(self._url), Line(self._url)))
-        self._publisher = Publisher(out, self._metrics)
-        self._subscriber = Subscriber(back, self._heard, self._changed)
-        self._publisher.start()
-        self._subscriber.start()
+        publisher = await asyncio.to_thread(Publisher, self._url, self._sender, self._metrics)
+        subscriber = await asyncio.to_thread(Subscriber, self._url, self._heard, self._changed)
+        self._publisher, self._subscriber = publisher, subscriber
+        publisher.start()
+        subscriber.start()
         try:
             async with asyncio.timeout(START_WITHIN_S):
                 await self._settled.wait()
@@ -68,14 +67,20 @@ class RedisBus:
 
     def publish(self, news: News) -> None:
         rooms, users = self._listeners.tell(news)
+        if self._publisher is None:
+            return
         for room_id, room_news in rooms.items():
-            self._send(self._room(room_id), codec.encode_room(self._sender, room_news))
+            self._publisher.send_room(self._room(room_id), room_news)
         for user_id, events in users.items():
-            self._send(self._user(user_id), codec.encode_user(self._sender, events))
+            self._publisher.send_user(self._user(user_id), events)
 
     def share_likes(self, room_id: str, count: int) -> None:
-        news = RoomNews(room_id, likes=count)
-        self._send(self._room(room_id), codec.encode_room(self._sender, news))
+        if self._publisher is not None:
+            self._publisher.send_room(self._room(room_id), RoomNews(room_id, likes=count))
+
+    def call_origin(self, room_id: str) -> None:
+        if self._publisher is not None:
+            self._publisher.send_room(self._room(room_id), RoomNews(room_id, origin=True))
 
     async def join_room(self, room_id: str, listener: RoomListener) -> None:
         if self._listeners.add_room(room_id, listener) and self._subscriber is not None:
@@ -101,19 +106,16 @@ class RedisBus:
     def _user(self, user_id: str) -> str:
         return f"{self._users}{user_id}}}"
 
-    def _send(self, channel: str, message: bytes) -> None:
-        if self._publisher is not None:
-            self._publisher.send(channel, message)
-
     def _changed(self) -> None:
         if self.healthy:
             self._settled.set()
         log.info("bus_changed", healthy=self.healthy)
         self.on_change()
 
-    def _heard(self, channel: str, message: bytes) -> None:
+    def _heard(self, name: bytes, message: bytes) -> None:
         if codec.sender_of(message) == self._sender:
             return
+        channel = name.decode()
         try:
             if channel.startswith(self._rooms):
                 room_id = channel[len(self._rooms) : -1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -15,23 +16,24 @@ log = structlog.get_logger(__name__)
 PING_EVERY_S = 1.0
 RETRY_S = 0.5
 AT_ONCE = 500
-# After so many messages that were there already, others get the loop.
-YIELD_EVERY = 32
 
 
 class Subscriber:
     """Calls ``heard(channel, message)`` for each message; ``changed()`` when ``healthy`` changes.
 
-    Healthy means: every wanted channel is confirmed, and Redis has answered within the last seconds.
+    Healthy means: every wanted channel is confirmed, and Redis has answered within the last seconds. Build it
+    in a thread, as a ``Line``.
     """
 
-    def __init__(self, line: Line, heard: Callable[[str, bytes], None], changed: Callable[[], None]) -> None:
-        self._line = line
+    def __init__(self, url: str, heard: Callable[[bytes, bytes], None], changed: Callable[[], None]) -> None:
+        self._line = Line(url, self._take)
         self._heard = heard
         self._changed = changed
         self._wanted: set[str] = set()
+        self._missing: set[str] = set()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._open = False
+        self._pong = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.healthy = False
 
@@ -54,8 +56,8 @@ class Subscriber:
             return
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(channel, []).append(confirmed)
-        with contextlib.suppress(*AWAY):  # the reading task finds out too, and begins anew
-            await self._line.send([("SUBSCRIBE", channel)])
+        with contextlib.suppress(*AWAY):  # the other task finds out too, and begins anew
+            self._line.write([("SUBSCRIBE", channel)])
             async with asyncio.timeout(WITHIN_S):
                 await confirmed
 
@@ -63,7 +65,7 @@ class Subscriber:
         self._wanted.discard(channel)
         if self._open:
             with contextlib.suppress(*AWAY):
-                await self._line.send([("UNSUBSCRIBE", channel)])
+                self._line.write([("UNSUBSCRIBE", channel)])
 
     async def _run(self) -> None:
         first = True
@@ -90,43 +92,49 @@ class Subscriber:
         self._waiting.clear()
 
     async def _listen(self) -> None:
-        missing = set(self._wanted)
-        channels = sorted(missing)
+        """Subscribe to everything wanted, then ask now and then whether Redis is there, until it isn't."""
+        channels = sorted(self._wanted)
+        self._missing = set(channels)
         self._open = True
         for start in range(0, len(channels), AT_ONCE):
-            await self._line.send([("SUBSCRIBE", *channels[start : start + AT_ONCE])])
-        await self._line.send([("PING",)])
-        pinged, read = True, 0
-        while True:
-            reply = await self._line.receive(WITHIN_S if pinged else PING_EVERY_S)
-            if reply is None:
-                if pinged:
-                    raise TimeoutError("no answer to a ping")
-                await self._line.send([("PING",)])
-                pinged = True
-                continue
-            if self._take(reply, missing):
-                pinged = False
-            if not self.healthy and not missing and not pinged:
-                self._set_healthy(True)
-            read += 1
-            if read % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+            self._line.write([("SUBSCRIBE", *channels[start : start + AT_ONCE])])
+        lost = asyncio.ensure_future(self._line.lost())
+        try:
+            while not lost.done():
+                self._pong.clear()
+                self._line.write([("PING",)])
+                async with asyncio.timeout(WITHIN_S):
+                    await self._pong.wait()
+                await asyncio.wait([lost], timeout=PING_EVERY_S)
+        finally:
+            lost.cancel()
+        raise ConnectionError("Redis closed the connection")
 
-    def _take(self, reply: object, missing: set[str]) -> bool:
-        """One reply or message. True: it answers a ping."""
+    def _take(self, reply: Any) -> None:
+        """One reply or message."""
         if not isinstance(reply, list):
-            return reply == b"PONG"  # with nothing subscribed to, Redis answers as usual
+            if reply == b"PONG":  # with nothing subscribed to, Redis answers as usual
+                self._answered()
+            elif isinstance(reply, Exception):
+                log.warning("bus_subscriber_refused", error=str(reply)[:200])
+            return
         kind = reply[0]
         if kind == b"message":
-            self._heard(reply[1].decode(), reply[2])
+            self._heard(reply[1], reply[2])
+        elif kind == b"pong":
+            self._answered()
         elif kind == b"subscribe":
             channel = reply[1].decode()
-            missing.discard(channel)
+            self._missing.discard(channel)
             for future in self._waiting.pop(channel, ()):
                 if not future.done():
                     future.set_result(None)
-        return bool(kind == b"pong")
+
+    def _answered(self) -> None:
+        """Redis is there; and as it answers in order, it has confirmed what was asked for before."""
+        self._pong.set()
+        if not self._missing:
+            self._set_healthy(True)
 
     def _set_healthy(self, healthy: bool) -> None:
         if healthy != self.healthy:

@@ -368,10 +368,13 @@ class LiveRooms:
             room.filling = asyncio.create_task(self._fill_hole(room))
 
     async def _fill_hole(self, room: LiveRoom) -> None:
-        if self._bus.healthy:
-            await asyncio.sleep(PATIENCE_S)
         view = room.view
         while view.has_hole or view.head < room.known:
+            if self._bus.healthy:
+                head = view.head
+                await asyncio.sleep(PATIENCE_S)
+                if view.head != head:
+                    continue  # that hole was news on their way; where several nodes talk there is a next one
             self._holes.inc()
             try:
                 events = await self._store.read(lambda conn: _after(conn, view))

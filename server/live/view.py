@@ -15,7 +15,7 @@ import orjson
 
 from rooms.history import RoomNow, visible
 from rooms.log import LogEvent, without_text
-from rooms.state import encode_state, fold, unquoted
+from rooms.state import encode_state, fold_all, unquoted
 
 RECENT_KEPT = 1000
 
@@ -140,8 +140,7 @@ class RoomView:
         if not self._pending:
             return None
         pending, self._pending = self._pending, []
-        for event in pending:
-            self.state = fold(self.state, event)
+        self.state = fold_all(self.state, pending)
         shown, left_out = visible(pending, None)
         frame = Frame(self.room_id, self.epoch, self.to + 1, pending[-1].offset, tuple(shown), left_out)
         self._recent.extend(pending)

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, MetaData, text
 # Every module that has tables: importing it is what makes them known.
 import moderation.audit
 import moderation.standing  # noqa: F401
-import rooms.comments
 import rooms.log
 import rooms.origins
+import rooms.paces
 import rooms.shop.store  # noqa: F401
 import server.credentials
 import server.payments.sandbox

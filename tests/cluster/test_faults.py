@@ -149,6 +149,25 @@ async def test_postgresql_that_answers_nobody_for_a_while(
     assert all(w.person and w.person.sio.connected and not w.recovered for w in audience.watchers)
 
 
+async def test_postgresql_stopped_and_started_again(
+    audience: Audience, cluster: Cluster, postgres: PostgresServer
+) -> None:
+    """Connections to it are cut, and new ones refused: another fault than no answer."""
+    talk = await audience.come()
+    patient = await cluster[0].viewer(audience.room)
+    await asyncio.to_thread(postgres.down)
+    try:
+        assert await patient.code("comment", text="anybody?") == "temporarily_unavailable"
+        status, _ = await cluster[1].get("/readyz")
+        assert status == 503
+    finally:
+        postgres.up()
+    await asyncio.sleep(0.5)
+    await talk.stop()
+    await audience.have_seen_everything(talk)
+    assert all(w.person and w.person.sio.connected and not w.recovered for w in audience.watchers)
+
+
 async def test_who_was_on_a_node_that_was_killed_goes_on_at_the_other(
     tmp_path: Path, database: str, redis_url: str
 ) -> None:

@@ -71,6 +71,41 @@ async def test_settings_and_a_deletion_reach_the_other_node(cluster: Cluster) ->
     assert "a secret" not in str(again)
 
 
+async def test_a_role_that_is_taken_away_on_one_node_is_gone_on_the_other(cluster: Cluster) -> None:
+    a, b = cluster
+    room, host = await a.room()
+    moderator, viewer = await b.moderator(room, host), await a.viewer(room)
+    await moderator.ok("moderate.mute", user=viewer.user, seconds=60, reason="spam")
+    await host.ok("room.grant", user=moderator.user, role="viewer")
+    assert await moderator.code("moderate.unmute", user=viewer.user) == "forbidden"
+
+
+async def test_who_may_comment_is_known_on_the_other_node_at_once(cluster: Cluster) -> None:
+    a, b = cluster
+    room, host = await a.room()
+    viewer = await b.viewer(room)
+    await host.ok("room.change", who_may_comment="moderators")
+    assert await viewer.code("comment", text="may I?") == "comments_closed"
+    await host.ok("room.change", who_may_comment="everyone")
+    assert (await viewer.do("comment", text="thanks"))["ok"]
+
+
+async def test_somebody_at_two_nodes_is_two_viewers_and_one_person(cluster: Cluster) -> None:
+    a, b = cluster
+    room, host = await a.room()
+    user = fresh("twice")
+    for world in (a, a, b):
+        person = await world.join(user)
+        await person.enter(room)
+    await host.until("signals", lambda s: s.get("viewers") == 3, within_s=8)
+    async with asyncio.timeout(8):
+        while (await a.get(f"/api/v1/rooms/{room}", host.user))[1].get("viewers_unique") != 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    status, card = await b.get(f"/api/v1/rooms/{room}", user)
+    assert (status, card["viewers"]) == (200, 3)
+    assert "viewers_unique" not in card
+
+
 async def test_a_pace_holds_over_both_nodes(cluster: Cluster) -> None:
     a, b = cluster
     room, host = await a.room()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
+import redis
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -159,6 +160,34 @@ async def test_what_is_published_after_joining_is_heard(redis_url: str) -> None:
             await until(lambda heard=heard: heard.offsets == [1])  # type: ignore[misc]
 
 
+async def test_what_is_published_in_a_rush_is_few_messages(redis_url: str) -> None:
+    async with node(redis_url) as here, node(redis_url) as there:
+        heard = Heard()
+        await there.join_room("tea", heard.room)
+        await there.join_user("u-lin", heard.user)
+        for offset in range(1, 500):
+            here.publish(news(event(offset), private=1))
+            here.share_likes("tea", 1)
+            if offset % 50 == 0:
+                await asyncio.sleep(0)
+        await until(lambda: len(heard.offsets) == 499)
+        assert heard.offsets == list(range(1, 500))
+        assert sum(told.likes for told in heard.rooms) == 499
+        assert len(heard.private) == 499
+        assert len(heard.rooms) < 10
+
+
+async def test_the_publishing_node_is_called(redis_url: str) -> None:
+    async with node(redis_url) as here, node(redis_url) as there:
+        heard, own = Heard(), Heard()
+        await there.join_room("tea", heard.room)
+        await here.join_room("tea", own.room)
+        here.call_origin("tea")
+        await until(lambda: bool(heard.rooms))
+        assert heard.rooms == [RoomNews("tea", origin=True)]
+        assert own.rooms == []
+
+
 async def test_a_node_without_the_room_takes_nothing_in(redis_url: str) -> None:
     async with node(redis_url) as here, node(redis_url) as there, node(redis_url) as aside:
         heard = Heard()
@@ -229,3 +258,34 @@ async def test_nonsense_on_a_channel_is_passed_over(redis_url: str) -> None:
         async with node(redis_url) as here:
             here.publish(news(event(1)))
             await until(lambda: heard.offsets == [1])
+
+
+async def test_credentials_and_database_are_taken_from_the_address(broken: ValkeyServer) -> None:
+    with redis.Redis(port=broken.port) as client:
+        client.config_set("requirepass", "secret")
+    address = f"127.0.0.1:{broken.port}"
+    async with (
+        node(f"redis://:secret@{address}/3") as here,
+        node(f"redis://default:secret@{address}") as there,
+    ):
+        assert here.healthy
+        assert there.healthy
+    async with node(f"redis://:wrong@{address}") as stranger:
+        assert not stranger.healthy
+
+
+async def test_what_is_no_redis_is_away(unused_tcp_port: int) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", unused_tcp_port)
+    async with node(f"redis://127.0.0.1:{unused_tcp_port}") as bus:
+        heard = Heard()
+        await bus.join_room("tea", heard.room)
+        bus.publish(news(event(1)))
+        assert (bus.healthy, heard.offsets) == (False, [1])
+    server.close()
+    await server.wait_closed()

@@ -8,19 +8,40 @@ import pytest
 
 from rooms.errors import Refused
 from rooms.history import read_room
-from rooms.origins import LEASE_MS, OriginRow, is_elsewhere, is_mine, read_abandoned, read_origin
+from rooms.origins import (
+    LEASE_MS,
+    OriginRow,
+    is_elsewhere,
+    is_mine,
+    may_take_over,
+    read_abandoned,
+    read_origin,
+)
+from server.bus.memory import MemoryBus
 from server.origins import Origins
-from tests.contract.house import ROOM, House, house_at, open_house
+from tests.contract.house import HOST, ROOM, House, house_at, open_house
 
 
 def origins(house: House, node: str, lost: list[str] | None = None) -> Origins:
     return Origins(
         house.store,
+        MemoryBus(),
         house.services.lifecycle,
         node,
         alone=False,
         clock_ms=lambda: house.now_ms,
         lost=(lost if lost is not None else []).append,
+    )
+
+
+def alone(house: House, node: str) -> Origins:
+    return Origins(
+        house.store,
+        MemoryBus(),
+        house.services.lifecycle,
+        node,
+        alone=True,
+        clock_ms=lambda: house.now_ms,
     )
 
 
@@ -36,6 +57,10 @@ async def lease(house: House) -> OriginRow:
     return row
 
 
+async def may_begin(node: Origins, principal: str = "key:1", **how: bool) -> None:
+    await node.claim(ROOM, principal, **{"takeover": False, "is_host": False, **how})
+
+
 @pytest.fixture
 async def two(shared_url: str) -> AsyncIterator[tuple[House, House]]:
     """Two houses on one database, as two nodes are."""
@@ -48,9 +73,9 @@ async def test_a_room_that_is_live_on_one_node_is_refused_on_another(two: tuple[
     lost: list[str] = []
     here, there = origins(a, "a"), origins(b, "b", lost)
     await here.tell(ROOM, "publishing", None)
-    await here.refuse_elsewhere(ROOM)
+    await may_begin(here)
     with pytest.raises(Refused, match="publisher_busy"):
-        await there.refuse_elsewhere(ROOM)
+        await may_begin(there)
     await there.tell(ROOM, "publishing", None)
     assert lost == [ROOM]
     await there.tell(ROOM, "stopped", None)
@@ -66,13 +91,13 @@ async def test_an_interrupted_room_goes_on_elsewhere_and_the_old_node_is_not_hea
     here, there = origins(a, "a", lost), origins(b, "b")
     await here.tell(ROOM, "publishing", None)
     await here.tell(ROOM, "lost", "publisher_away")
-    await there.refuse_elsewhere(ROOM)
+    await may_begin(there)
     await there.tell(ROOM, "publishing", None)
     assert (await lease(a)).node == "b"
-    await here.tell(ROOM, "gave_up", "lost")
-    assert await status(a) == "live"
     await here._renew()
     assert lost == [ROOM]
+    await here.tell(ROOM, "gave_up", "lost")
+    assert await status(a) == "live"
     assert (await lease(a)).fence == 2
 
 
@@ -124,15 +149,15 @@ async def test_a_goodbye_leaves_the_room_to_others_at_once(two: tuple[House, Hou
     await here.start()
     await here.tell(ROOM, "publishing", None)
     await here.close()
-    await there.refuse_elsewhere(ROOM)
+    await may_begin(there)
     await there.tell(ROOM, "publishing", None)
     assert (await lease(a)).node == "b"
 
 
 async def test_a_node_alone_takes_back_what_the_past_left(house: House) -> None:
-    before = Origins(house.store, house.services.lifecycle, "old", alone=True, clock_ms=lambda: house.now_ms)
+    before = alone(house, "old")
     await before.tell(ROOM, "publishing", None)
-    now = Origins(house.store, house.services.lifecycle, "new", alone=True, clock_ms=lambda: house.now_ms)
+    now = alone(house, "new")
     await now.start()
     await now.close()
     assert await status(house) == "interrupted"
@@ -153,3 +178,73 @@ def test_whose_lease_it_is() -> None:
     assert is_mine(row, "a", 3)
     assert not is_mine(row, "a", 2)
     assert not is_mine(row, "b", 3)
+
+
+async def test_a_room_that_its_host_ended_on_another_node_ends_where_it_is_published(
+    two: tuple[House, House],
+) -> None:
+    a, b = two
+    lost: list[str] = []
+    here = origins(a, "a", lost)
+    await here.tell(ROOM, "publishing", None, "key:1")
+    await b.ok("room.end", HOST)
+    assert await status(a) == "ended"
+    await here._renew()
+    assert lost == [ROOM]
+    # What the picture's end has to tell comes too late to change anything.
+    await here.tell(ROOM, "stopped", "stopped")
+    assert (await status(a), (await lease(a)).node) == ("ended", "")
+    assert [e.data["status"] for e in await b.log() if e.kind == "room.status"] == ["live", "ended"]
+
+
+async def test_who_goes_live_again_after_an_end_elsewhere_is_left_alone(two: tuple[House, House]) -> None:
+    a, b = two
+    lost: list[str] = []
+    here = origins(a, "a", lost)
+    await here.tell(ROOM, "publishing", None, "key:1")
+    await b.ok("room.end", HOST)
+    await here.tell(ROOM, "publishing", None, "key:1")
+    await here._renew()
+    assert (await status(a), lost) == ("live", [])
+
+
+async def test_a_key_in_use_is_taken_over_explicitly_from_another_node(two: tuple[House, House]) -> None:
+    a, b = two
+    lost: list[str] = []
+    here, there = origins(a, "a", lost), origins(b, "b")
+    await here.tell(ROOM, "publishing", None, "key:1")
+    with pytest.raises(Refused, match="publisher_busy"):
+        await may_begin(there)
+    with pytest.raises(Refused, match="publisher_busy"):
+        await may_begin(there, "key:2", takeover=True)
+    await may_begin(there, "key:1", takeover=True)
+    assert (await lease(a)).node == "a", "only with packets"
+    await there.tell(ROOM, "publishing", None, "key:1")
+    assert (await lease(a)).node == "b"
+    await here._renew()
+    assert lost == [ROOM]
+    await here.tell(ROOM, "stopped", "stopped")
+    assert await status(b) == "live"
+    assert [e.data["status"] for e in await b.log() if e.kind == "room.status"] == ["live"]
+
+
+async def test_leave_to_take_over_is_for_the_publisher_that_it_was_given_against(
+    two: tuple[House, House],
+) -> None:
+    a, b = two
+    lost: list[str] = []
+    here, there = origins(a, "a"), origins(b, "b", lost)
+    await here.tell(ROOM, "publishing", None, "key:1")
+    await may_begin(there, "user:host", takeover=True, is_host=True)
+    await here.tell(ROOM, "stopped", "stopped")
+    await here.tell(ROOM, "publishing", None, "key:2")
+    await there.tell(ROOM, "publishing", None, "user:host")
+    assert lost == [ROOM]
+    assert (await lease(a)).node == "a"
+
+
+def test_who_may_take_over() -> None:
+    row = OriginRow(ROOM, "a", 3, 1000, "key:1")
+    assert may_take_over(row, "key:1", is_host=False)
+    assert not may_take_over(row, "key:2", is_host=False)
+    assert may_take_over(row, "user:host", is_host=True)

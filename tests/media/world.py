@@ -64,6 +64,9 @@ class OpenGate:
         name = bearer.split(".")[0]
         return Principal(name, name, is_host=name.startswith("host"), steps_aside=name.startswith("demo"))
 
+    async def may_begin(self, room: str, principal: Principal, *, takeover: bool) -> None:
+        """There is no other node."""
+
     async def may_watch(self, room: str, bearer: str | None) -> None:
         if self.watchers_refused:
             raise Refused(self.watchers_refused)

@@ -49,6 +49,14 @@ def test_a_checkpoint_anywhere_changes_nothing(events: list[LogEvent], cut: int)
     assert encode_state(resumed) == encode_state(straight)
 
 
+@given(st.lists(st.sampled_from(ALL_EVENTS), max_size=120))
+def test_many_at_once_are_what_they_are_one_by_one(events: list[LogEvent]) -> None:
+    state = EMPTY
+    for event in events:
+        state = fold(state, event)
+    assert encode_state(fold_all(EMPTY, events)) == encode_state(state)
+
+
 @given(st.lists(st.sampled_from(ALL_EVENTS), max_size=80))
 def test_the_state_stays_bounded(events: list[LogEvent]) -> None:
     state = EMPTY

@@ -542,3 +542,23 @@ def test_the_catalogue_is_the_documented_one() -> None:
     assert {code: (int(http), temporary == "yes") for code, http, temporary in rows} == {
         kind.code: (kind.http, kind.temporary) for kind in CATALOGUE.values()
     }
+
+
+async def test_a_room_is_as_described(world: World) -> None:
+    """One user's connections are one viewer, each guest's is one; without Redis nobody tells them apart."""
+    room, host = await world.room()
+    for user in ("twice", "twice", None, None):
+        person = await world.join(user)
+        await person.enter(room)
+    _, card = await world.get(f"/api/v1/rooms/{room}", host.user)
+    assert card["viewers"] == 4
+    assert "viewers_unique" not in card
+    described = json.loads(openapi())
+    schema = described["components"]["schemas"]["Room"]
+    assert set(schema["required"]) <= set(card) <= set(schema["properties"])
+    assert all(schema["properties"][name]["description"] for name in ("viewers", "viewers_unique"))
+    _, rooms = await world.get("/api/v1/rooms")
+    answer = described["paths"]["/api/v1/rooms"]["get"]["responses"]["200"]
+    listed = answer["content"]["application/json"]["schema"]["properties"]
+    assert set(rooms) == set(listed)
+    assert all(set(schema["required"]) <= set(item) for item in rooms["items"])

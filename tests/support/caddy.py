@@ -8,7 +8,7 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +31,10 @@ class Proxy:
 
 
 @asynccontextmanager
-async def running_caddy(folder: Path, node_port: int) -> AsyncIterator[Proxy]:
-    """Starts a Caddy in front of 127.0.0.1:``node_port``, with its certificates in ``folder``."""
+async def running_caddy(folder: Path, *node_ports: int) -> AsyncIterator[Proxy]:
+    """Starts a Caddy in front of nodes on these ports of 127.0.0.1, with its certificates in ``folder``."""
     port = free_port()
-    config = await asyncio.to_thread(_config, folder, port, node_port)
+    config = await asyncio.to_thread(_config, folder, port, node_ports)
     server = ServerProcess(
         [CADDY, "run", "--config", config],
         log=folder / "caddy.log",
@@ -52,9 +52,10 @@ async def running_caddy(folder: Path, node_port: int) -> AsyncIterator[Proxy]:
         await asyncio.to_thread(server.stop)
 
 
-def _config(folder: Path, port: int, node_port: int) -> Path:
+def _config(folder: Path, port: int, node_ports: Sequence[int]) -> Path:
     """The Caddyfile as Caddy reads it, off the ports and the certificate store that belong to the machine."""
-    environment = os.environ | {"DOMAIN": f"localhost:{port}", "NODE": f"127.0.0.1:{node_port}"}
+    nodes = " ".join(f"127.0.0.1:{node_port}" for node_port in node_ports)
+    environment = os.environ | {"DOMAIN": f"localhost:{port}", "NODE": nodes}
     file = str(ROOT / "deploy/Caddyfile")
     adapt = [str(CADDY), "adapt", "--config", file, "--adapter", "caddyfile", "--validate"]
     adapted = subprocess.run(adapt, env=environment | {"HOME": str(folder)}, capture_output=True, check=True)

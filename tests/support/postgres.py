@@ -74,6 +74,21 @@ class PostgresServer:
         with self._connect() as connection:
             connection.execute(statement)
 
+    def down(self) -> None:
+        """Ends the server and every connection to it; what was committed stays."""
+        self.resume()
+        self._process.stop()
+
+    def up(self) -> None:
+        """Starts it again where it was. From the main thread: the server ends with its starter's."""
+        self._launch()
+        if not self._is_ready():
+            raise RuntimeError(f"PostgreSQL didn't start again:\n{self._process.tail()}")
+
+    @property
+    def runs(self) -> bool:
+        return self._process.process.poll() is None
+
     def pause(self) -> None:
         """Every process of it stops: connections stay, and nobody is answered."""
         self._signal_all(signal.SIGSTOP)
@@ -83,6 +98,8 @@ class PostgresServer:
 
     def _signal_all(self, number: signal.Signals) -> None:
         """The postmaster first, so that it starts no more; its children have process groups of their own."""
+        if not self.runs:
+            return
         os.kill(self.process_id, number)
         children = Path(f"/proc/{self.process_id}/task/{self.process_id}/children").read_text().split()
         for child in children:
@@ -131,19 +148,22 @@ class PostgresServer:
     def _start(self) -> None:
         for attempt in itertools.count(1):
             self.port = free_port()
-            settings = [f"--{name}={value}" for name, value in self._settings.items()]
-            self._process = ServerProcess(
-                [self._programs / "postgres", "-D", self.folder / "data", "-p", str(self.port), *settings],
-                log=self.folder / "log",
-                cwd=self.folder,
-                user=self._user,
-                stop_signal=signal.SIGINT,  # "fast": it doesn't wait for its clients
-            )
+            self._launch()
             if self._is_ready():
                 return
             self._process.stop()
             if attempt == 3:
                 raise RuntimeError(f"PostgreSQL didn't start:\n{self._process.tail()}")
+
+    def _launch(self) -> None:
+        settings = [f"--{name}={value}" for name, value in self._settings.items()]
+        self._process = ServerProcess(
+            [self._programs / "postgres", "-D", self.folder / "data", "-p", str(self.port), *settings],
+            log=self.folder / "log",
+            cwd=self.folder,
+            user=self._user,
+            stop_signal=signal.SIGINT,  # "fast": it doesn't wait for its clients
+        )
 
     def _is_ready(self) -> bool:
         deadline = time.monotonic() + _START_TIMEOUT_S

@@ -19,6 +19,13 @@ FANOUT = {
 }  # fmt: skip
 CROWD = {"lost", "p50_ms", "p99_ms", "rss_mib", "server_core_share", "tick_ms", "viewers", "stayed"}
 
+NODES = {
+    "us_per_message_without_room", "us_per_message_with_room", "asyncredismanager_us_per_message",
+    "vs_asyncredismanager", "vs_asyncredismanager_with_viewers", "publish_us_per_message",
+    "asyncredismanager_publish_us_per_message", "sender_us_per_message", "messages_per_s", "raw", "versions",
+    "commands",
+}  # fmt: skip
+
 
 def _bench(*args: str) -> dict[str, Any]:
     command = [str(ROOT / "dev"), "bench", *args, "--quick", "--json"]
@@ -48,3 +55,15 @@ def test_crowd_stays_and_misses_nothing() -> None:
     assert set(result) >= CROWD
     assert result["stayed"] == result["viewers"] == 2000
     assert result["lost"] == 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_nodes_measures_both_and_everything_arrives() -> None:
+    result = _bench("nodes")
+    assert set(result) >= NODES
+    assert len(result["raw"]["ours"]) == result["rounds"] >= 3
+    for name in ("ours", "theirs"):
+        for part in result["raw"][name]:
+            assert part["deliveries"] == part["messages"] * result["viewers"] > 0
+    assert result["us_per_message_without_room"] < result["us_per_message_with_room"]

@@ -18,7 +18,8 @@ FIELDS = {
     "frames", "bytes", "deliveries", "deliveries_per_s", "skipped", "p50_ms", "p99_ms", "p999_ms", "max_ms",
     "last_viewer", "lost", "gaps", "repeats", "foreign", "unchecked", "settled", "log_head", "log_entries",
     "comments", "buys",
-    "joins", "leaves", "reconnects", "recovered", "unrecovered", "dropped", "slow_dropped",
+    "joins", "leaves", "reconnects", "recovered", "unrecovered", "stranded", "per_url",
+    "dropped", "slow_dropped",
     "generator_core_share", "generator_lag_p99_ms", "generator_was_busy", "faultless",
 }  # fmt: skip
 

@@ -30,6 +30,9 @@ class OneGate:
     async def may_publish(self, room: str, bearer: str | None) -> Any:
         raise NotImplementedError
 
+    async def may_begin(self, room: str, principal: Any, *, takeover: bool) -> None:
+        raise NotImplementedError
+
     async def may_watch(self, room: str, bearer: str | None) -> None:
         if room != "demo":
             raise Refused("room_not_found")

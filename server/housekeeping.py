@@ -1,0 +1,103 @@
+"""What is tidied up while nobody waits for it, in bounded steps: checkpoints, old keys, old paces."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from rooms.errors import Refused
+from rooms.heads import ROOMS
+from rooms.paces import PaceKey, drop_over, is_over, read_paces
+from rooms.rows import Steps
+from rooms.unit import Unit
+from server.checkpoints import Checkpoints
+from server.store.group import Work
+from server.store.keys import prune
+from server.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+STEP_EVERY_S = 1.0
+REST_S = 60.0
+"""Between two rounds of a chore that is done with everything there was."""
+KEYS_AT_ONCE = 2000
+PACES_AT_ONCE = 500
+
+Chore = Callable[[], Awaitable[bool]]
+"""Takes one step; whether there is more to do at once."""
+
+
+class Housekeeping:
+    """One task. Each node has its own: what another has tidied up already is simply not there any more."""
+
+    def __init__(
+        self, store: Store, checkpoints: Checkpoints, clock_ms: Callable[[], int], *, pace_window_ms: int
+    ) -> None:
+        self._store = store
+        self._checkpoints = checkpoints
+        self._clock_ms = clock_ms
+        self._pace_window_ms = pace_window_ms
+        self._at: PaceKey = ("", "")
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="housekeeping")
+
+    async def close(self) -> None:
+        """Idempotent."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        now = asyncio.get_running_loop().time
+        rests_until: dict[Chore, float] = dict.fromkeys((self.prune_keys, self.prune_paces), now() + REST_S)
+        while True:
+            await self._try(self._save_checkpoints)
+            for chore, until in rests_until.items():
+                if now() >= until and not await self._try(chore):
+                    rests_until[chore] = now() + REST_S
+            await asyncio.sleep(STEP_EVERY_S)
+
+    async def _try(self, chore: Chore) -> bool:
+        try:
+            return await chore()
+        except Refused:
+            return False  # the database is away, and there is no hurry
+        except Exception:
+            log.exception("housekeeping_failed")
+            return False
+
+    async def _save_checkpoints(self) -> bool:
+        for room_id in self._checkpoints.due():
+            await self._store.write(
+                Work("checkpoint", lambda tx, r=room_id: self._checkpoints.save(tx, r))  # type: ignore[misc]
+            )
+        return False
+
+    async def prune_keys(self) -> bool:
+        """Drop commands' keys that are older than seven days; whether there may be more of them."""
+        counts: list[int] = []
+
+        def drop(tx: Unit) -> Steps[None]:
+            yield ROOMS.rows()
+            tx.at_flush(lambda conn: counts.append(prune(conn, tx.now_ms, limit=KEYS_AT_ONCE)))
+
+        await self._store.write(Work("keys.prune", drop))
+        return bool(counts) and counts[-1] == KEYS_AT_ONCE
+
+    async def prune_paces(self) -> bool:
+        """Go on through the table of paces and drop those that are over; False: that was the end of it."""
+        rows = await self._store.read(lambda conn: read_paces(conn, self._at, PACES_AT_ONCE))
+        now_ms, window_ms = self._clock_ms(), self._pace_window_ms
+        over = [(row.room_id, row.user_id) for row in rows if is_over(row, window_ms, now_ms)]
+        if over:
+            await self._store.write(Work("paces.prune", lambda tx: drop_over(tx, over, window_ms)))
+        more = len(rows) == PACES_AT_ONCE
+        self._at = (rows[-1].room_id, rows[-1].user_id) if more else ("", "")
+        return more
