@@ -163,7 +163,9 @@ class ClientSocket(asyncio.Protocol):
     def close(self, code: str, *, reconnect: bool, retry_after_ms: int | None = None) -> None:
         if self.is_open:
             message = bye(code, reconnect=reconnect, retry_after_ms=retry_after_ms)
-            self._transport.write(packets.encode_message("bye", message).frame + packets.CLOSE)
+            frame = packets.encode_message("bye", message).frame
+            # Engine.IO's own close makes python-socketio's client stay away for good.
+            self._transport.write(frame if reconnect else frame + packets.CLOSE)
             self._shut(Close.POLICY if code == "slow" else Close.GOING_AWAY, code)
 
     def _takes(self, length: int, droppable: bool) -> bool:
