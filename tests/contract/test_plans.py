@@ -1,0 +1,61 @@
+"""What is done a thousand times a second finds its rows by an index, however large the tables grow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from tests.contract.house import HOST, MODERATOR, VIEWER, House, house_at
+
+# One row a node, or none but what is due now.
+SMALL = {"writer_marks"}
+
+
+def _is_scan(detail: str) -> bool:
+    if not detail.startswith("SCAN ") or "CONSTANT ROW" in detail:
+        return False
+    return " USING " not in detail and detail.split()[1] not in SMALL
+
+
+class Statements:
+    """Remembers what a connection pool was asked, each once."""
+
+    def __init__(self, engine: Any) -> None:
+        self._asked: dict[str, Any] = {}
+        event.listen(engine, "before_cursor_execute", self._note)
+
+    def _note(
+        self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
+        if statement.split(None, 1)[0] in ("SELECT", "UPDATE", "DELETE", "INSERT"):
+            self._asked.setdefault(statement, parameters[0] if many else parameters)
+
+    async def scans(self, house: House) -> list[str]:
+        """The statements for which SQLite reads a whole table, with what it says."""
+        found = []
+        for statement, parameters in list(self._asked.items()):
+            plan = await house.store.read(
+                lambda conn, s=statement, p=parameters: (  # type: ignore[misc]
+                    conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", p).fetchall()
+                )
+            )
+            found += [f"{step[-1]}: {statement}" for step in plan if _is_scan(str(step[-1]))]
+        assert len(self._asked) > 10
+        return found
+
+
+async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
+    async with house_at(f"sqlite:///{tmp_path / 'danmart.db'}") as house:
+        statements = Statements(house.store.writer._engine)
+        _, sku = await house.product(stock=3)
+        key = "the-same-key"
+        said = await house.say(VIEWER, "hello", key=key)
+        assert await house.say(VIEWER, "hello", key=key) == said
+        await house.say(MODERATOR, "hello you", reply_to=said["id"])
+        order = (await house.ok("buy", VIEWER, sku=sku, qty=1))["order"]
+        await house.ok("order.cancel", VIEWER, order=order["id"])
+        await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="noise")
+        await house.ok("room.change", HOST, slow_mode_s=5)
+        assert await statements.scans(house) == []
