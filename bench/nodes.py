@@ -15,10 +15,10 @@ What is compared, and why it is fair:
 - From every figure of *with the room* the process's own CPU time before anybody had come to it is taken off:
   timers and looks at the clock are nobody's message. What we do because people are there stays in: comparing
   heads with SQL once a second, counting presence, pings, likes and viewers. Theirs has nothing like it.
-- The bar is about receiving. Writing frames to viewers is another benchmark's subject (``fanout``), and would
-  flatter us: ours gathers news into a frame. So ``vs_asyncredismanager`` is *all* that the room costs our
-  node, frames to its viewers included, over what theirs takes to receive messages for a room in which nobody
-  is: no frame is written at all. ``vs_asyncredismanager_with_viewers`` has the same viewers on both sides.
+- ``vs_asyncredismanager`` has the same viewers on both sides, frames to them included. Ours gathers news into
+  a frame, which is a part of why it costs less; so ``vs_asyncredismanager_without_viewers`` is beside it: *all*
+  that the room costs our node, frames included, over what theirs takes to receive messages for a room in which
+  nobody is, where no frame is written at all.
 - ``publish_us_per_message`` is our bus alone, which publishes a finished event as after a commit, and
   ``asyncredismanager_publish_us_per_message`` an ``emit`` with nobody in the room: both make their event,
   neither writes to a database. ``sender_us_per_message`` is all of the node that takes the comments, commits
@@ -237,9 +237,9 @@ def _figures(
         "us_per_message_without_room": _median(idle_us()),
         "us_per_message_with_room": _median(ours),
         "asyncredismanager_us_per_message": _median(unseen),
-        "vs_asyncredismanager": _ratio(ours, unseen),
+        "vs_asyncredismanager_without_viewers": _ratio(ours, unseen),
         "asyncredismanager_us_per_message_with_viewers": _median(theirs),
-        "vs_asyncredismanager_with_viewers": _ratio(ours, theirs),
+        "vs_asyncredismanager": _ratio(ours, theirs),
         "publish_us_per_message": _median(us("bus", "bus")),
         "asyncredismanager_publish_us_per_message": _median(us("theirs_unseen", "manager_sender")),
         "sender_us_per_message": _median(us("ours", "first")),
@@ -291,8 +291,8 @@ def _table(result: dict[str, Any]) -> str:
                 result["publish_us_per_message"],
                 result["asyncredismanager_publish_us_per_message"],
             ),
-            row("with the room over theirs without viewers", result["vs_asyncredismanager"]),
-            row("the same viewers on both", result["vs_asyncredismanager_with_viewers"]),
+            row("with the room, the same viewers on both", result["vs_asyncredismanager"]),
+            row("over theirs without viewers", result["vs_asyncredismanager_without_viewers"]),
         ]
     )
 

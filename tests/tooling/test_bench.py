@@ -21,7 +21,7 @@ CROWD = {"lost", "p50_ms", "p99_ms", "rss_mib", "server_core_share", "tick_ms", 
 
 NODES = {
     "us_per_message_without_room", "us_per_message_with_room", "asyncredismanager_us_per_message",
-    "vs_asyncredismanager", "vs_asyncredismanager_with_viewers", "publish_us_per_message",
+    "vs_asyncredismanager", "vs_asyncredismanager_without_viewers", "publish_us_per_message",
     "asyncredismanager_publish_us_per_message", "sender_us_per_message", "messages_per_s", "raw", "versions",
     "commands",
 }  # fmt: skip
