@@ -16,9 +16,9 @@ What is compared, and why it is fair:
   timers and looks at the clock are nobody's message. What we do because people are there stays in: comparing
   heads with SQL once a second, counting presence, pings, likes and viewers. Theirs has nothing like it.
 - ``vs_asyncredismanager`` has the same viewers on both sides, frames to them included. Ours gathers news into
-  a frame, which is a part of why it costs less; so ``vs_asyncredismanager_without_viewers`` is beside it: *all*
-  that the room costs our node, frames included, over what theirs takes to receive messages for a room in which
-  nobody is, where no frame is written at all.
+  a frame, which is a part of why it costs less; so ``vs_asyncredismanager_without_viewers`` is beside it:
+  *all* that the room costs our node, frames included, over what theirs takes to receive messages for a room
+  in which nobody is, where no frame is written at all.
 - ``publish_us_per_message`` is our bus alone, which publishes a finished event as after a commit, and
   ``asyncredismanager_publish_us_per_message`` an ``emit`` with nobody in the room: both make their event,
   neither writes to a database. ``sender_us_per_message`` is all of the node that takes the comments, commits
