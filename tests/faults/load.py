@@ -186,7 +186,7 @@ async def send_again(world: World, load: Load) -> None:
     """What was not answered is sent again with its key, and so is some of what was: one effect each."""
     ledger = load.ledger
     answered = [load.ledger.sent[k] for k in load.random.sample(sorted(ledger.answers), 20)]
-    people = {sent.user: await world.join(sent.user) for sent in ledger.sent.values()}
+    people = {user: await world.join(user) for user in {sent.user for sent in ledger.sent.values()}}
 
     async def again(sent: Sent) -> None:
         before = ledger.answers.get(sent.key)
