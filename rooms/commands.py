@@ -143,6 +143,37 @@ class CancelOrder(Keyed):
     order: Id
 
 
+class RefundOrder(Keyed):
+    """``restock``: what was sold is back, and can be bought again."""
+
+    order: Id
+    reason: RawText
+    restock: bool = False
+
+
+class StartSale(Keyed):
+    """At ``starts_at_ms``, in ``countdown_s``, or at once."""
+
+    sku: Id
+    price_minor: PriceMinor
+    quantity: Annotated[int, Field(ge=1, le=10**9)]
+    per_buyer: Annotated[int, Field(ge=1, le=100)]
+    starts_at_ms: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    countdown_s: Annotated[int, Field(ge=10, le=300)] | None = None
+    duration_s: Annotated[int, Field(ge=60, le=1200)]
+    stackable: bool = False
+
+    @model_validator(mode="after")
+    def _one_start(self) -> StartSale:
+        if self.starts_at_ms is not None and self.countdown_s is not None:
+            raise ValueError("give starts_at_ms or countdown_s, not both")
+        return self
+
+
+class EndSale(Keyed):
+    sale: Id
+
+
 class CreateRoom(BaseModel):
     """The body of ``POST /api/v1/rooms``."""
 

@@ -11,9 +11,11 @@ from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
 from rooms.ports import Caller, Standing
 from rooms.rows import Steps, new_id
+from rooms.shop import sale_rules
 from rooms.shop.pricing import CouponTerms, price
 from rooms.shop.rules import give_back, refuse_unless_held, sell, step, take
-from rooms.shop.sale_store import SALES
+from rooms.shop.sale_store import PAST_SALES, SALE_BUYERS, SALES, SaleRow
+from rooms.shop.sales import count_bought, end_if_sold_out, sale_of, say_what_is_left
 from rooms.shop.store import ORDERS, PRODUCTS_READ, SKUS, OrderRow, ProductRow, SkuRow
 from rooms.unit import Unit
 
@@ -63,15 +65,21 @@ class Orders:
 
     def buy(self, tx: Unit, cmd: Buy, caller: Caller) -> Steps[Any]:
         """Refuses with ``not_found``, ``sold_out``, ``stock_held``, ``not_enough_stock``, ``forbidden``,
-        ``coupon_…`` and what the coupons' own rules say."""
+        ``not_started``, ``sale_ended``, ``buyer_limit``, ``coupon_…``, and what the coupons' rules say."""
         if self._coupons and cmd.coupons:
             yield from self._coupons.load(cmd.coupons, caller)
+        yield SALES.rows(cmd.sku)
+        known = tx.get(SALES, cmd.sku)
         yield SKUS.rows(cmd.sku)
         sku = tx.get(SKUS, cmd.sku)
         yield USERS.rows(caller.id or "")
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         yield PRODUCTS_READ.rows(sku.product_id if sku else "")
+        if known is not None:
+            yield SALE_BUYERS.rows((known.id, caller.id or ""))
+        if cmd.sale is not None:
+            yield PAST_SALES.rows(cmd.sale)
         tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "buy")
         sku = tx.get(SKUS, cmd.sku)
@@ -79,14 +87,19 @@ class Orders:
         if sku is None or product is None or product.removed or sku.room_id != cmd.room:
             raise Refused("not_found", "There is no such product on this room's shelf.")
         coupons = self._terms(tx, cmd, caller)
+        sale = _applying(tx, cmd, known)
+        reserved = _reserve(tx, sale, caller, cmd.qty) if sale else None
         taken = take(sku, cmd.qty)
-        order = self._order(tx, cmd, caller, sku, product, coupons)
+        order = self._order(tx, cmd, caller, sku, product, sale, coupons)
         tx.put(SKUS, taken)
+        if reserved is not None:
+            tx.put(SALES, reserved)
+            count_bought(tx, reserved, order.buyer_id, cmd.qty)
         tx.put(ORDERS, order)
         if self._coupons and cmd.coupons:
             self._coupons.redeem(tx, cmd.coupons, order.id)
         tx.wake(HOLD_TIMER, order.id, cmd.room, order.hold_until_ms)
-        tx.stock_left(cmd.room, sku.id, taken.stock)
+        say_what_is_left(tx, taken)
         announce(tx, order)
         return {"order": order.wire()}
 
@@ -104,12 +117,13 @@ class Orders:
         caller: Caller,
         sku: SkuRow,
         product: ProductRow,
+        sale: SaleRow | None,
         coupons: Sequence[CouponTerms],
     ) -> OrderRow:
         priced = price(
             sku.price_minor,
             cmd.qty,
-            None,
+            sale_rules.price_of(sale) if sale else None,
             coupons,
             label=product.title,
             product=product.id,
@@ -132,6 +146,7 @@ class Orders:
             hold_until_ms=tx.now_ms + self._rules.hold_ms,
             paid_at_ms=None,
             payment_id=None,
+            sale_id=sale.id if sale else None,
             subtotal_minor=priced.subtotal_minor,
             discount_minor=priced.discount_minor,
             lines=priced.lines,
@@ -148,6 +163,7 @@ class Orders:
         yield from load_goods(order)
         yield USERS.rows(order.buyer_id if order else "")
         yield ROOMS.rows(cmd.room)
+        yield from load_buyer(order)
         order = own_order(tx, cmd.room, cmd.order, caller)
         refuse_unless_held(order, tx.now_ms)
         if order.payment_id is not None:
@@ -163,6 +179,7 @@ class Orders:
         yield from load_goods(order)
         yield USERS.rows(order.buyer_id if order else "")
         yield ROOMS.rows(timer.room_id)
+        yield from load_buyer(order)
         if tx.get(TIMERS, timer.id) is None:
             return {}
         tx.drop(TIMERS, timer.id)
@@ -177,10 +194,12 @@ class Orders:
 
     def _release(self, tx: Unit, order: OrderRow, status: str, by: str | None = None) -> OrderRow:
         order = tx.put(ORDERS, step(order, status, tx.now_ms, by=by))
-        sku = tx.get(SKUS, order.sku)
+        sku, sale = tx.get(SKUS, order.sku), sale_of(tx, order)
+        if sale is not None:
+            tx.put(SALES, sale_rules.give_back(sale, order.qty))
+            count_bought(tx, sale, order.buyer_id, -order.qty)
         if sku is not None:
-            sku = tx.put(SKUS, give_back(sku, order.qty))
-            tx.stock_left(order.room_id, sku.id, sku.stock)
+            say_what_is_left(tx, tx.put(SKUS, give_back(sku, order.qty)))
         if self._coupons and order.coupon_ids:
             self._coupons.give_back(tx, order)
         announce(tx, order)
@@ -193,12 +212,38 @@ def load_goods(order: OrderRow | None) -> Steps[None]:
     yield SKUS.rows(order.sku if order else "")
 
 
+def load_buyer(order: OrderRow | None) -> Steps[None]:
+    """What the order's buyer has in its sale. After the room in the lock order."""
+    if order is not None and order.sale_id is not None:
+        yield SALE_BUYERS.rows((order.sale_id, order.buyer_id))
+
+
+def _applying(tx: Unit, cmd: Buy, known: SaleRow | None) -> SaleRow | None:
+    """The sale at whose price this is bought. One that was begun in this very group isn't known to any buyer
+    yet, and the list price is what they were shown."""
+    sale = tx.get(SALES, cmd.sku)
+    if sale is not None and (known is None or known.id != sale.id):
+        sale = None
+    past = tx.get(PAST_SALES, cmd.sale) if cmd.sale is not None else None
+    return sale_rules.applying(sale, past if past and past.sku == cmd.sku else None, cmd.sale, tx.now_ms)
+
+
+def _reserve(tx: Unit, sale: SaleRow, caller: Caller, qty: int) -> SaleRow:
+    bought = tx.get(SALE_BUYERS, sale.id, caller.id or "")
+    return sale_rules.take(sale, qty, bought.qty if bought else 0)
+
+
 def hand_over(tx: Unit, order: OrderRow) -> None:
     """The order is paid: what it held is gone for good. ``load_goods`` must have been stepped through, and
     the room be locked."""
     sku = tx.get(SKUS, order.sku)
     if sku is not None:
         tx.put(SKUS, sell(sku, order.qty))
+    if (sale := sale_of(tx, order)) is not None:
+        sale = tx.put(SALES, sale_rules.sell(sale, order.qty))
+    # At the list price the last of the stock may go too, and with it what the sale had left.
+    if (sale := sale or tx.get(SALES, order.sku)) is not None and sale.status == "running":
+        end_if_sold_out(tx, sale)
 
 
 def announce(tx: Unit, order: OrderRow) -> None:

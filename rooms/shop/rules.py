@@ -56,6 +56,13 @@ def step(
     return replace(order, status=status, history=[*order.history, entry])
 
 
+def refund(order: OrderRow, now_ms: int, *, by: str | None, reason: str) -> OrderRow:
+    """The money goes back; raises ``Refused("order_not_paid")``."""
+    if order.status != "paid":
+        raise Refused("order_not_paid", details={"status": order.status})
+    return replace(step(order, "refunded", now_ms, by=by, reason=reason), refunded_at_ms=now_ms)
+
+
 def settle(
     payment: PaymentRow, order: OrderRow, outcome: Outcome, now_ms: int
 ) -> tuple[PaymentRow, OrderRow]:

@@ -86,7 +86,7 @@ sales_table = Table(
     "sales",
     metadata,
     Column("sku", String(36), primary_key=True),
-    Column("id", String(36), nullable=False),
+    Column("id", String(36), nullable=False, unique=True),
     *_columns(),
     Index("ix_sales_room", "room_id"),
     CheckConstraint("remaining >= 0", name="remaining_not_negative"),
@@ -175,6 +175,11 @@ SALES: Kind[SaleRow] = Kind(sales_table, SaleRow, Rank.SALES)
 # Locked by nobody: whoever changes one holds its sale's lock; whoever only reads a past one finds it final.
 SALE_BUYERS: Kind[SaleBuyerRow] = Kind(sale_buyers_table, SaleBuyerRow, Rank.GUARDED)
 PAST_SALES: Kind[PastSaleRow] = Kind(past_sales_table, PastSaleRow, Rank.GUARDED)
+
+
+def read_sku_of_sale(conn: Connection, sale_id: str) -> str | None:
+    """Of a sale that isn't over; it never changes, so no lock is needed."""
+    return conn.scalar(select(sales_table.c.sku).where(sales_table.c.id == sale_id))
 
 
 def read_sales(conn: Connection, room_id: str) -> list[SaleRow]:

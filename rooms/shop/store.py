@@ -18,12 +18,14 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    case,
     func,
     select,
 )
 
 from rooms.rows import Kind, Rank
 from rooms.schema import Json, metadata
+from rooms.shop.sale_store import sales_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +236,27 @@ def read_sku_ids(conn: Connection, product_id: str) -> list[str]:
     return list(conn.scalars(query))
 
 
+def read_product_id(conn: Connection, sku: str) -> str | None:
+    """Whose SKU it is, which never changes either."""
+    return conn.scalar(select(skus_table.c.product_id).where(skus_table.c.id == sku))
+
+
+# While a sale runs, no more can be bought than is left of it.
+_ON_OFFER = case(
+    (
+        (sales_table.c.status == "running") & (sales_table.c.remaining < skus_table.c.stock),
+        sales_table.c.remaining,
+    ),
+    else_=skus_table.c.stock,
+).label("stock")
+
+
 def read_stock(conn: Connection, room_id: str) -> dict[str, int]:
     """What can be bought now, by SKU, of the products on the room's shelf."""
     query = (
-        select(skus_table.c.id, skus_table.c.stock)
+        select(skus_table.c.id, _ON_OFFER)
         .join(products_table, products_table.c.id == skus_table.c.product_id)
+        .outerjoin(sales_table, sales_table.c.sku == skus_table.c.id)
         .where(skus_table.c.room_id == room_id, products_table.c.removed == 0)
     )
     return {record.id: record.stock for record in conn.execute(query)}
@@ -247,8 +265,9 @@ def read_stock(conn: Connection, room_id: str) -> dict[str, int]:
 def read_stocks(conn: Connection, room_ids: Collection[str]) -> dict[str, dict[str, int]]:
     """The same for several rooms, in one query."""
     query = (
-        select(skus_table.c.room_id, skus_table.c.id, skus_table.c.stock)
+        select(skus_table.c.room_id, skus_table.c.id, _ON_OFFER)
         .join(products_table, products_table.c.id == skus_table.c.product_id)
+        .outerjoin(sales_table, sales_table.c.sku == skus_table.c.id)
         .where(skus_table.c.room_id.in_(room_ids), products_table.c.removed == 0)
     )
     stocks: dict[str, dict[str, int]] = {}

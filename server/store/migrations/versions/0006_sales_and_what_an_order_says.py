@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         *_sale(),
         sa.PrimaryKeyConstraint("sku", name=op.f("pk_sales")),
+        sa.UniqueConstraint("id", name=op.f("uq_sales_id")),
         sa.CheckConstraint("remaining >= 0", name=op.f("ck_sales_remaining_not_negative")),
         sa.CheckConstraint("held >= 0", name=op.f("ck_sales_held_not_negative")),
         sa.CheckConstraint("remaining + held <= quantity", name=op.f("ck_sales_no_more_than_announced")),
