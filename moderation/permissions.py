@@ -44,6 +44,7 @@ class Action(StrEnum):
     GRANT_ROLE = "grant_role"
     PUBLISH = "publish"
     SEE_ORDERS = "see_orders"
+    REFUND = "refund"
     SEE_AUDIT = "see_audit"
 
 
@@ -63,6 +64,7 @@ _ADDED: dict[Role, tuple[Action, ...]] = {
         Action.GRANT_ROLE,
         Action.PUBLISH,
         Action.SEE_ORDERS,
+        Action.REFUND,
         Action.SEE_AUDIT,
     ),
     Role.OPERATOR: (),

@@ -15,6 +15,8 @@ Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@|-]{1,128}$")]
 UserId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
 # Long enough for any text that cleaning would accept, short enough that a flood costs nothing.
 RawText = Annotated[str, StringConstraints(max_length=20_000)]
+# A line of an address: no control characters.
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 PriceMinor = Annotated[int, Field(ge=0, le=10**11)]
 PicturePath = Annotated[str, StringConstraints(pattern=r"^/pictures/[A-Za-z0-9_-]{1,64}\.(webp|jpg|png)$")]
@@ -106,9 +108,29 @@ class ProductRef(Keyed):
     product: Id
 
 
+class Address(BaseModel):
+    """Where an order goes to. What it must have is the shop's business; only lengths are checked here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Line
+    phone: Annotated[str, StringConstraints(pattern=r"^[0-9+() ./-]{3,40}$")] | None = None
+    lines: Annotated[list[Line], Field(min_length=1, max_length=3)]
+    city: Line | None = None
+    region: Line | None = None
+    postcode: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 -]{1,16}$")] | None = None
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+
 class Buy(Keyed):
+    """``sale`` only insists on it: a sale that runs applies by itself."""
+
     sku: Id
     qty: Annotated[int, Field(ge=1, le=100)]
+    sale: Id | None = None
+    coupons: Annotated[list[Id], Field(max_length=5)] = []
+    address: Address | None = None
+    note: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x09\x0b-\x1f\x7f]{1,500}$")] | None = None
 
 
 class PayOrder(Keyed):
@@ -119,6 +141,37 @@ class PayOrder(Keyed):
 
 class CancelOrder(Keyed):
     order: Id
+
+
+class RefundOrder(Keyed):
+    """``restock``: what was sold is back, and can be bought again."""
+
+    order: Id
+    reason: RawText
+    restock: bool = False
+
+
+class StartSale(Keyed):
+    """At ``starts_at_ms``, in ``countdown_s``, or at once."""
+
+    sku: Id
+    price_minor: PriceMinor
+    quantity: Annotated[int, Field(ge=1, le=10**9)]
+    per_buyer: Annotated[int, Field(ge=1, le=100)]
+    starts_at_ms: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    countdown_s: Annotated[int, Field(ge=10, le=300)] | None = None
+    duration_s: Annotated[int, Field(ge=60, le=1200)]
+    stackable: bool = False
+
+    @model_validator(mode="after")
+    def _one_start(self) -> StartSale:
+        if self.starts_at_ms is not None and self.countdown_s is not None:
+            raise ValueError("give starts_at_ms or countdown_s, not both")
+        return self
+
+
+class EndSale(Keyed):
+    sale: Id
 
 
 class CreateRoom(BaseModel):

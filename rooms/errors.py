@@ -52,6 +52,21 @@ _KINDS = (
     ErrorKind("stock_held", 409, "The rest is reserved; some may come back.", temporary=True),
     ErrorKind("not_enough_stock", 409, "Fewer are left than you asked for; `details.left` says how many."),
     ErrorKind(
+        "not_started",
+        409,
+        "The sale hasn't begun; `details.starts_at_ms` says when it does.",
+        temporary=True,
+    ),
+    ErrorKind("sale_ended", 409, "This sale is over."),
+    ErrorKind("sale_exists", 409, "A sale of this product is announced or running already."),
+    ErrorKind(
+        "buyer_limit", 409, "The sale has a limit for each buyer; `details.left` says what you may buy."
+    ),
+    ErrorKind(
+        "coupon_not_applicable", 409, "The coupon can't be used with this order; `details.reason` says why."
+    ),
+    ErrorKind("order_not_paid", 409, "Only a paid order can be refunded; `details.status` says what it is."),
+    ErrorKind(
         "order_not_held", 409, "This order is not waiting for payment; `details.status` says what it is."
     ),
     ErrorKind("payment_declined", 402, "The payment was declined: try another way.", temporary=True),

@@ -44,6 +44,7 @@ class Rank:
     WALLETS = 30
     COUPONS = 40
     PRODUCTS = 50
+    SALES = 52
     STOCK = 55
     USERS = 60
     ORIGINS = 65

@@ -15,11 +15,12 @@ import orjson
 
 from rooms.log import LogEvent, Visibility, unquote
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 COMMENTS_KEPT = 50
 PINS_KEPT = 3
 
 Product = Mapping[str, Any]
+Sale = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class RoomState:
     products: tuple[Product, ...] = ()
     pins: tuple[str, ...] = ()
     comments: tuple[Shown, ...] = ()
+    sales: tuple[Sale, ...] = ()
 
 
 EMPTY = RoomState()
@@ -143,6 +145,19 @@ def _unpinned(state: RoomState, event: LogEvent) -> RoomState:
     return replace(state, pins=tuple(p for p in state.pins if p != gone))
 
 
+def _sale(state: RoomState, event: LogEvent) -> RoomState:
+    """Announced, or begun: what was announced before keeps its place."""
+    new = event.data["sale"]
+    if any(sale["id"] == new["id"] for sale in state.sales):
+        return replace(state, sales=tuple(new if s["id"] == new["id"] else s for s in state.sales))
+    return replace(state, sales=(*state.sales, new))
+
+
+def _sale_ended(state: RoomState, event: LogEvent) -> RoomState:
+    gone = event.data["id"]
+    return replace(state, sales=tuple(s for s in state.sales if s["id"] != gone))
+
+
 _RULES = {
     "room.created": _created,
     "room.status": _status,
@@ -153,6 +168,9 @@ _RULES = {
     "product.removed": _product_removed,
     "product.pinned": _pinned,
     "product.unpinned": _unpinned,
+    "sale.scheduled": _sale,
+    "sale.started": _sale,
+    "sale.ended": _sale_ended,
 }
 
 
@@ -165,6 +183,7 @@ def encode_state(state: RoomState) -> bytes:
             "products": state.products,
             "pins": state.pins,
             "comments": [orjson.Fragment(c.body) for c in state.comments],
+            "sales": state.sales,
         }
     )
 
@@ -178,4 +197,5 @@ def decode_state(encoded: bytes) -> RoomState:
         products=tuple(plain["products"]),
         pins=tuple(plain["pins"]),
         comments=tuple(Shown(c["id"], orjson.dumps(c)) for c in plain["comments"]),
+        sales=tuple(plain["sales"]),
     )

@@ -23,6 +23,8 @@ from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.orders import Orders
+from rooms.shop.refunds import Refunds
+from rooms.shop.sales import Sales
 from rooms.unit import Unit
 from server.payments.cashier import Cashier
 from server.store.group import Answer, Work, accepted
@@ -38,6 +40,8 @@ class Services:
     lifecycle: Lifecycle
     catalogue: Catalogue
     orders: Orders
+    sales: Sales
+    refunds: Refunds
     sanctions: Sanctions
     deletions: Deletions
     roles: Roles
@@ -74,6 +78,9 @@ SPECS: dict[str, Spec] = {
         Spec("buy", c.Buy, "Reserve some of a SKU: a hold to be paid in time.", lambda s: s.orders.buy),
         Spec("order.pay", c.PayOrder, "Pay an order that is held."),
         Spec("order.cancel", c.CancelOrder, "Let a hold go.", lambda s: s.orders.cancel),
+        Spec("order.refund", c.RefundOrder, "Give an order's money back.", lambda s: s.refunds.refund),
+        Spec("sale.start", c.StartSale, "Announce a flash sale, or begin it.", lambda s: s.sales.start),
+        Spec("sale.end", c.EndSale, "End a flash sale early.", lambda s: s.sales.end),
         Spec("moderate.mute", c.Mute, "Mute somebody in the room.", lambda s: s.sanctions.mute),
         Spec("moderate.unmute", c.Unmute, "Lift a mute.", lambda s: s.sanctions.unmute),
         Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),

@@ -27,6 +27,8 @@ from rooms.likes import LikeCounter, write_likes
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
+from rooms.shop.refunds import Refunds
+from rooms.shop.sales import SALE_TIMER, Sales
 from rooms.unit import News
 from server import api
 from server.api.context import API, Api
@@ -154,6 +156,8 @@ class Node:
             ),
             catalogue=Catalogue(standing, texts, audit, products_max=rules.products_max),
             orders=Orders(standing, OrderRules(rules.hold_s * 1000)),
+            sales=Sales(standing, audit),
+            refunds=Refunds(standing, texts, audit),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -171,6 +175,7 @@ class Node:
             self._clock_ms,
             inside={
                 HOLD_TIMER: services.orders.expire,
+                SALE_TIMER: services.sales.turn,
                 MUTE_TIMER: services.sanctions.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },

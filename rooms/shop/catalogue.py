@@ -13,6 +13,8 @@ from rooms.heads import ROOMS
 from rooms.ports import Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
 from rooms.shop.rules import restock
+from rooms.shop.sale_store import SALES
+from rooms.shop.sales import end_sale, say_what_is_left
 from rooms.shop.store import (
     PRODUCTS,
     SKUS,
@@ -61,7 +63,8 @@ class Catalogue:
     def change(self, tx: Unit, cmd: ChangeProduct, caller: Caller) -> Steps[Any]:
         """Refuses with ``forbidden``, ``not_found``, ``not_enough_stock``, ``text_…``."""
         yield PRODUCTS.rows(cmd.product)
-        yield SKUS.rows(*(sku_ids := read_sku_ids(tx.conn, cmd.product)))
+        yield SALES.rows(*(sku_ids := read_sku_ids(tx.conn, cmd.product)))
+        yield SKUS.rows(*sku_ids)
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         product = self._product(tx, cmd.room, cmd.product, caller, "manage_products")
@@ -72,7 +75,7 @@ class Catalogue:
         for sku, new_sku in zip(skus, new_skus, strict=True):
             tx.put(SKUS, new_sku)
             if new_sku.stock != sku.stock:
-                tx.stock_left(cmd.room, sku.id, new_sku.stock)
+                say_what_is_left(tx, new_sku)
         card = product_card(new, new_skus)
         if card != product_card(product, skus):
             tx.append(cmd.room, "product.changed", {"product": card})
@@ -81,11 +84,16 @@ class Catalogue:
         return {"product": card}
 
     def remove(self, tx: Unit, cmd: ProductRef, caller: Caller) -> Steps[Any]:
-        """Takes it off the shelf; holds and orders of it stay. Refuses with ``forbidden``, ``not_found``."""
+        """Takes it off the shelf and ends its sales; holds and orders of it stay. Refuses with ``forbidden``,
+        ``not_found``."""
         yield PRODUCTS.rows(cmd.product)
+        yield SALES.rows(*(sku_ids := read_sku_ids(tx.conn, cmd.product)))
+        yield SKUS.rows(*sku_ids)
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         product = self._product(tx, cmd.room, cmd.product, caller, "manage_products")
+        for sale in [sale for sku_id in sku_ids if (sale := tx.get(SALES, sku_id))]:
+            end_sale(tx, sale, "product_removed")
         tx.put(PRODUCTS, replace(product, removed=1))
         tx.append(cmd.room, "product.removed", {"id": product.id})
         self._audit.note(tx, cmd.room, caller, "product.remove", product.id, {"title": product.title})

@@ -1,17 +1,22 @@
-"""Orders: hold → paid | cancelled | expired. A hold keeps stock until ``hold_until_ms``."""
+"""Orders: hold → paid | cancelled | expired; paid → refunded. A hold keeps stock until ``hold_until_ms``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from rooms.commands import Buy, CancelOrder
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
 from rooms.ports import Caller, Standing
 from rooms.rows import Steps, new_id
-from rooms.shop.rules import give_back, refuse_unless_held, take
-from rooms.shop.store import ORDERS, PRODUCTS_READ, SKUS, OrderRow
+from rooms.shop import sale_rules
+from rooms.shop.pricing import CouponTerms, price
+from rooms.shop.rules import give_back, refuse_unless_held, sell, step, take
+from rooms.shop.sale_store import PAST_SALES, SALE_BUYERS, SALES, SaleRow
+from rooms.shop.sales import count_bought, end_if_sold_out, sale_of, say_what_is_left
+from rooms.shop.store import ORDERS, PRODUCTS_READ, SKUS, OrderRow, ProductRow, SkuRow
 from rooms.unit import Unit
 
 HOLD_TIMER = "hold.expire"
@@ -24,29 +29,106 @@ class OrderRules:
     hold_ms: int = 300_000
 
 
-class Orders:
-    """The commands ``buy`` and ``order.cancel``, and the end of a hold."""
+class CouponPort(Protocol):
+    """The buyers' coupons, as orders need them. Their rows have the rank ``COUPONS``."""
 
-    def __init__(self, standing: Standing, rules: OrderRules) -> None:
+    def load(self, ids: Sequence[str], caller: Caller) -> Steps[None]:
+        """The rows that ``terms`` and ``redeem`` read: the caller's coupons of these ids, and what they
+        belong to."""
+        ...
+
+    def terms(self, tx: Unit, ids: Sequence[str], caller: Caller, room_id: str) -> list[CouponTerms]:
+        """What they take off; raises ``Refused`` if one isn't the caller's, not of this room, used or run
+        out. What they ask of the order (minimum, product, each other) is for ``pricing.price``."""
+        ...
+
+    def redeem(self, tx: Unit, ids: Sequence[str], order_id: str) -> None:
+        """They are used up, by this order. After ``terms`` in the same handler."""
+        ...
+
+    def load_for(self, order: OrderRow) -> Steps[None]:
+        """The rows that ``give_back`` reads, by the order's ``coupon_ids``."""
+        ...
+
+    def give_back(self, tx: Unit, order: OrderRow) -> None:
+        """The order's hold has ended unpaid: its coupons can be used again."""
+        ...
+
+
+class Orders:
+    """The commands ``buy`` and ``order.cancel``, and the end of a hold. ``coupons`` None: there are none."""
+
+    def __init__(self, standing: Standing, rules: OrderRules, coupons: CouponPort | None = None) -> None:
         self._standing = standing
         self._rules = rules
+        self._coupons = coupons
 
     def buy(self, tx: Unit, cmd: Buy, caller: Caller) -> Steps[Any]:
-        """Refuses with ``not_found``, ``sold_out``, ``stock_held``, ``not_enough_stock``, ``forbidden``."""
+        """Refuses with ``not_found``, ``sold_out``, ``stock_held``, ``not_enough_stock``, ``forbidden``,
+        ``not_started``, ``sale_ended``, ``buyer_limit``, ``coupon_…``, and what the coupons' rules say."""
+        if self._coupons and cmd.coupons:
+            yield from self._coupons.load(cmd.coupons, caller)
+        yield SALES.rows(cmd.sku)
+        known = tx.get(SALES, cmd.sku)
         yield SKUS.rows(cmd.sku)
         sku = tx.get(SKUS, cmd.sku)
         yield USERS.rows(caller.id or "")
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         yield PRODUCTS_READ.rows(sku.product_id if sku else "")
+        if known is not None:
+            yield SALE_BUYERS.rows((known.id, caller.id or ""))
+        if cmd.sale is not None:
+            yield PAST_SALES.rows(cmd.sale)
         tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "buy")
         sku = tx.get(SKUS, cmd.sku)
         product = tx.get(PRODUCTS_READ, sku.product_id) if sku else None
         if sku is None or product is None or product.removed or sku.room_id != cmd.room:
             raise Refused("not_found", "There is no such product on this room's shelf.")
-        sku = take(sku, cmd.qty)
-        tx.put(SKUS, sku)
+        coupons = self._terms(tx, cmd, caller)
+        sale = _applying(tx, cmd, known)
+        reserved = _reserve(tx, sale, caller, cmd.qty) if sale else None
+        taken = take(sku, cmd.qty)
+        order = self._order(tx, cmd, caller, sku, product, sale, coupons)
+        tx.put(SKUS, taken)
+        if reserved is not None:
+            tx.put(SALES, reserved)
+            count_bought(tx, reserved, order.buyer_id, cmd.qty)
+        tx.put(ORDERS, order)
+        if self._coupons and cmd.coupons:
+            self._coupons.redeem(tx, cmd.coupons, order.id)
+        tx.wake(HOLD_TIMER, order.id, cmd.room, order.hold_until_ms)
+        say_what_is_left(tx, taken)
+        announce(tx, order)
+        return {"order": order.wire()}
+
+    def _terms(self, tx: Unit, cmd: Buy, caller: Caller) -> list[CouponTerms]:
+        if not cmd.coupons:
+            return []
+        if self._coupons is None:
+            raise Refused("not_found", "There are no coupons here.")
+        return self._coupons.terms(tx, cmd.coupons, caller, cmd.room)
+
+    def _order(
+        self,
+        tx: Unit,
+        cmd: Buy,
+        caller: Caller,
+        sku: SkuRow,
+        product: ProductRow,
+        sale: SaleRow | None,
+        coupons: Sequence[CouponTerms],
+    ) -> OrderRow:
+        priced = price(
+            sku.price_minor,
+            cmd.qty,
+            sale_rules.price_of(sale) if sale else None,
+            coupons,
+            label=product.title,
+            product=product.id,
+            currency=sku.currency,
+        )
         order = OrderRow(
             id=new_id(),
             room_id=cmd.room,
@@ -54,8 +136,8 @@ class Orders:
             sku=sku.id,
             title=product.title,
             qty=cmd.qty,
-            unit_price_minor=sku.price_minor,
-            total_minor=sku.price_minor * cmd.qty,
+            unit_price_minor=priced.unit_price_minor,
+            total_minor=priced.total_minor,
             currency=sku.currency,
             status="held",
             buyer_id=caller.id or "",
@@ -64,34 +146,40 @@ class Orders:
             hold_until_ms=tx.now_ms + self._rules.hold_ms,
             paid_at_ms=None,
             payment_id=None,
+            sale_id=sale.id if sale else None,
+            subtotal_minor=priced.subtotal_minor,
+            discount_minor=priced.discount_minor,
+            lines=priced.lines,
+            address=cmd.address.model_dump(exclude_none=True) if cmd.address else None,
+            note=cmd.note,
         )
-        tx.put(ORDERS, order)
-        tx.wake(HOLD_TIMER, order.id, cmd.room, order.hold_until_ms)
-        tx.stock_left(cmd.room, sku.id, sku.stock)
-        announce(tx, order)
-        return {"order": order.wire()}
+        return step(order, "held", tx.now_ms, by=caller.id)
 
     def cancel(self, tx: Unit, cmd: CancelOrder, caller: Caller) -> Steps[Any]:
         """The buyer lets a hold go. Refuses with ``not_found``, ``order_not_held``, ``payment_pending``."""
         yield ORDERS.rows(cmd.order)
         order = tx.get(ORDERS, cmd.order)
-        yield SKUS.rows(order.sku if order else "")
+        yield from self._load_coupons(order)
+        yield from load_goods(order)
         yield USERS.rows(order.buyer_id if order else "")
         yield ROOMS.rows(cmd.room)
+        yield from load_buyer(order)
         order = own_order(tx, cmd.room, cmd.order, caller)
         refuse_unless_held(order, tx.now_ms)
         if order.payment_id is not None:
             raise Refused("payment_pending", retry_after_ms=2000)
-        return {"order": self._release(tx, order, "cancelled").wire()}
+        return {"order": self._release(tx, order, "cancelled", by=caller.id).wire()}
 
     def expire(self, tx: Unit, timer: TimerRow) -> Steps[Any]:
         """The timer of a hold: stock comes back unless the order was paid or cancelled."""
         yield ORDERS.rows(timer.ref)
         order = tx.get(ORDERS, timer.ref)
         yield TIMERS.rows(timer.id)
-        yield SKUS.rows(order.sku if order else "")
+        yield from self._load_coupons(order)
+        yield from load_goods(order)
         yield USERS.rows(order.buyer_id if order else "")
         yield ROOMS.rows(timer.room_id)
+        yield from load_buyer(order)
         if tx.get(TIMERS, timer.id) is None:
             return {}
         tx.drop(TIMERS, timer.id)
@@ -100,14 +188,62 @@ class Orders:
             self._release(tx, order, "expired")
         return {}
 
-    def _release(self, tx: Unit, order: OrderRow, status: str) -> OrderRow:
-        order = tx.put(ORDERS, replace(order, status=status))
-        sku = tx.get(SKUS, order.sku)
+    def _load_coupons(self, order: OrderRow | None) -> Steps[None]:
+        if self._coupons and order and order.coupon_ids:
+            yield from self._coupons.load_for(order)
+
+    def _release(self, tx: Unit, order: OrderRow, status: str, by: str | None = None) -> OrderRow:
+        order = tx.put(ORDERS, step(order, status, tx.now_ms, by=by))
+        sku, sale = tx.get(SKUS, order.sku), sale_of(tx, order)
+        if sale is not None:
+            tx.put(SALES, sale_rules.give_back(sale, order.qty))
+            count_bought(tx, sale, order.buyer_id, -order.qty)
         if sku is not None:
-            sku = tx.put(SKUS, give_back(sku, order.qty))
-            tx.stock_left(order.room_id, sku.id, sku.stock)
+            say_what_is_left(tx, tx.put(SKUS, give_back(sku, order.qty)))
+        if self._coupons and order.coupon_ids:
+            self._coupons.give_back(tx, order)
         announce(tx, order)
         return order
+
+
+def load_goods(order: OrderRow | None) -> Steps[None]:
+    """The rows of what an order holds. After coupons in the lock order, before users."""
+    yield SALES.rows(order.sku if order else "")
+    yield SKUS.rows(order.sku if order else "")
+
+
+def load_buyer(order: OrderRow | None) -> Steps[None]:
+    """What the order's buyer has in its sale. After the room in the lock order."""
+    if order is not None and order.sale_id is not None:
+        yield SALE_BUYERS.rows((order.sale_id, order.buyer_id))
+
+
+def _applying(tx: Unit, cmd: Buy, known: SaleRow | None) -> SaleRow | None:
+    """The sale at whose price this is bought. One that was begun in this very group isn't known to any buyer
+    yet, and the list price is what they were shown."""
+    sale = tx.get(SALES, cmd.sku)
+    if sale is not None and (known is None or known.id != sale.id):
+        sale = None
+    past = tx.get(PAST_SALES, cmd.sale) if cmd.sale is not None else None
+    return sale_rules.applying(sale, past if past and past.sku == cmd.sku else None, cmd.sale, tx.now_ms)
+
+
+def _reserve(tx: Unit, sale: SaleRow, caller: Caller, qty: int) -> SaleRow:
+    bought = tx.get(SALE_BUYERS, sale.id, caller.id or "")
+    return sale_rules.take(sale, qty, bought.qty if bought else 0)
+
+
+def hand_over(tx: Unit, order: OrderRow) -> None:
+    """The order is paid: what it held is gone for good. ``load_goods`` must have been stepped through, and
+    the room be locked."""
+    sku = tx.get(SKUS, order.sku)
+    if sku is not None:
+        tx.put(SKUS, sell(sku, order.qty))
+    if (sale := sale_of(tx, order)) is not None:
+        sale = tx.put(SALES, sale_rules.sell(sale, order.qty))
+    # At the list price the last of the stock may go too, and with it what the sale had left.
+    if (sale := sale or tx.get(SALES, order.sku)) is not None and sale.status == "running":
+        end_if_sold_out(tx, sale)
 
 
 def announce(tx: Unit, order: OrderRow) -> None:

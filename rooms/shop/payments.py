@@ -15,9 +15,9 @@ from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
 from rooms.ports import Caller
 from rooms.rows import Steps
-from rooms.shop.orders import announce, own_order
-from rooms.shop.rules import Outcome, refuse_unless_held, sell, settle
-from rooms.shop.store import ORDERS, PAYMENTS, SKUS, PaymentRow
+from rooms.shop.orders import announce, hand_over, load_goods, own_order
+from rooms.shop.rules import Outcome, refuse_unless_held, settle
+from rooms.shop.store import ORDERS, PAYMENTS, PaymentRow
 from rooms.unit import Unit
 
 CHECK_TIMER = "payment.check"
@@ -91,7 +91,7 @@ class Payments:
         yield ORDERS.rows(order_id)
         order = tx.get(ORDERS, order_id)
         yield PAYMENTS.rows(payment_id)
-        yield SKUS.rows(order.sku if order else "")
+        yield from load_goods(order)
         yield USERS.rows(order.buyer_id if order else "")
         yield ROOMS.rows(order.room_id if order else "")
         payment, order = tx.get(PAYMENTS, payment_id), tx.get(ORDERS, order_id)
@@ -105,9 +105,7 @@ class Payments:
         if settled.status == "refund_due" and settled is not payment:
             tx.wake(REFUND_TIMER, payment_id, order.room_id, tx.now_ms)
         if after is not order:
-            sku = tx.get(SKUS, order.sku)
-            if sku is not None:
-                tx.put(SKUS, sell(sku, order.qty))
+            hand_over(tx, after)
             announce(tx, after)
         if settled.status == "failed":
             return Refused("payment_declined")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from rooms.errors import Refused
 from rooms.shop.store import OrderRow, PaymentRow, SkuRow
@@ -46,6 +46,23 @@ def refuse_unless_held(order: OrderRow, now_ms: int) -> None:
         raise Refused("order_not_held", details={"status": status})
 
 
+def step(
+    order: OrderRow, status: str, now_ms: int, *, by: str | None = None, reason: str | None = None
+) -> OrderRow:
+    """The order with its next status, and with that in its history. ``by`` None: it happened by itself."""
+    entry: dict[str, Any] = {"status": status, "at_ms": now_ms, "by": by}
+    if reason is not None:
+        entry["reason"] = reason
+    return replace(order, status=status, history=[*order.history, entry])
+
+
+def refund(order: OrderRow, now_ms: int, *, by: str | None, reason: str) -> OrderRow:
+    """The money goes back; raises ``Refused("order_not_paid")``."""
+    if order.status != "paid":
+        raise Refused("order_not_paid", details={"status": order.status})
+    return replace(step(order, "refunded", now_ms, by=by, reason=reason), refunded_at_ms=now_ms)
+
+
 def settle(
     payment: PaymentRow, order: OrderRow, outcome: Outcome, now_ms: int
 ) -> tuple[PaymentRow, OrderRow]:
@@ -62,6 +79,6 @@ def settle(
     if order.status == "held" and order.payment_id in (None, payment.id):
         return (
             replace(payment, status="succeeded", settled_at_ms=now_ms),
-            replace(order, status="paid", paid_at_ms=now_ms, payment_id=payment.id),
+            replace(step(order, "paid", now_ms, by=order.buyer_id), paid_at_ms=now_ms, payment_id=payment.id),
         )
     return replace(payment, status="refund_due", settled_at_ms=now_ms), order

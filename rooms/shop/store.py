@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -18,12 +18,14 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    case,
     func,
     select,
 )
 
 from rooms.rows import Kind, Rank
-from rooms.schema import metadata
+from rooms.schema import Json, metadata
+from rooms.shop.sale_store import sales_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ skus_table = Table(
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
+    """``unit_price_minor`` is what one cost, the sale's price where one ran; ``subtotal_minor`` is what all
+    would have cost at the list price, ``discount_minor`` what sale and coupons took off, ``lines`` how that
+    comes to ``total_minor``. ``history``: each status with when, by whom (None: by itself), why.
+    """
+
     id: str
     room_id: str
     product_id: str
@@ -99,9 +106,22 @@ class OrderRow:
     hold_until_ms: int
     paid_at_ms: int | None
     payment_id: str | None
+    sale_id: str | None = None
+    subtotal_minor: int = 0
+    discount_minor: int = 0
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    address: dict[str, Any] | None = None
+    note: str | None = None
+    refunded_at_ms: int | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def coupon_ids(self) -> list[str]:
+        return [line["ref"] for line in self.lines if line["kind"] == "coupon"]
 
     def wire(self) -> dict[str, Any]:
-        """The order as docs/protocol.md has it."""
+        """The order as docs/protocol.md has it. Where it goes to is not in it: events are kept for long, and
+        an address has no business there."""
         return {
             "id": self.id,
             "room": self.room_id,
@@ -110,14 +130,23 @@ class OrderRow:
             "title": self.title,
             "qty": self.qty,
             "unit_price_minor": self.unit_price_minor,
+            "subtotal_minor": self.subtotal_minor,
+            "discount_minor": self.discount_minor,
             "total_minor": self.total_minor,
+            "lines": self.lines,
             "currency": self.currency,
+            "sale": self.sale_id,
             "status": self.status,
             "created_at_ms": self.created_at_ms,
             "hold_until_ms": self.hold_until_ms,
             "paid_at_ms": self.paid_at_ms,
+            "refunded_at_ms": self.refunded_at_ms,
             "buyer": {"id": self.buyer_id, "name": self.buyer_name},
         }
+
+    def whole(self) -> dict[str, Any]:
+        """The same with address, note and history: for the buyer, and who may see the room's orders."""
+        return self.wire() | {"address": self.address, "note": self.note, "history": self.history}
 
 
 orders_table = Table(
@@ -139,6 +168,14 @@ orders_table = Table(
     Column("hold_until_ms", BigInteger, nullable=False),
     Column("paid_at_ms", BigInteger),
     Column("payment_id", String(36)),
+    Column("sale_id", String(36)),
+    Column("subtotal_minor", BigInteger, nullable=False),
+    Column("discount_minor", BigInteger, nullable=False),
+    Column("lines", Json, nullable=False),
+    Column("address", Json),
+    Column("note", Text),
+    Column("refunded_at_ms", BigInteger),
+    Column("history", Json, nullable=False),
     Index("ix_orders_room", "room_id", "created_at_ms"),
     Index("ix_orders_buyer", "buyer_id", "room_id", "created_at_ms"),
     CheckConstraint("qty > 0", name="qty_positive"),
@@ -199,11 +236,27 @@ def read_sku_ids(conn: Connection, product_id: str) -> list[str]:
     return list(conn.scalars(query))
 
 
+def read_product_id(conn: Connection, sku: str) -> str | None:
+    """Whose SKU it is, which never changes either."""
+    return conn.scalar(select(skus_table.c.product_id).where(skus_table.c.id == sku))
+
+
+# While a sale runs, no more can be bought than is left of it.
+_ON_OFFER = case(
+    (
+        (sales_table.c.status == "running") & (sales_table.c.remaining < skus_table.c.stock),
+        sales_table.c.remaining,
+    ),
+    else_=skus_table.c.stock,
+).label("stock")
+
+
 def read_stock(conn: Connection, room_id: str) -> dict[str, int]:
     """What can be bought now, by SKU, of the products on the room's shelf."""
     query = (
-        select(skus_table.c.id, skus_table.c.stock)
+        select(skus_table.c.id, _ON_OFFER)
         .join(products_table, products_table.c.id == skus_table.c.product_id)
+        .outerjoin(sales_table, sales_table.c.sku == skus_table.c.id)
         .where(skus_table.c.room_id == room_id, products_table.c.removed == 0)
     )
     return {record.id: record.stock for record in conn.execute(query)}
@@ -212,8 +265,9 @@ def read_stock(conn: Connection, room_id: str) -> dict[str, int]:
 def read_stocks(conn: Connection, room_ids: Collection[str]) -> dict[str, dict[str, int]]:
     """The same for several rooms, in one query."""
     query = (
-        select(skus_table.c.room_id, skus_table.c.id, skus_table.c.stock)
+        select(skus_table.c.room_id, skus_table.c.id, _ON_OFFER)
         .join(products_table, products_table.c.id == skus_table.c.product_id)
+        .outerjoin(sales_table, sales_table.c.sku == skus_table.c.id)
         .where(skus_table.c.room_id.in_(room_ids), products_table.c.removed == 0)
     )
     stocks: dict[str, dict[str, int]] = {}

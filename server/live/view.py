@@ -20,7 +20,17 @@ from rooms.state import encode_state, fold_all, unquoted
 RECENT_KEPT = 1000
 
 # Kinds that a viewer should not wait for: they flush the frame with everything pending before them.
-URGENT = frozenset({"room.status", "comment.deleted", "product.pinned", "product.unpinned"})
+URGENT = frozenset(
+    {
+        "room.status",
+        "comment.deleted",
+        "product.pinned",
+        "product.unpinned",
+        "sale.scheduled",
+        "sale.started",
+        "sale.ended",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, PaymentProvider, Payments
+from rooms.shop.refunds import Refunds
+from rooms.shop.sales import SALE_TIMER, Sales
 from rooms.shop.store import SkuRow, skus_table
 from rooms.unit import News
 from server.answers import from_validation
@@ -94,6 +96,8 @@ class House:
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max),
             orders=Orders(standing, OrderRules(hold_ms)),
+            sales=Sales(standing, audit),
+            refunds=Refunds(standing, texts, audit),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -219,6 +223,7 @@ class House:
         """
         inside = {
             HOLD_TIMER: self.services.orders.expire,
+            SALE_TIMER: self.services.sales.turn,
             MUTE_TIMER: self.services.sanctions.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }

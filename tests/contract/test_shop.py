@@ -205,12 +205,17 @@ async def test_an_order_says_what_was_agreed(house: House) -> None:
         "title": "Tea",
         "qty": 2,
         "unit_price_minor": 4900,
+        "subtotal_minor": 9800,
+        "discount_minor": 0,
         "total_minor": 9800,
+        "lines": [{"kind": "item", "label": "Tea", "amount_minor": 9800}],
+        "sale": None,
         "currency": "CNY",
         "status": "held",
         "created_at_ms": house.now_ms,
         "hold_until_ms": house.now_ms + HOLD_MS,
         "paid_at_ms": None,
+        "refunded_at_ms": None,
         "buyer": {"id": VIEWER.id, "name": VIEWER.name},
     }
     await house.ok("product.change", HOST, product=product, price_minor=99_00)

@@ -23,6 +23,7 @@ end_room         - - - - x x
 grant_role       - - - - x x
 publish          - - - - x x
 see_orders       - - - - x x
+refund           - - - - x x
 see_audit        - - - - x x
 """
 ROLES = ["guest", "viewer", "moderator", "senior_moderator", "host", "operator"]

@@ -2,7 +2,7 @@
  * The state of a room as a fold of its log, the same as the server's `rooms/state.py`; both are held to
  * `tests/vectors/fold.json`. Pure: a changed state is a new object, an unchanged one is the same.
  */
-import type { LiveEvent, Product, RoomInfo, RoomSettings, RoomState, RoomStatus } from "./wire";
+import type { LiveEvent, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
 
 const COMMENTS_KEPT = 50;
 const PINS_KEPT = 3;
@@ -14,6 +14,7 @@ export function emptyState(room: string): RoomState {
     products: [],
     pins: [],
     comments: [],
+    sales: [],
   };
 }
 
@@ -88,6 +89,12 @@ const rules: Record<string, Rule> = {
   },
 
   "product.unpinned": (state, event) => ({ ...state, pins: state.pins.filter((id) => id !== event.data.id) }),
+
+  "sale.scheduled": (state, event) => withSale(state, event),
+
+  "sale.started": (state, event) => withSale(state, event),
+
+  "sale.ended": (state, event) => ({ ...state, sales: state.sales.filter((sale) => sale.id !== event.data.id) }),
 };
 
 /** A reply keeps its place, but loses the words that it quotes of a deleted comment. */
@@ -96,6 +103,14 @@ function unquoted(comment: LiveEvent, gone: string): LiveEvent {
   return quoted?.id === gone
     ? { ...comment, data: { ...comment.data, reply_to: { ...quoted, text: "" } } }
     : comment;
+}
+
+/** Announced, or begun: what was announced before keeps its place. */
+function withSale(state: RoomState, event: LiveEvent): RoomState {
+  const fresh = event.data.sale as Sale;
+  const known = state.sales.some((sale) => sale.id === fresh.id);
+  const sales = known ? state.sales.map((sale) => (sale.id === fresh.id ? fresh : sale)) : [...state.sales, fresh];
+  return { ...state, sales };
 }
 
 function productOf(event: LiveEvent): Product {

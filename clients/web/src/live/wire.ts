@@ -22,6 +22,7 @@ export type Action =
   | "grant_role"
   | "publish"
   | "see_orders"
+  | "refund"
   | "see_audit"
   | "see_staff";
 
@@ -88,6 +89,31 @@ export interface RoomState {
   products: Product[];
   pins: string[];
   comments: LiveEvent[];
+  /** Announced and running. */
+  sales: Sale[];
+}
+
+export interface Sale {
+  id: string;
+  room: string;
+  sku: string;
+  product: string;
+  price_minor: number;
+  currency: string;
+  quantity: number;
+  left: number;
+  per_buyer: number;
+  starts_at_ms: number;
+  ends_at_ms: number;
+  status: "scheduled" | "running";
+  stackable: boolean;
+}
+
+export interface OrderLine {
+  kind: "item" | "sale" | "coupon";
+  label: string;
+  amount_minor: number;
+  ref?: string;
 }
 
 export type OrderStatus = "held" | "paid" | "cancelled" | "expired" | "refunded";
@@ -100,12 +126,17 @@ export interface Order {
   title: string;
   qty: number;
   unit_price_minor: number;
+  subtotal_minor: number;
+  discount_minor: number;
   total_minor: number;
+  lines: OrderLine[];
   currency: string;
+  sale: string | null;
   status: OrderStatus;
   created_at_ms: number;
   hold_until_ms: number | null;
   paid_at_ms: number | null;
+  refunded_at_ms: number | null;
   buyer: Person;
 }
 
