@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import structlog
@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.25
 AT_ONCE = 200
+OUTSIDE_AT_ONCE = 200
+"""So many wait for others at a time, and so many of those that wait for nobody are done at a look. They are
+looked for apart: a hold ends in time though a hundred payments wait for a provider that is away."""
 
 InTransaction = Callable[[Unit, TimerRow], Steps[Any]]
 Outside = Callable[[TimerRow], Awaitable[None]]
@@ -29,15 +32,22 @@ Outside = Callable[[TimerRow], Awaitable[None]]
 # Made once: it is asked for four times a second, also of a node that has nothing else to do.
 _DUE = (
     select(timers_table)
-    .where(timers_table.c.due_at_ms <= bindparam("now_ms"))
+    .where(
+        timers_table.c.due_at_ms <= bindparam("now_ms"),
+        timers_table.c.kind.in_(bindparam("kinds", expanding=True)),
+        timers_table.c.id.not_in(bindparam("but", expanding=True)),
+    )
     .order_by(timers_table.c.due_at_ms)
-    .limit(AT_ONCE)
+    .limit(bindparam("limit"))
 )
 
 
-def read_due(conn: Connection, now_ms: int) -> list[TimerRow]:
-    """Timers whose time has come, the oldest first, a bounded number."""
-    return [TimerRow(*record) for record in conn.execute(_DUE, {"now_ms": now_ms})]
+def read_due(
+    conn: Connection, now_ms: int, kinds: Collection[str], *, limit: int, but: Collection[str] = ()
+) -> list[TimerRow]:
+    """Timers of some kinds whose time has come, the oldest first, ``limit`` at most; ``but`` those ids."""
+    bounds = {"now_ms": now_ms, "kinds": list(kinds), "but": list(but), "limit": limit}
+    return [TimerRow(*record) for record in conn.execute(_DUE, bounds)]
 
 
 class Timers:
@@ -78,8 +88,10 @@ class Timers:
     async def _run(self) -> None:
         while True:
             try:
-                due = await self._store.read(lambda conn: read_due(conn, self._clock_ms()))
-                await asyncio.gather(*(self._begin(timer) for timer in due))
+                due = await self._store.read(self._read_inside)
+                await asyncio.gather(*(self._do(timer) for timer in due))
+                for timer in await self._store.read(self._read_outside):
+                    self._begin(timer)
             except Refused:
                 due = []
             except Exception:
@@ -88,13 +100,24 @@ class Timers:
             if len(due) < AT_ONCE:
                 await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _begin(self, timer: TimerRow) -> None:
-        if handler := self._inside.get(timer.kind):
-            await self._store.write(Work(f"timer:{timer.kind}"[:32], lambda tx: handler(tx, timer)))
-        elif (action := self._outside.get(timer.kind)) and timer.id not in self._under_way:
-            task = asyncio.create_task(self._act(action, timer))
-            self._under_way[timer.id] = task
-            task.add_done_callback(lambda _: self._under_way.pop(timer.id, None))
+    def _read_inside(self, conn: Connection) -> list[TimerRow]:
+        return read_due(conn, self._clock_ms(), self._inside.keys(), limit=AT_ONCE)
+
+    def _read_outside(self, conn: Connection) -> list[TimerRow]:
+        busy = tuple(self._under_way)
+        limit = OUTSIDE_AT_ONCE - len(busy)
+        return read_due(conn, self._clock_ms(), self._outside.keys(), limit=limit, but=busy)
+
+    async def _do(self, timer: TimerRow) -> None:
+        handler = self._inside[timer.kind]
+        await self._store.write(Work(f"timer:{timer.kind}"[:32], lambda tx: handler(tx, timer)))
+
+    def _begin(self, timer: TimerRow) -> None:
+        if timer.id in self._under_way:
+            return
+        task = asyncio.create_task(self._act(self._outside[timer.kind], timer))
+        self._under_way[timer.id] = task
+        task.add_done_callback(lambda _: self._under_way.pop(timer.id, None))
 
     async def _act(self, action: Outside, timer: TimerRow) -> None:
         try:

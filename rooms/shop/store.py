@@ -276,6 +276,11 @@ def read_stocks(conn: Connection, room_ids: Collection[str]) -> dict[str, dict[s
     return stocks
 
 
+def read_order(conn: Connection, order_id: str) -> OrderRow | None:
+    record = conn.execute(select(orders_table).where(orders_table.c.id == order_id)).one_or_none()
+    return OrderRow(*record) if record else None
+
+
 def read_orders(
     conn: Connection,
     room_id: str,

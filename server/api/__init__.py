@@ -2,11 +2,12 @@
 
 from aiohttp import web
 
-from server.api import desk, openapi, rooms
+from server.api import desk, openapi, orders, rooms
 
 
 def attach(app: web.Application) -> None:
     """Add the API's routes."""
     app.add_routes(rooms.routes)
     app.add_routes(desk.routes)
+    app.add_routes(orders.routes)
     app.add_routes(openapi.routes)

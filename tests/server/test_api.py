@@ -291,6 +291,53 @@ async def test_orders_are_the_hosts_and_ones_own(world: World) -> None:
     assert shelf["items"][0]["skus"][0]["held"] == 2
 
 
+async def test_an_orders_whole_history_is_its_buyers_and_the_hosts(world: World) -> None:
+    room, host = await world.room()
+    moderator, viewer = await world.moderator(room, host), await world.viewer(room)
+    other, operator = await world.viewer(room), await world.join(fresh("operator"), operator=True)
+    _, sku = await world.product(host, stock=5)
+    wish = {"address": {"name": "Lin", "lines": ["1 Tea Road"]}, "note": "Ring twice"}
+    order = (await viewer.ok("buy", sku=sku, qty=1, **wish))["order"]
+    paid = (await viewer.ok("order.pay", order=order["id"]))["order"]
+    refunded = (await host.ok("order.refund", order=order["id"], reason="broken"))["order"]
+    assert refunded["status"] == "refunded"
+    path = f"/api/v1/orders/{order['id']}"
+    _, whole = await world.get(path, viewer.user)
+    assert {name: whole[name] for name in refunded} == refunded
+    assert {name: whole[name] for name in wish} == wish
+    assert whole["history"] == [
+        {"status": "held", "at_ms": order["created_at_ms"], "by": viewer.user},
+        {"status": "paid", "at_ms": paid["paid_at_ms"], "by": viewer.user},
+        {"status": "refunded", "at_ms": refunded["refunded_at_ms"], "by": host.user, "reason": "broken"},
+    ]
+    assert (await world.get(path, host.user))[1] == whole
+    claims = {"operator": True}
+    assert (await world.request("GET", path, operator.user, claims=claims))[2] == whole
+    for stranger in (other.user, moderator.user):
+        assert is_problem(await world.request("GET", path, stranger), "not_found")
+    assert is_problem(await world.request("GET", path), "unauthenticated")
+    for nonsense in ("nothing", "%00", "x" * 300):
+        assert is_problem(await world.request("GET", f"/api/v1/orders/{nonsense}", host.user), "not_found")
+    told = [payload for name, payload in [*viewer.inbox, *host.inbox] if name in ("you", "staff")]
+    assert "Tea Road" not in json.dumps(told)
+    assert "Ring twice" not in json.dumps(told)
+
+
+async def test_sales_are_announced_to_the_room_and_listed(world: World) -> None:
+    room, host = await world.room()
+    viewer = await world.viewer(room)
+    _, sku = await world.product(host, stock=5)
+    plan = {"sku": sku, "price_minor": 1, "quantity": 5, "per_buyer": 2, "duration_s": 60}
+    sale = (await host.ok("sale.start", **plan))["sale"]
+    path = f"/api/v1/rooms/{room}/sales"
+    assert (await world.get(path))[1] == {"items": [sale], "next": None}
+    entered = await (await world.viewer(room)).ok("enter", room=room)
+    assert entered["snapshot"]["sales"] == [sale]
+    await host.ok("sale.end", sale=sale["id"])
+    _, listed = await world.get(path, viewer.user)
+    assert [(item["id"], item["ended_reason"]) for item in listed["items"]] == [(sale["id"], "host")]
+
+
 async def test_mutes_members_and_audit(world: World) -> None:
     room, host = await world.room()
     moderator, viewer = await world.moderator(room, host), await world.viewer(room, "Lin")
