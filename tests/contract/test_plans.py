@@ -56,6 +56,14 @@ async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
         await house.say(MODERATOR, "hello you", reply_to=said["id"])
         order = (await house.ok("buy", VIEWER, sku=sku, qty=1))["order"]
         await house.ok("order.cancel", VIEWER, order=order["id"])
+        plan = {"price_minor": 1, "quantity": 2, "per_buyer": 2, "duration_s": 60}
+        sale = (await house.ok("sale.start", HOST, sku=sku, **plan))["sale"]["id"]
+        order = (await house.ok("buy", VIEWER, sku=sku, qty=1, sale=sale))["order"]
+        await house.ok("order.pay", VIEWER, order=order["id"])
+        await house.ok("order.refund", HOST, order=order["id"], reason="broken", restock=True)
+        await house.ok("sale.end", HOST, sale=sale)
+        house.now_ms += 60_000
+        await house.run_timers()
         await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="noise")
         await house.ok("room.change", HOST, slow_mode_s=5)
         assert await statements.scans(house) == []

@@ -15,12 +15,20 @@ from sqlalchemy import select
 from rooms.ports import Caller
 from rooms.shop.payments import Charge, PaymentProvider
 from rooms.shop.rules import Outcome
+from rooms.shop.sale_store import past_sales_table, sales_table
 from rooms.shop.store import OrderRow, orders_table, payments_table
 from server.payments.sandbox import sandbox_table
 from tests.contract.house import HOST, House
 
 BUYERS = [Caller(f"u-buyer{n}", f"Buyer {n}") for n in range(4)]
-LEGAL = {("held",), ("held", "paid"), ("held", "cancelled"), ("held", "expired")}
+LEGAL = {
+    ("held",),
+    ("held", "paid"),
+    ("held", "paid", "refunded"),
+    ("held", "cancelled"),
+    ("held", "expired"),
+}
+LIST_PRICE, SALE_PRICE = 4900, 990
 
 buyers = st.sampled_from(BUYERS)
 acts = st.one_of(
@@ -30,6 +38,10 @@ acts = st.one_of(
     st.tuples(st.just("pay"), st.integers(0, 20), st.sampled_from(["before", "after"])),
     st.tuples(st.just("cancel"), st.integers(0, 20)),
     st.tuples(st.just("restock"), st.integers(-4, 6)),
+    st.tuples(st.just("refund"), st.integers(0, 20), st.booleans()),
+    st.tuples(st.just("start_sale"), st.integers(1, 6), st.integers(1, 4), st.sampled_from([0, 0, 10])),
+    st.tuples(st.just("end_sale")),
+    st.tuples(st.just("buy_named"), buyers, st.integers(1, 3)),
     st.tuples(st.just("timers")),
 )
 groups = st.tuples(
@@ -60,14 +72,17 @@ class Line:
 
 @dataclass
 class Shop:
-    """One product, what was put in of it, and every order that was made."""
+    """One product, what was put in of it, every order that was made, and every sale."""
 
     house: House
     line: Line
     product: str
     sku: str
     put_in: int
+    gone: int = 0
     orders: list[tuple[Caller, str]] = field(default_factory=list)
+    sales: list[dict[str, Any]] = field(default_factory=list)
+    restocked: set[str] = field(default_factory=set)
 
     async def act(self, name: str, *arguments: Any) -> None:
         await getattr(self, f"_{name}")(*arguments)
@@ -77,7 +92,56 @@ class Shop:
         if answer["ok"]:
             self.orders.append((buyer, answer["order"]["id"]))
         else:
-            assert answer["error"]["code"] in ("sold_out", "stock_held", "not_enough_stock")
+            refusals = ("sold_out", "stock_held", "not_enough_stock", "buyer_limit")
+            assert answer["error"]["code"] in refusals
+
+    async def _buy_named(self, buyer: Caller, qty: int) -> None:
+        """Who insists on a sale gets its price or nothing."""
+        if not self.sales:
+            return
+        sale = self.sales[-1]["id"]
+        answer = await self.house.do("buy", buyer, sku=self.sku, qty=qty, sale=sale)
+        if answer["ok"]:
+            assert (answer["order"]["sale"], answer["order"]["unit_price_minor"]) == (sale, SALE_PRICE)
+            self.orders.append((buyer, answer["order"]["id"]))
+        else:
+            refusals = (
+                "sold_out",
+                "stock_held",
+                "not_enough_stock",
+                "buyer_limit",
+                "not_started",
+                "sale_ended",
+            )
+            assert answer["error"]["code"] in refusals
+
+    async def _start_sale(self, quantity: int, per_buyer: int, countdown_s: int) -> None:
+        plan = {"price_minor": SALE_PRICE, "quantity": quantity, "per_buyer": per_buyer, "duration_s": 90}
+        start = {"countdown_s": countdown_s} if countdown_s else {}
+        answer = await self.house.do("sale.start", HOST, sku=self.sku, **plan, **start)
+        if answer["ok"]:
+            self.sales.append(answer["sale"])
+        else:
+            assert answer["error"]["code"] in ("sale_exists", "not_enough_stock")
+
+    async def _end_sale(self) -> None:
+        if self.sales:
+            answer = await self.house.do("sale.end", HOST, sale=self.sales[-1]["id"])
+            assert answer["ok"] or answer["error"]["code"] == "sale_ended"
+
+    async def _refund(self, number: int, restock: bool) -> None:
+        if not self.orders:
+            return
+        buyer, order = self.orders[number % len(self.orders)]
+        assert await self.house.code("order.refund", buyer, order=order, reason="mine") == "forbidden"
+        wish = {"order": order, "reason": "broken", "restock": restock}
+        answer = await self.house.do("order.refund", HOST, **wish)
+        if not answer["ok"]:
+            assert answer["error"]["code"] == "order_not_paid"
+        elif restock:
+            self.restocked.add(order)
+        else:
+            self.gone += answer["order"]["qty"]
 
     async def _pay(self, number: int, how: str) -> None:
         if not self.orders:
@@ -120,11 +184,34 @@ class Shop:
         held = sum(r.qty for r in rows if r.status == "held")
         sold = sum(r.qty for r in rows if r.status == "paid")
         assert sku.held == held
-        assert sku.stock + held + sold == self.put_in
+        assert sku.stock + held + sold + self.gone == self.put_in
+        for row in rows:
+            assert sum(line["amount_minor"] for line in row.lines) == row.total_minor
+            assert row.unit_price_minor == (SALE_PRICE if row.sale_id else LIST_PRICE)
+            assert [entry["status"] for entry in row.history][-1] == row.status
+        await self.check_sales(rows)
         assert {r.id for r in rows} == {order for _, order in self.orders}
         told = self._told()
         assert {r.id: r.status for r in rows} == {order: path[-1] for order, path in told.items()}
         assert set(told.values()) <= LEGAL
+
+    async def check_sales(self, rows: list[OrderRow]) -> None:
+        """Every sale sold what it announced at most, to each what it allowed; the one that is on keeps count.
+        A unit that was given back with its money is sold again, so paid ones are those that are paid now."""
+        sales = await self.house.rows(select(sales_table).where(sales_table.c.sku == self.sku))
+        past = await self.house.rows(select(past_sales_table).where(past_sales_table.c.sku == self.sku))
+        assert len(sales) <= 1
+        assert {sale["id"] for sale in [*sales, *past]} == {sale["id"] for sale in self.sales}
+        for sale in [*sales, *past]:
+            live = [r for r in rows if r.sale_id == sale["id"] and r.status in ("held", "paid")]
+            assert sum(r.qty for r in live) <= sale["quantity"]
+            for buyer in BUYERS:
+                assert sum(r.qty for r in live if r.buyer_id == buyer.id) <= sale["per_buyer"]
+        for sale in sales:
+            mine = [r for r in rows if r.sale_id == sale["id"]]
+            assert sale["held"] == sum(r.qty for r in mine if r.status == "held")
+            sold = sum(r.qty for r in mine if r.status in ("paid", "refunded") and r.id not in self.restocked)
+            assert sale["remaining"] + sale["held"] + sold == sale["quantity"]
 
     def _told(self) -> dict[str, tuple[str, ...]]:
         """Each order's way, as its buyer was told; the host was told the same."""
@@ -145,7 +232,8 @@ class Shop:
     async def check_settled(self) -> None:
         """What must hold when every timer has run."""
         rows = await self.rows()
-        assert {r.status for r in rows} <= {"paid", "cancelled", "expired"}
+        assert {r.status for r in rows} <= {"paid", "cancelled", "expired", "refunded"}
+        assert await self.house.rows(select(sales_table).where(sales_table.c.sku == self.sku)) == []
         query = (
             select(payments_table.c.status, payments_table.c.order_id, sandbox_table)
             .join(orders_table, orders_table.c.id == payments_table.c.order_id)
