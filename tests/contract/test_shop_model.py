@@ -47,6 +47,16 @@ acts = st.one_of(
 groups = st.tuples(
     st.sampled_from([0, 1, 9_999, 30_000, 59_999, 60_000]), st.lists(acts, min_size=5, max_size=12)
 )
+# A long sale, from its start on: what it has left, holds and has sold is counted after every step.
+sale_acts = st.one_of(
+    st.tuples(st.just("buy"), buyers, st.integers(1, 2)),
+    st.tuples(st.just("buy_named"), buyers, st.integers(1, 2)),
+    st.tuples(st.just("pay"), st.integers(0, 20), st.just("ok")),
+    st.tuples(st.just("cancel"), st.integers(0, 20)),
+    st.tuples(st.just("refund"), st.integers(0, 20), st.booleans()),
+    st.tuples(st.just("timers")),
+)
+sale_groups = st.tuples(st.sampled_from([0, 0, 1, 30_000, 60_000]), st.lists(sale_acts, max_size=6))
 
 
 class Line:
@@ -115,8 +125,11 @@ class Shop:
             )
             assert answer["error"]["code"] in refusals
 
-    async def _start_sale(self, quantity: int, per_buyer: int, countdown_s: int) -> None:
-        plan = {"price_minor": SALE_PRICE, "quantity": quantity, "per_buyer": per_buyer, "duration_s": 90}
+    async def _start_sale(
+        self, quantity: int, per_buyer: int, countdown_s: int, duration_s: int = 90
+    ) -> None:
+        plan = {"price_minor": SALE_PRICE, "quantity": quantity, "per_buyer": per_buyer}
+        plan["duration_s"] = duration_s
         start = {"countdown_s": countdown_s} if countdown_s else {}
         answer = await self.house.do("sale.start", HOST, sku=self.sku, **plan, **start)
         if answer["ok"]:
@@ -259,8 +272,8 @@ async def walk(house: House, put_in: int, plan: list[tuple[int, list[tuple[Any, 
             house.now_ms += wait_ms
             await asyncio.gather(*(shop.act(*act) for act in together))
             await shop.check()
-        for _ in range(3):
-            house.now_ms += 60_000
+        for _ in range(4):
+            house.now_ms += 400_000
             await house.run_timers()
         await shop.check()
         await shop.check_settled()
@@ -279,6 +292,18 @@ async def test_any_interleaving(
     house: House, put_in: int, plan: list[tuple[int, list[tuple[Any, ...]]]]
 ) -> None:
     await walk(house, put_in, plan)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.integers(1, 6), st.integers(1, 3), st.lists(sale_groups, min_size=3, max_size=10))
+async def test_any_sale(
+    house: House, quantity: int, per_buyer: int, plan: list[tuple[int, list[tuple[Any, ...]]]]
+) -> None:
+    await walk(house, 8, [(0, [("start_sale", quantity, per_buyer, 0, 1200)]), *plan])
 
 
 @pytest.mark.soak
