@@ -15,7 +15,7 @@ from sqlalchemy import select
 from rooms.ports import Caller
 from rooms.shop.payments import Charge, PaymentProvider
 from rooms.shop.rules import Outcome
-from rooms.shop.sale_store import past_sales_table, sales_table
+from rooms.shop.sale_store import past_sales_table, sale_buyers_table, sales_table
 from rooms.shop.store import OrderRow, orders_table, payments_table
 from server.payments.sandbox import sandbox_table
 from tests.contract.house import HOST, House
@@ -225,6 +225,14 @@ class Shop:
             assert sale["held"] == sum(r.qty for r in mine if r.status == "held")
             sold = sum(r.qty for r in mine if r.status in ("paid", "refunded") and r.id not in self.restocked)
             assert sale["remaining"] + sale["held"] + sold == sale["quantity"]
+            assert sale["remaining"] + sale["held"] > 0  # else it is over
+            query = select(sale_buyers_table).where(sale_buyers_table.c.sale_id == sale["id"])
+            counted = {b["buyer_id"]: b["qty"] for b in await self.house.rows(query)}
+            kept = [
+                r for r in mine if r.status in ("held", "paid", "refunded") and r.id not in self.restocked
+            ]
+            for buyer in BUYERS:
+                assert counted.get(buyer.id, 0) == sum(r.qty for r in kept if r.buyer_id == buyer.id)
 
     def _told(self) -> dict[str, tuple[str, ...]]:
         """Each order's way, as its buyer was told; the host was told the same."""
