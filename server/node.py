@@ -25,6 +25,7 @@ from rooms.comments import CommentRules, Comments
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
 from rooms.shop.catalogue import Catalogue
+from rooms.shop.coupons.service import DROP_TIMER, Coupons
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
 from rooms.shop.refunds import Refunds
@@ -158,6 +159,7 @@ class Node:
             orders=Orders(standing, OrderRules(rules.hold_s * 1000)),
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit),
+            coupons=Coupons(standing, texts, audit),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -176,6 +178,7 @@ class Node:
             inside={
                 HOLD_TIMER: services.orders.expire,
                 SALE_TIMER: services.sales.turn,
+                DROP_TIMER: services.coupons.drop_over,
                 MUTE_TIMER: services.sanctions.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },

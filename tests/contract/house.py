@@ -30,6 +30,7 @@ from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
+from rooms.shop.coupons.service import DROP_TIMER, Coupons
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, PaymentProvider, Payments
 from rooms.shop.refunds import Refunds
@@ -98,6 +99,7 @@ class House:
             orders=Orders(standing, OrderRules(hold_ms)),
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit),
+            coupons=Coupons(standing, texts, audit),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -224,6 +226,7 @@ class House:
         inside = {
             HOLD_TIMER: self.services.orders.expire,
             SALE_TIMER: self.services.sales.turn,
+            DROP_TIMER: self.services.coupons.drop_over,
             MUTE_TIMER: self.services.sanctions.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }
