@@ -49,20 +49,16 @@ _KINDS = (
     ErrorKind("text_too_long", 422, "The text is too long."),
     ErrorKind("style_not_allowed", 403, "This colour or lane is for moderators and the host."),
     ErrorKind("sold_out", 409, "Nothing is left of this product."),
-    ErrorKind("not_started", 409, "It has not begun yet.", temporary=True),
     ErrorKind("over", 409, "The time for this is over."),
     ErrorKind("already_claimed", 409, "You have as many as one person may; `details.limit` says how many."),
     ErrorKind("coupon_used", 409, "This coupon has been redeemed, or is reserved by an order of yours."),
     ErrorKind("coupon_expired", 409, "This coupon is no longer good."),
-    ErrorKind(
-        "coupon_not_applicable", 409, "This coupon doesn't apply to this order; `details.reason` says why."
-    ),
     ErrorKind("stock_held", 409, "The rest is reserved; some may come back.", temporary=True),
     ErrorKind("not_enough_stock", 409, "Fewer are left than you asked for; `details.left` says how many."),
     ErrorKind(
         "not_started",
         409,
-        "The sale hasn't begun; `details.starts_at_ms` says when it does.",
+        "It hasn't begun; `details.starts_at_ms` says when it does, if that is known.",
         temporary=True,
     ),
     ErrorKind("sale_ended", 409, "This sale is over."),

@@ -25,6 +25,7 @@ from rooms.comments import CommentRules, Comments
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
 from rooms.shop.catalogue import Catalogue
+from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
@@ -156,7 +157,7 @@ class Node:
                 LifecycleRules(round(self.settings.media.grace_s * 1000), rules.rooms_max),
             ),
             catalogue=Catalogue(standing, texts, audit, products_max=rules.products_max),
-            orders=Orders(standing, OrderRules(rules.hold_s * 1000)),
+            orders=Orders(standing, OrderRules(rules.hold_s * 1000), CouponRedeeming()),
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit),
             coupons=Coupons(standing, texts, audit),

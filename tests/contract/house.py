@@ -30,6 +30,7 @@ from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
+from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, PaymentProvider, Payments
@@ -96,7 +97,7 @@ class House:
             ),
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max),
-            orders=Orders(standing, OrderRules(hold_ms)),
+            orders=Orders(standing, OrderRules(hold_ms), CouponRedeeming()),
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit),
             coupons=Coupons(standing, texts, audit),
