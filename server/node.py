@@ -144,7 +144,7 @@ class Node:
         rules = self.settings.rooms
         texts, audit = Texts(self.settings.moderation.word_lists), AuditTrail()
         standing = RoomStanding()
-        payments = Payments()
+        payments, coupons = Payments(), CouponRedeeming()
         sandbox = SandboxProvider(self.store.write, self.store.read)
         self.services = Services(
             comments=Comments(
@@ -157,9 +157,9 @@ class Node:
                 LifecycleRules(round(self.settings.media.grace_s * 1000), rules.rooms_max),
             ),
             catalogue=Catalogue(standing, texts, audit, products_max=rules.products_max),
-            orders=Orders(standing, OrderRules(rules.hold_s * 1000), CouponRedeeming()),
+            orders=Orders(standing, OrderRules(rules.hold_s * 1000), coupons),
             sales=Sales(standing, audit),
-            refunds=Refunds(standing, texts, audit),
+            refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),

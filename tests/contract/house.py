@@ -86,7 +86,7 @@ class House:
             clock_ms=lambda: self.now_ms,
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
-        self.payments = Payments()
+        self.payments, coupons = Payments(), CouponRedeeming()
         self.providers: dict[str, PaymentProvider] = {
             "sandbox": SandboxProvider(self.store.write, self.store.read)
         }
@@ -97,9 +97,9 @@ class House:
             ),
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max),
-            orders=Orders(standing, OrderRules(hold_ms), CouponRedeeming()),
+            orders=Orders(standing, OrderRules(hold_ms), coupons),
             sales=Sales(standing, audit),
-            refunds=Refunds(standing, texts, audit),
+            refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+import random
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from rooms.heads import ROOMS, USERS
 from rooms.ports import Caller
-from rooms.rows import Steps
-from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.store import claims_table, coupons_table, read_held, read_tallies
-from rooms.shop.store import ORDERS, OrderRow, orders_table
-from rooms.unit import Unit
-from server.store.group import Work
-from tests.contract.house import HOST, OTHER, ROOM, VIEWER, House
+from rooms.shop.store import OrderRow, orders_table
+from tests.contract.house import HOST, OTHER, ROOM, VIEWER, House, house_at, open_house
 from tests.contract.test_coupons import dropped
 
 BUYERS = [Caller(f"u-shopper{n}", f"Shopper {n}") for n in range(3)]
@@ -33,26 +30,6 @@ async def mine(house: House, caller: Caller, coupon: str) -> str:
 
 async def claim_rows(house: House) -> list[dict[str, Any]]:
     return await house.rows(select(claims_table).order_by(*claims_table.primary_key.columns))
-
-
-def refund(tx: Unit, order_id: str) -> Steps[Any]:
-    """What a refund does to the order's coupons, by the port that whoever refunds is given."""
-    port = CouponRedeeming()
-    yield ORDERS.rows(order_id)
-    order = tx.get(ORDERS, order_id)
-    assert order is not None
-    yield from port.load_for(order)
-    yield USERS.rows(order.buyer_id)
-    yield ROOMS.rows(order.room_id)
-    if order.status == "paid":
-        order = tx.put(ORDERS, replace(order, status="refunded", refunded_at_ms=tx.now_ms))
-        port.give_back(tx, order)
-    return {}
-
-
-async def refunded(house: House, order_id: str) -> None:
-    answer = await house.store.write(Work("refund", lambda tx: refund(tx, order_id)))
-    assert answer.ok, answer.body
 
 
 async def test_the_discount_is_shown_line_by_line(house: House) -> None:
@@ -157,8 +134,7 @@ async def test_a_refund_gives_it_back_while_it_is_good(house: House, in_time: bo
     assert paid["total_minor"] == 7_000
     assert await house.code("buy", VIEWER, sku=sku, qty=1, coupons=[claim_id]) == "coupon_used"
     house.now_ms += 59_999 if in_time else 60_000
-    await refunded(house, order["id"])
-    await refunded(house, order["id"])
+    await house.ok("order.refund", HOST, order=order["id"], reason="broken")
     (row,) = await claim_rows(house)
     assert row["order_id"] == (None if in_time else order["id"])
 
@@ -172,6 +148,51 @@ async def test_one_coupon_for_two_orders_at_once(house: House) -> None:
     assert sorted(a["ok"] for a in answers) == [False] * 9 + [True]
     assert {a["error"]["code"] for a in answers if not a["ok"]} == {"coupon_used"}
     assert (await house.sku(sku)).stock == 19
+
+
+async def test_one_coupon_at_two_nodes_at_once(shared_url: str) -> None:
+    async with house_at(shared_url, node="first") as first, open_house(shared_url, node="second") as second:
+        _, sku = await first.product(price_minor=10_000, stock=100)
+        coupon = await dropped(first, kind="fixed", minimum_minor=0, quota=9, stackable=True, per_person=2)
+        ids = [await mine(first, buyer, coupon) for buyer in BUYERS for _ in range(2)]
+        both = [(node, buyer, n) for node in (first, second) for buyer in BUYERS for n in range(6)]
+        random.Random(3).shuffle(both)
+
+        async def buy(node: House, buyer: Caller, n: int) -> dict[str, Any]:
+            # One, the other, or both, in either order: locks are taken in one order all the same.
+            named = [[0], [1], [0, 1], [1, 0], [0], [1]][n]
+            answer = await node.do("buy", buyer, sku=sku, qty=1, coupons=[f"{coupon}.{i + 1}" for i in named])
+            if answer["ok"] and n % 2:
+                await node.ok("order.cancel", buyer, order=answer["order"]["id"])
+            return answer
+
+        with structlog.testing.capture_logs() as logs:
+            answers = await asyncio.gather(*(buy(*each) for each in both))
+        assert {a["error"]["code"] for a in answers if not a["ok"]} <= {"coupon_used"}
+        assert [entry for entry in logs if entry["event"] in ("writer_retry", "command_failed")] == []
+        rows = await claim_rows(second)
+        assert sorted(f"{r['coupon_id']}.{r['n']}" for r in rows) == sorted(ids)
+        query = select(orders_table).where(orders_table.c.status == "held")
+        held = [OrderRow(**row) for row in await first.rows(query)]
+        named = [(order.buyer_id, claim_id, order.id) for order in held for claim_id in order.coupon_ids]
+        assert sorted(named) == sorted(
+            (r["user_id"], f"{r['coupon_id']}.{r['n']}", r["order_id"]) for r in rows if r["order_id"]
+        )
+
+
+@pytest.mark.parametrize("stackable", [True, False])
+async def test_a_flash_sale_goes_with_coupons_only_if_it_says_so(house: House, stackable: bool) -> None:
+    _, sku = await house.product(price_minor=10_000, stock=9)
+    claim_id = await mine(house, VIEWER, await dropped(house, kind="fixed", minimum_minor=0))
+    terms = {"price_minor": 8_000, "quantity": 5, "per_buyer": 2, "duration_s": 60}
+    await house.ok("sale.start", HOST, sku=sku, stackable=stackable, **terms)
+    answer = await house.do("buy", VIEWER, sku=sku, qty=1, coupons=[claim_id])
+    if stackable:
+        assert answer["order"]["total_minor"] == 5_000
+    else:
+        assert answer["error"]["code"] == "coupon_not_applicable"
+        assert answer["error"]["details"] == {"coupon": claim_id, "reason": "sale"}
+        assert (await claim_rows(house))[0]["order_id"] is None
 
 
 # ------------------------------------------------------------------ any interleaving
@@ -244,7 +265,8 @@ class Counter:
 
     async def _refund(self, number: int) -> None:
         if self.orders:
-            await refunded(self.house, self.orders[number % len(self.orders)][1])
+            order = self.orders[number % len(self.orders)][1]
+            await self._do("order.refund", HOST, {"order_not_paid"}, order=order, reason="broken")
 
     async def _timers(self) -> None:
         await self.house.run_timers()

@@ -60,7 +60,9 @@ async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
         await house.ok("order.cancel", VIEWER, order=order["id"])
         coupon = (await house.ok("coupon.create", HOST, **COUPON))["coupon"]["id"]
         await house.ok("coupon.drop", HOST, coupon=coupon, seconds=10)
-        await house.ok("coupon.claim", VIEWER, coupon=coupon)
+        claimed = (await house.ok("coupon.claim", VIEWER, coupon=coupon))["coupon"]["id"]
+        order = (await house.ok("buy", VIEWER, sku=sku, qty=1, coupons=[claimed]))["order"]
+        await house.ok("order.cancel", VIEWER, order=order["id"])
         plan = {"price_minor": 1, "quantity": 2, "per_buyer": 2, "duration_s": 60}
         sale = (await house.ok("sale.start", HOST, sku=sku, **plan))["sale"]["id"]
         order = (await house.ok("buy", VIEWER, sku=sku, qty=1, sale=sale))["order"]

@@ -112,7 +112,7 @@ export interface ClaimedCoupon extends CouponTerms {
   id: string;
   coupon: string;
   room: string;
-  status: "free" | "reserved" | "used";
+  status: "free" | "reserved";
   order: string | null;
   claimed_at_ms: number;
   valid_until_ms: number;
