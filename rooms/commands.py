@@ -19,6 +19,7 @@ RawText = Annotated[str, StringConstraints(max_length=20_000)]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 PriceMinor = Annotated[int, Field(ge=0, le=10**11)]
+TimeMs = Annotated[int, Field(ge=0, le=2**53)]
 PicturePath = Annotated[str, StringConstraints(pattern=r"^/pictures/[A-Za-z0-9_-]{1,64}\.(webp|jpg|png)$")]
 
 COLORS = ("white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
@@ -172,6 +173,49 @@ class StartSale(Keyed):
 
 class EndSale(Keyed):
     sale: Id
+
+
+class CreateCoupon(Keyed):
+    """``value`` is in the currency's minor unit: what is taken off, or the most that a ``voucher`` pays of
+    one piece (0: all of it). For ``percent`` it is the per cent that are taken off."""
+
+    title: RawText
+    kind: Literal["threshold", "percent", "fixed", "voucher"]
+    value: PriceMinor
+    minimum_minor: PriceMinor = 0
+    product: Id | None = None
+    currency: Currency
+    quota: Annotated[int, Field(ge=1, le=10**7)]
+    per_person: Annotated[int, Field(ge=1, le=10)] = 1
+    claim_from_ms: TimeMs | None = None
+    claim_until_ms: TimeMs | None = None
+    valid_until_ms: TimeMs | None = None
+    valid_s: Annotated[int, Field(ge=60, le=366 * 24 * 3600)] | None = None
+    stackable: bool = False
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> CreateCoupon:
+        if (self.valid_until_ms is None) == (self.valid_s is None):
+            raise ValueError("give one of: valid_until_ms, valid_s")
+        if self.claim_from_ms and self.claim_until_ms and self.claim_from_ms >= self.claim_until_ms:
+            raise ValueError("claim_from_ms must be before claim_until_ms")
+        if self.kind == "percent" and self.value > 100:
+            raise ValueError("value: at most 100 per cent")
+        if self.value == 0 and self.kind != "voucher":
+            raise ValueError("value: more than nothing")
+        if self.kind == "threshold" and self.minimum_minor < self.value:
+            raise ValueError("minimum_minor: at least as much as is taken off")
+        if self.kind == "voucher" and self.product is None:
+            raise ValueError("product: a voucher is for one")
+        return self
+
+
+class CouponRef(Keyed):
+    coupon: Id
+
+
+class DropCoupon(CouponRef):
+    seconds: Annotated[int, Field(ge=3, le=3600)]
 
 
 class CreateRoom(BaseModel):

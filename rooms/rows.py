@@ -43,6 +43,7 @@ class Rank:
     TIMERS = 20
     WALLETS = 30
     COUPONS = 40
+    CLAIMS = 42
     PRODUCTS = 50
     SALES = 52
     STOCK = 55
@@ -58,13 +59,15 @@ class Kind(Generic[R]):
     """A kind of row: its table, the dataclass of a row (fields as the columns), its place in the lock order.
 
     ``key`` names the columns of another unique key where rows are found by that instead of the primary one.
-    ``skip_locked`` rows that another transaction holds look as if they weren't there.
+    ``skip_locked`` rows that another transaction holds look as if they weren't there. Rows that are not
+    ``locked`` are only read, for what of them never changes.
     """
 
     table: Table
     row: type[R]
     rank: int
     skip_locked: bool = False
+    locked: bool = True
     key: tuple[str, ...] = ()
 
     @property
@@ -165,7 +168,7 @@ class RowCache(Generic[R]):
 def _select(kind: Kind[Any]) -> Select[Any]:
     columns = kind.key_columns
     query = select(kind.table).where(*match_first_columns(columns))
-    if kind.rank < Rank.GUARDED:
+    if kind.locked and kind.rank < Rank.GUARDED:
         query = query.order_by(*columns).with_for_update(skip_locked=kind.skip_locked)
     return query
 

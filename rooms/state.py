@@ -18,9 +18,11 @@ from rooms.log import LogEvent, Visibility, unquote
 FOLD_VERSION = 3
 COMMENTS_KEPT = 50
 PINS_KEPT = 3
+COUPONS_KEPT = 5
 
 Product = Mapping[str, Any]
 Sale = Mapping[str, Any]
+Coupon = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class RoomState:
     pins: tuple[str, ...] = ()
     comments: tuple[Shown, ...] = ()
     sales: tuple[Sale, ...] = ()
+    coupons: tuple[Coupon, ...] = ()
 
 
 EMPTY = RoomState()
@@ -158,6 +161,17 @@ def _sale_ended(state: RoomState, event: LogEvent) -> RoomState:
     return replace(state, sales=tuple(s for s in state.sales if s["id"] != gone))
 
 
+def _coupon_dropped(state: RoomState, event: LogEvent) -> RoomState:
+    new = event.data["coupon"]
+    others = (c for c in state.coupons if c["id"] != new["id"])
+    return replace(state, coupons=(new, *others)[:COUPONS_KEPT])
+
+
+def _coupon_closed(state: RoomState, event: LogEvent) -> RoomState:
+    gone = event.data["id"]
+    return replace(state, coupons=tuple(c for c in state.coupons if c["id"] != gone))
+
+
 _RULES = {
     "room.created": _created,
     "room.status": _status,
@@ -171,6 +185,8 @@ _RULES = {
     "sale.scheduled": _sale,
     "sale.started": _sale,
     "sale.ended": _sale_ended,
+    "coupon.dropped": _coupon_dropped,
+    "coupon.closed": _coupon_closed,
 }
 
 
@@ -182,6 +198,7 @@ def encode_state(state: RoomState) -> bytes:
             "settings": state.settings,
             "products": state.products,
             "pins": state.pins,
+            "coupons": state.coupons,
             "comments": [orjson.Fragment(c.body) for c in state.comments],
             "sales": state.sales,
         }
@@ -196,6 +213,7 @@ def decode_state(encoded: bytes) -> RoomState:
         settings=plain["settings"],
         products=tuple(plain["products"]),
         pins=tuple(plain["pins"]),
+        coupons=tuple(plain["coupons"]),
         comments=tuple(Shown(c["id"], orjson.dumps(c)) for c in plain["comments"]),
         sales=tuple(plain["sales"]),
     )

@@ -22,6 +22,7 @@ from rooms.likes import LikeCounter
 from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.shop.catalogue import Catalogue
+from rooms.shop.coupons.service import Coupons
 from rooms.shop.orders import Orders
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import Sales
@@ -42,6 +43,7 @@ class Services:
     orders: Orders
     sales: Sales
     refunds: Refunds
+    coupons: Coupons
     sanctions: Sanctions
     deletions: Deletions
     roles: Roles
@@ -89,6 +91,10 @@ SPECS: dict[str, Spec] = {
         Spec("product.remove", c.ProductRef, "Take a product off the shelf.", lambda s: s.catalogue.remove),
         Spec("pin", c.ProductRef, "Show a product over the video.", lambda s: s.catalogue.pin),
         Spec("unpin", c.ProductRef, "Stop showing it.", lambda s: s.catalogue.unpin),
+        Spec("coupon.create", c.CreateCoupon, "Make a coupon.", lambda s: s.coupons.create),
+        Spec("coupon.drop", c.DropCoupon, "Let it be claimed for a while.", lambda s: s.coupons.drop),
+        Spec("coupon.close", c.CouponRef, "End its claiming.", lambda s: s.coupons.close),
+        Spec("coupon.claim", c.CouponRef, "Take a coupon, to be redeemed later.", lambda s: s.coupons.claim),
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),

@@ -25,6 +25,8 @@ from rooms.comments import CommentRules, Comments
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
 from rooms.shop.catalogue import Catalogue
+from rooms.shop.coupons.redeeming import CouponRedeeming
+from rooms.shop.coupons.service import DROP_TIMER, Coupons
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
 from rooms.shop.refunds import Refunds
@@ -142,7 +144,7 @@ class Node:
         rules = self.settings.rooms
         texts, audit = Texts(self.settings.moderation.word_lists), AuditTrail()
         standing = RoomStanding()
-        payments = Payments()
+        payments, coupons = Payments(), CouponRedeeming()
         sandbox = SandboxProvider(self.store.write, self.store.read)
         self.services = Services(
             comments=Comments(
@@ -155,9 +157,10 @@ class Node:
                 LifecycleRules(round(self.settings.media.grace_s * 1000), rules.rooms_max),
             ),
             catalogue=Catalogue(standing, texts, audit, products_max=rules.products_max),
-            orders=Orders(standing, OrderRules(rules.hold_s * 1000)),
+            orders=Orders(standing, OrderRules(rules.hold_s * 1000), coupons),
             sales=Sales(standing, audit),
-            refunds=Refunds(standing, texts, audit),
+            refunds=Refunds(standing, texts, audit, coupons),
+            coupons=Coupons(standing, texts, audit),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -176,6 +179,7 @@ class Node:
             inside={
                 HOLD_TIMER: services.orders.expire,
                 SALE_TIMER: services.sales.turn,
+                DROP_TIMER: services.coupons.drop_over,
                 MUTE_TIMER: services.sanctions.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },

@@ -51,7 +51,8 @@ class CouponPort(Protocol):
         ...
 
     def give_back(self, tx: Unit, order: OrderRow) -> None:
-        """The order's hold has ended unpaid: its coupons can be used again."""
+        """The order's hold has ended unpaid, or it was refunded: its coupons can be used again; after a
+        refund, those that are still good."""
         ...
 
 

@@ -12,7 +12,7 @@ from rooms.heads import ROOMS, USERS
 from rooms.ports import Audit, Caller, Standing, TextRules
 from rooms.rows import Steps
 from rooms.shop import sale_rules
-from rooms.shop.orders import announce, load_buyer, load_goods
+from rooms.shop.orders import CouponPort, announce, load_buyer, load_goods
 from rooms.shop.payments import REFUND_TIMER
 from rooms.shop.rules import refund, restock
 from rooms.shop.sale_store import SALES
@@ -24,12 +24,15 @@ REASON_MAX_CHARS = 200
 
 
 class Refunds:
-    """The command ``order.refund``."""
+    """The command ``order.refund``. ``coupons`` None: there are none."""
 
-    def __init__(self, standing: Standing, texts: TextRules, audit: Audit) -> None:
+    def __init__(
+        self, standing: Standing, texts: TextRules, audit: Audit, coupons: CouponPort | None = None
+    ) -> None:
         self._standing = standing
         self._texts = texts
         self._audit = audit
+        self._coupons = coupons
 
     def refund(self, tx: Unit, cmd: RefundOrder, caller: Caller) -> Steps[Any]:
         """Refuses with ``forbidden``, ``not_found``, ``order_not_paid``, ``text_…``."""
@@ -37,6 +40,8 @@ class Refunds:
         order = tx.get(ORDERS, cmd.order)
         payment_id = (order.payment_id if order else None) or ""
         yield PAYMENTS.rows(payment_id)
+        if self._coupons and order and order.coupon_ids:
+            yield from self._coupons.load_for(order)
         yield from load_goods(order)
         yield USERS.rows(order.buyer_id if order else "")
         yield ROOMS.rows(cmd.room)
@@ -54,6 +59,8 @@ class Refunds:
         if payment is not None and payment.status == "succeeded":
             tx.put(PAYMENTS, replace(payment, status="refund_due"))
             tx.wake(REFUND_TIMER, payment.id, order.room_id, tx.now_ms)
+        if self._coupons and order.coupon_ids:
+            self._coupons.give_back(tx, order)
         if cmd.restock:
             _put_back(tx, order)
         announce(tx, order)

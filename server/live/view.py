@@ -29,6 +29,8 @@ URGENT = frozenset(
         "sale.scheduled",
         "sale.started",
         "sale.ended",
+        "coupon.dropped",
+        "coupon.closed",
     }
 )
 

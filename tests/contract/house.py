@@ -30,6 +30,8 @@ from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
+from rooms.shop.coupons.redeeming import CouponRedeeming
+from rooms.shop.coupons.service import DROP_TIMER, Coupons
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, PaymentProvider, Payments
 from rooms.shop.refunds import Refunds
@@ -84,7 +86,7 @@ class House:
             clock_ms=lambda: self.now_ms,
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
-        self.payments = Payments()
+        self.payments, coupons = Payments(), CouponRedeeming()
         self.providers: dict[str, PaymentProvider] = {
             "sandbox": SandboxProvider(self.store.write, self.store.read)
         }
@@ -95,9 +97,10 @@ class House:
             ),
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max),
-            orders=Orders(standing, OrderRules(hold_ms)),
+            orders=Orders(standing, OrderRules(hold_ms), coupons),
             sales=Sales(standing, audit),
-            refunds=Refunds(standing, texts, audit),
+            refunds=Refunds(standing, texts, audit, coupons),
+            coupons=Coupons(standing, texts, audit),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -224,6 +227,7 @@ class House:
         inside = {
             HOLD_TIMER: self.services.orders.expire,
             SALE_TIMER: self.services.sales.turn,
+            DROP_TIMER: self.services.coupons.drop_over,
             MUTE_TIMER: self.services.sanctions.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }

@@ -126,7 +126,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
     if name not in ROOMS:
         return "room_not_found"
     if caller.id is None:
-        none = {"seq": 0, "items": [], "mute": None, "orders": []}
+        none = {"seq": 0, "items": [], "mute": None, "orders": [], "coupons": []}
         return "unauthenticated" if name == "closed" else {"role": "guest", "user": None, **none}
     place, head = (name, caller.id), facts.heads.get(caller.id, 0)
     given = "host" if caller.id == HOST else facts.roles.get(place, "viewer")
@@ -144,6 +144,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
         "items": [] if after is None else [{"user": caller.id, "seq": n} for n in range(after + 1, head + 1)],
         "mute": {"until_ms": facts.mutes[place], "reason": "flood"} if muted else None,
         "orders": shown[::-1],
+        "coupons": [],
     }
 
 
@@ -201,4 +202,4 @@ def test_a_thousand_who_enter_are_no_more_statements_than_one(engine: Engine) ->
             sides = read_sides(conn, [Ask(cmd, Caller(f"v{n}", "V")) for n in range(count)], NOW_MS)
             assert len(sides) == count
             counts.append(len(statements))
-    assert counts == [5, 5]
+    assert counts == [6, 6]

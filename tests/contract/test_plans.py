@@ -12,6 +12,8 @@ from tests.contract.house import HOST, MODERATOR, VIEWER, House, house_at
 # One row a node, or none but what is due now.
 SMALL = {"writer_marks"}
 
+COUPON = {"title": "5 off", "kind": "fixed", "value": 500, "currency": "CNY", "quota": 9, "valid_s": 60}
+
 
 def _is_scan(detail: str) -> bool:
     if not detail.startswith("SCAN ") or "CONSTANT ROW" in detail:
@@ -55,6 +57,11 @@ async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
         assert await house.say(VIEWER, "hello", key=key) == said
         await house.say(MODERATOR, "hello you", reply_to=said["id"])
         order = (await house.ok("buy", VIEWER, sku=sku, qty=1))["order"]
+        await house.ok("order.cancel", VIEWER, order=order["id"])
+        coupon = (await house.ok("coupon.create", HOST, **COUPON))["coupon"]["id"]
+        await house.ok("coupon.drop", HOST, coupon=coupon, seconds=10)
+        claimed = (await house.ok("coupon.claim", VIEWER, coupon=coupon))["coupon"]["id"]
+        order = (await house.ok("buy", VIEWER, sku=sku, qty=1, coupons=[claimed]))["order"]
         await house.ok("order.cancel", VIEWER, order=order["id"])
         plan = {"price_minor": 1, "quantity": 2, "per_buyer": 2, "duration_s": 60}
         sale = (await house.ok("sale.start", HOST, sku=sku, **plan))["sale"]["id"]

@@ -64,4 +64,6 @@ def test_the_state_stays_bounded(events: list[LogEvent]) -> None:
         state = fold(state, event)
         assert len(state.comments) <= 50
         assert len(state.pins) <= 3
+        assert len(state.coupons) <= 5
+        assert len({c["id"] for c in state.coupons}) == len(state.coupons)
         assert len(set(state.pins)) == len(state.pins)

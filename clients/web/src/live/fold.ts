@@ -2,10 +2,11 @@
  * The state of a room as a fold of its log, the same as the server's `rooms/state.py`; both are held to
  * `tests/vectors/fold.json`. Pure: a changed state is a new object, an unchanged one is the same.
  */
-import type { LiveEvent, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
+import type { Coupon, LiveEvent, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
 
 const COMMENTS_KEPT = 50;
 const PINS_KEPT = 3;
+const COUPONS_KEPT = 5;
 
 export function emptyState(room: string): RoomState {
   return {
@@ -13,6 +14,7 @@ export function emptyState(room: string): RoomState {
     settings: { slow_mode_s: 0, who_may_comment: "everyone" },
     products: [],
     pins: [],
+    coupons: [],
     comments: [],
     sales: [],
   };
@@ -95,6 +97,17 @@ const rules: Record<string, Rule> = {
   "sale.started": (state, event) => withSale(state, event),
 
   "sale.ended": (state, event) => ({ ...state, sales: state.sales.filter((sale) => sale.id !== event.data.id) }),
+
+  "coupon.dropped": (state, event) => {
+    const dropped = event.data.coupon as Coupon;
+    const others = state.coupons.filter((coupon) => coupon.id !== dropped.id);
+    return { ...state, coupons: [dropped, ...others].slice(0, COUPONS_KEPT) };
+  },
+
+  "coupon.closed": (state, event) => ({
+    ...state,
+    coupons: state.coupons.filter((coupon) => coupon.id !== event.data.id),
+  }),
 };
 
 /** A reply keeps its place, but loses the words that it quotes of a deleted comment. */

@@ -82,12 +82,49 @@ export interface RoomSettings {
   who_may_comment: WhoMayComment;
 }
 
+export type CouponKind = "threshold" | "percent" | "fixed" | "voucher";
+
+/** What a coupon takes off: minor units, per cent, or the most of one piece (`voucher`; 0: all of it). */
+export interface CouponTerms {
+  title: string;
+  kind: CouponKind;
+  value: number;
+  minimum_minor: number;
+  product: string | null;
+  currency: string;
+  stackable: boolean;
+}
+
+/** A coupon that can be claimed. */
+export interface Coupon extends CouponTerms {
+  id: string;
+  quota: number;
+  per_person: number;
+  claim_from_ms: number | null;
+  claim_until_ms: number | null;
+  valid_until_ms: number | null;
+  valid_s: number | null;
+  drop_until_ms: number | null;
+}
+
+/** A coupon that the caller has claimed; `id` is what `buy` takes. */
+export interface ClaimedCoupon extends CouponTerms {
+  id: string;
+  coupon: string;
+  room: string;
+  status: "free" | "reserved";
+  order: string | null;
+  claimed_at_ms: number;
+  valid_until_ms: number;
+}
+
 /** The fold of a room's log. */
 export interface RoomState {
   room: RoomInfo;
   settings: RoomSettings;
   products: Product[];
   pins: string[];
+  coupons: Coupon[];
   comments: LiveEvent[];
   /** Announced and running. */
   sales: Sale[];

@@ -1,0 +1,1 @@
+"""Coupons: made by the host, dropped into the room, claimed by viewers, redeemed with orders."""
