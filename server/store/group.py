@@ -84,9 +84,10 @@ def run_group(conn: Connection, group: Sequence[Work], unit: Unit) -> tuple[list
     }
     unit.flush()
 
-    keyed = [(w.key, answers[id(w)]) for w in fresh if w.key is not None]
-    remember(conn, [(key, a.body) for key, a in keyed if not _temporary(a)])
-    forget(conn, [key for key, a in keyed if _temporary(a)])
+    keyed = [(w.key, w.request, answers[id(w)]) for w in fresh if w.key is not None]
+    kept = [(key, Remembered(request, a.body)) for key, request, a in keyed if not _temporary(a)]
+    remember(conn, kept, unit.now_ms)
+    forget(conn, [key for key, _, a in keyed if _temporary(a)])
     for work in group:
         if id(work) not in answers and work.key is not None:
             answers[id(work)] = _repeat(work, known.get(work.key), first[work.key], answers)
