@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 class Work:
     """A command for the writer. ``key`` is None for internal work, which must be safe to do twice.
 
-    ``patient``: a few hundredths of a second more don't matter to whoever waits for it.
+    ``patient``: a few hundredths of a second more don't matter to whoever waits for it. ``waits`` is told on
+    the loop how many are before it, at most once a second and only while those are more than a group.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Work:
     key: CommandKey | None = None
     request: bytes = b""
     patient: bool = False
+    waits: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
