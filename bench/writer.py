@@ -15,27 +15,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
 import uvloop
-from prometheus_client import CollectorRegistry
 
-from moderation.audit import AuditTrail
-from moderation.standing import RoomStanding
-from rooms import people
-from rooms.budget import BudgetRules
-from rooms.commands import AddProduct, Buy, CreateRoom, PostComment
-from rooms.comments import CommentRules, Comments
-from rooms.lifecycle import Lifecycle, LifecycleRules
-from rooms.ports import Caller
-from rooms.shop.catalogue import Catalogue
-from rooms.shop.orders import OrderRules, Orders
-from server.store.group import Work
-from server.store.keys import CommandKey
-from server.store.store import Store
-from server.texts import Texts
-
-ROOM = "bench"
-HOST = Caller("host", "Host", may_host=True)
+from bench.shop import Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,51 +27,6 @@ class Figure:
     per_s: float
     p50_ms: float
     p99_ms: float
-
-
-class Shop:
-    """A store with a room and a product that everybody wants."""
-
-    def __init__(self, folder: Path, group_max: int) -> None:
-        self.store = Store(
-            f"sqlite:///{folder / 'bench.db'}",
-            published=lambda _: None,
-            registry=CollectorRegistry(),
-            group_max=group_max,
-        )
-        standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
-        self._comments = Comments(
-            standing, texts, CommentRules(per_window=1_000_000, budget=BudgetRules(10**6, 10**6))
-        )
-        self._orders = Orders(standing, OrderRules())
-        self._lifecycle = Lifecycle(standing, texts, audit, LifecycleRules())
-        self._catalogue = Catalogue(standing, texts, audit)
-        self._sku = ""
-
-    async def open(self) -> None:
-        await self.store.start()
-        await self.store.write(Work("seen", lambda tx: people.seen(tx, HOST)))
-        room = CreateRoom(id=ROOM, title="Bench")
-        await self.store.write(Work("room", lambda tx: self._lifecycle.create(tx, room, HOST)))
-        cmd = AddProduct(
-            room=ROOM, title="Tea", price_minor=100, currency="CNY", stock=10**9, key="bench-product"
-        )
-        answer = await self.store.write(Work("product", lambda tx: self._catalogue.add(tx, cmd, HOST)))
-        self._sku = orjson.loads(answer.body)["product"]["skus"][0]["id"]
-
-    async def comment(self, n: int) -> bool:
-        caller = Caller(f"user-{n % 1000}", f"User {n % 1000}")
-        cmd = PostComment(room=ROOM, text=f"comment number {n}, of a usual length", key=f"comment-{n:08d}")
-        key = CommandKey(caller.id or "", "comment", cmd.key)
-        return (
-            await self.store.write(Work("comment", lambda tx: self._comments.post(tx, cmd, caller), key))
-        ).ok
-
-    async def buy(self, n: int) -> bool:
-        caller = Caller(f"user-{n % 1000}", f"User {n % 1000}")
-        cmd = Buy(room=ROOM, sku=self._sku, qty=1, key=f"order-{n:08d}")
-        key = CommandKey(caller.id or "", "buy", cmd.key)
-        return (await self.store.write(Work("buy", lambda tx: self._orders.buy(tx, cmd, caller), key))).ok
 
 
 async def measure(act: Callable[[int], Awaitable[bool]], count: int, at_once: int) -> Figure:
@@ -118,7 +55,7 @@ async def compare(quick: bool) -> dict[str, float]:
         ("grouped", 256, 512, 8_000 if quick else 40_000),
     ):
         with tempfile.TemporaryDirectory() as folder:
-            shop = Shop(Path(folder), group_max)
+            shop = Shop(f"sqlite:///{Path(folder) / 'bench.db'}", group_max)
             await shop.open()
             for what, act in (("comments", shop.comment), ("orders", shop.buy)):
                 figure = await measure(act, count, at_once)

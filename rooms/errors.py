@@ -98,13 +98,21 @@ CATALOGUE: dict[str, ErrorKind] = {kind.code: kind for kind in _KINDS}
 class Refused(Exception):  # noqa: N818  it is an answer, not a fault
     """A request is refused, by a code of the catalogue; nothing has changed.
 
-    Raised by rules and services; turned into a wire answer in one place (``server.answers``).
+    Raised by rules and services; turned into a wire answer in one place (``server.answers``). ``temporary``
+    is the catalogue's unless it is given: what isn't known for sure is never final.
     """
 
     def __init__(
-        self, code: str, message: str | None = None, *, retry_after_ms: int | None = None, details: Any = None
+        self,
+        code: str,
+        message: str | None = None,
+        *,
+        retry_after_ms: int | None = None,
+        details: Any = None,
+        temporary: bool | None = None,
     ) -> None:
         self.kind = CATALOGUE[code]
+        self.temporary = self.kind.temporary if temporary is None else temporary
         self.message = message or self.kind.message
         self.retry_after_ms = retry_after_ms
         self.details = details
@@ -113,7 +121,3 @@ class Refused(Exception):  # noqa: N818  it is an answer, not a fault
     @property
     def code(self) -> str:
         return self.kind.code
-
-    @property
-    def temporary(self) -> bool:
-        return self.kind.temporary

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from itertools import groupby
-from typing import Any, Generic, TypeVar
+from operator import attrgetter
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import (
-    BindParameter,
-    Column,
-    ColumnElement,
-    Connection,
-    Delete,
-    Insert,
-    Select,
-    Table,
-    Update,
-    bindparam,
-    select,
-)
-from sqlalchemy import delete as sql_delete
-from sqlalchemy import update as sql_update
+from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Table, bindparam
 from uuid_utils import uuid7
+
+from rooms import bulk
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -71,21 +60,15 @@ class Kind(Generic[R]):
     key: tuple[str, ...] = ()
 
     @property
-    def key_columns(self) -> list[Column[Any]]:
-        if self.key:
-            return [self.table.columns[name] for name in self.key]
-        return list(self.table.primary_key.columns)
-
-    def key_of(self, row: R) -> Key:
-        return tuple(getattr(row, c.name) for c in self.key_columns)
+    def key_names(self) -> tuple[str, ...]:
+        return self.key or tuple(column.name for column in self.table.primary_key.columns)
 
     def rows(self, *keys: Any) -> Need:
         """The rows with these keys (a tuple each where the key has several columns)."""
-        return Need(self, tuple(k if isinstance(k, tuple) else (k,) for k in keys))
+        return Need(self, tuple([k if type(k) is tuple else (k,) for k in keys]))
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """Rows that a handler asks for; missing ones are simply not there."""
 
     kind: Kind[Any]
@@ -119,6 +102,7 @@ class RowCache(Generic[R]):
 
     def __init__(self, kind: Kind[R]) -> None:
         self.kind = kind
+        self.key_of = key_getter(kind)
         self.read: dict[Key, R | None] = {}
         self.now: dict[Key, R | None] = {}
 
@@ -130,64 +114,68 @@ class RowCache(Generic[R]):
         if not wanted:
             return
         found = {}
-        for values in by_first_columns(wanted):
-            for record in conn.execute(_select(kind), values):
-                row = self.kind.row(*record)
-                found[self.kind.key_of(row)] = row
+        for record in bulk.select(conn, kind.table, kind.key_names, wanted, lock=_lock(kind)):
+            row = self.kind.row(*record)
+            found[self.key_of(row)] = row
         for key in wanted:
             self.read[key] = self.now[key] = found.get(key)
 
     def flush(self, conn: Connection) -> None:
         """Write what has changed, a statement a sort of change."""
+        values = column_values(self.kind.table)
         new, changed, gone = [], [], []
         for key, row in self.now.items():
             was = self.read.get(key)
             if row is was:
                 continue
             if row is None:
-                gone.append(self._match(key))
+                gone.append(key)
             elif was is None:
-                new.append(as_dict(row))
+                new.append(values(row))
             elif row != was:
-                changed.append(as_dict(row) | self._match(key))
-        if gone:
-            conn.execute(_delete(self.kind), gone)
+                changed.append((row, key))
+        table, key_names = self.kind.table, self.kind.key_names
+        bulk.delete(conn, table, key_names, gone)
         if changed:
-            conn.execute(_update(self.kind), changed)
-        if new:
-            conn.execute(_insert(self.kind.table), new)
-
-    def _match(self, key: Key) -> dict[str, Any]:
-        return {f"k_{c.name}": v for c, v in zip(self.kind.key_columns, key, strict=True)}
+            names, of = _changeable(table)
+            bulk.update(conn, table, names, key_names, [of(row) + key for row, key in changed])
+        bulk.insert(conn, table, names_of(table), new)
 
 
-# Statements are made once a kind: to make one anew costs as much as to run it.
+def _lock(kind: Kind[Any]) -> str:
+    if not kind.locked or kind.rank >= Rank.GUARDED:
+        return ""
+    return "FOR UPDATE SKIP LOCKED" if kind.skip_locked else "FOR UPDATE"
 
 
-@cache
-def _select(kind: Kind[Any]) -> Select[Any]:
-    columns = kind.key_columns
-    query = select(kind.table).where(*match_first_columns(columns))
-    if kind.locked and kind.rank < Rank.GUARDED:
-        query = query.order_by(*columns).with_for_update(skip_locked=kind.skip_locked)
-    return query
+# Made once a table: these are called for each row.
 
 
 @cache
-def _update(kind: Kind[Any]) -> Update:
-    values: dict[str, Any] = {c.name: bindparam(c.name) for c in kind.table.columns if not c.primary_key}
-    return sql_update(kind.table).where(*_matches(kind)).values(values)
+def names_of(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns)
 
 
 @cache
-def _delete(kind: Kind[Any]) -> Delete:
-    return sql_delete(kind.table).where(*_matches(kind))
+def column_values(table: Table) -> Callable[[Any], tuple[Any, ...]]:
+    """Takes a row's values, in the order of ``names_of``."""
+    return _getter(names_of(table))
 
 
 @cache
-def _insert(table: Table) -> Insert:
-    return table.insert()
+def key_getter(kind: Kind[Any]) -> Callable[[Any], Key]:
+    return _getter(kind.key_names)
 
 
-def _matches(kind: Kind[Any]) -> list[ColumnElement[bool]]:
-    return [c == bindparam(f"k_{c.name}") for c in kind.key_columns]
+@cache
+def _changeable(table: Table) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """All columns but the primary key's."""
+    names = tuple(column.name for column in table.columns if not column.primary_key)
+    return names, _getter(names)
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) != 1:
+        return attrgetter(*names) if names else lambda row: ()
+    one = attrgetter(names[0])
+    return lambda row: (one(row),)

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Table
 
+from rooms import bulk
 from rooms.errors import Refused
 from rooms.heads import ROOMS, USERS, RoomRow, TimerRow, UserRow, timers_table
 from rooms.log import (
@@ -21,7 +22,10 @@ from rooms.log import (
     staff_events,
     user_events,
 )
-from rooms.rows import Key, Kind, R, RowCache, as_dict, new_id
+from rooms.rows import Key, Kind, R, RowCache, column_values, names_of, new_id
+
+Data = dict[str, Any] | orjson.Fragment
+"""What an event has to say; encoded already where several events say the same."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,10 @@ class Unit:
         self.news = News([], [], [], {}, {})
         self._media_ms = media_ms
         self._caches: dict[Table, RowCache[Any]] = {}
+        self._rows: dict[Table, list[Any]] = {}
+        # Rooms' heads as they have become: in a row of their own each event would make the row anew.
+        self._heads: dict[str, int] = {}
+        self._staff_heads: dict[str, int] = {}
         self._inserts: dict[Table, list[dict[str, Any]]] = {}
         self._last: list[Callable[[Connection], None]] = []
         self._undo: list[Callable[[], None]] = []
@@ -76,7 +84,7 @@ class Unit:
     def put(self, kind: Kind[R], row: R) -> R:
         """Insert the row or replace the one with its key."""
         cache = self._cache(kind)
-        key = kind.key_of(row)
+        key = cache.key_of(row)
         cache.read.setdefault(key, None)
         cache.now[key] = row
         self.changes += 1
@@ -89,6 +97,11 @@ class Unit:
     def insert(self, table: Table, values: dict[str, Any]) -> None:
         """Append to a table that nobody in this unit reads back."""
         self._inserts.setdefault(table, []).append(values)
+        self.changes += 1
+
+    def add(self, table: Table, row: Any) -> None:
+        """The same for a dataclass whose fields are the table's columns."""
+        self._rows.setdefault(table, []).append(row)
         self.changes += 1
 
     def at_flush(self, statement: Callable[[Connection], None]) -> None:
@@ -124,7 +137,7 @@ class Unit:
         ``reply_to`` is the comment whose words ``data`` quotes, so that they can be found when it is deleted.
         """
         room = self.room(room_id)
-        event_id, offset = new_id(), room.head + 1
+        event_id, offset = new_id(), self._heads.get(room_id, room.head) + 1
         body = encode_event(
             event_id=event_id,
             offset=offset,
@@ -147,12 +160,12 @@ class Unit:
             body,
             reply_to,
         )
-        self.put(ROOMS, replace(room, head=offset))
-        self.insert(room_events, as_dict(event))
+        self._heads[room_id] = offset
+        self.add(room_events, event)
         self.news.events.append(event)
         return event
 
-    def tell(self, user_id: str, kind: str, data: dict[str, Any], *, room_id: str | None = None) -> None:
+    def tell(self, user_id: str, kind: str, data: Data, *, room_id: str | None = None) -> None:
         """A private event for one user. ``USERS.rows(user_id)`` must have been asked for."""
         user = self.get(USERS, user_id) or UserRow(user_id, "", 0, 0, self.now_ms)
         seq = user.seq + 1
@@ -162,17 +175,16 @@ class Unit:
         wire["data"] = data
         event = PrivateEvent(user_id, seq, self.now_ms, room_id, kind, orjson.dumps(wire))
         self.put(USERS, replace(user, seq=seq))
-        self.insert(user_events, as_dict(event))
+        self.add(user_events, event)
         self.news.private.append(event)
 
-    def brief(self, room_id: str, kind: str, data: dict[str, Any], *, action: str = "see_staff") -> None:
+    def brief(self, room_id: str, kind: str, data: Data, *, action: str = "see_staff") -> None:
         """A staff event, for those in the room who may ``action``. The room must be locked."""
-        room = self.room(room_id)
-        seq = room.staff_head + 1
+        seq = self._staff_heads.get(room_id, self.room(room_id).staff_head) + 1
         wire = {"room": room_id, "seq": seq, "kind": kind, "at_ms": self.now_ms, "data": data}
         event = StaffEvent(room_id, seq, self.now_ms, kind, action, orjson.dumps(wire))
-        self.put(ROOMS, replace(room, staff_head=seq))
-        self.insert(staff_events, as_dict(event))
+        self._staff_heads[room_id] = seq
+        self.add(staff_events, event)
         self.news.staff.append(event)
 
     def stock_left(self, room_id: str, sku: str, left: int) -> None:
@@ -182,18 +194,29 @@ class Unit:
 
     def wake(self, kind: str, ref: str, room_id: str, due_at_ms: int) -> None:
         """Have the handler of timers of this kind called at (or soon after) a time."""
-        self.insert(timers_table, as_dict(TimerRow(new_id(), kind, ref, room_id, due_at_ms)))
+        self.add(timers_table, TimerRow(new_id(), kind, ref, room_id, due_at_ms))
 
     # writing
 
     def flush(self) -> None:
         """Write everything, a statement a table and sort of change."""
+        self._put_heads()
         for cache in sorted(self._caches.values(), key=lambda c: c.kind.rank):
             cache.flush(self.conn)
-        for table, rows in self._inserts.items():
-            self.conn.execute(table.insert(), rows)
+        for table, rows in self._rows.items():
+            bulk.insert(self.conn, table, names_of(table), list(map(column_values(table), rows)))
+        for table, values in self._inserts.items():
+            self.conn.execute(table.insert(), values)
         for statement in self._last:
             statement(self.conn)
+
+    def _put_heads(self) -> None:
+        for room_id in self._heads.keys() | self._staff_heads.keys():
+            room = self.room(room_id)
+            head = self._heads.get(room_id, room.head)
+            self.put(
+                ROOMS, replace(room, head=head, staff_head=self._staff_heads.get(room_id, room.staff_head))
+            )
 
     def rolled_back(self) -> None:
         """The transaction failed: undo what was done in memory. The group may be carried out again."""

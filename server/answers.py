@@ -60,7 +60,7 @@ def problem_from(wire: dict[str, Any], headers: dict[str, str] | None = None) ->
         "status": kind.http,
         "detail": wire["message"],
         "code": kind.code,
-        "temporary": kind.temporary,
+        "temporary": wire.get("temporary", kind.temporary),
     }
     headers = dict(headers or {})
     if "retry_after_ms" in wire:

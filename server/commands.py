@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -28,7 +29,8 @@ from rooms.shop.refunds import Refunds
 from rooms.shop.sales import Sales
 from rooms.unit import Unit
 from server.payments.cashier import Cashier
-from server.store.group import Answer, Work, accepted
+from server.shop_front import ShopFront
+from server.store.group import Answer, Work, accepted, refused
 from server.store.keys import CommandKey
 from server.store.store import Store
 
@@ -68,6 +70,9 @@ class Spec:
 class PublishToken(c.Command):
     """A command that changes nothing, so it has no key."""
 
+
+Tell = Callable[[str, dict[str, Any]], None]
+"""Sends an event to whoever a command is carried out for; returns at once."""
 
 Direct = Callable[[Any, Caller], Awaitable[dict[str, Any]]]
 """Carries a command out beside the writer: gives the answer's fields, or raises ``Refused``."""
@@ -115,19 +120,24 @@ class Commands:
         is_open: Callable[[str], bool],
         liked: Callable[[str, int], None],
         ended: Callable[[str], None],
+        front: ShopFront | None = None,
         direct: Mapping[str, Direct] | None = None,
     ) -> None:
         self._store = store
         self._services = services
         self._clock_ms = clock_ms
+        self._front = front or ShopFront(lambda room_id, sku: None)
         self._is_open = is_open
         self._liked = liked
         self._ended = ended
         self._direct = direct or {}
 
-    async def run(self, name: str, payload: dict[str, Any], caller: Caller, viewer: str) -> Answer:
+    async def run(
+        self, name: str, payload: dict[str, Any], caller: Caller, viewer: str, tell: Tell | None = None
+    ) -> Answer:
         """The answer to a command. Raises ``Refused`` or pydantic's ``ValidationError`` for a bad payload;
-        what the handler refuses is in the answer. ``viewer`` is what likes are capped by."""
+        what the handler refuses is in the answer. ``viewer`` is what likes are capped by; ``tell`` reaches
+        the caller while it waits."""
         spec = SPECS.get(name)
         if spec is None:
             raise Refused("unknown_command")
@@ -140,6 +150,8 @@ class Commands:
             return accepted(await direct(cmd, caller))
         if not isinstance(cmd, c.Keyed):
             raise Refused("unknown_command")
+        if isinstance(cmd, c.Buy):
+            return await self._buy(cmd, caller, caller.id, tell)
         key, request = CommandKey(caller.id, name, cmd.key), request_hash(cmd)
         if isinstance(cmd, c.PayOrder):
             return await self._services.cashier.pay(cmd, caller, key, request)
@@ -151,6 +163,21 @@ class Commands:
             # What follows the commit must follow it, also when the host hangs up meanwhile.
             return await asyncio.shield(asyncio.create_task(self._end(cmd, work)))
         return await self._store.write(work)
+
+    async def _buy(self, cmd: c.Buy, caller: Caller, user_id: str, tell: Tell | None) -> Answer:
+        refusal = self._front.refusal(cmd, user_id, self._clock_ms())
+        if refusal is not None:
+            return refused(refusal)
+        work = Work(
+            "buy",
+            lambda tx: self._services.orders.buy(tx, cmd, caller),
+            CommandKey(user_id, "buy", cmd.key),
+            request_hash(cmd),
+            waits=None if tell is None else partial(_tell_place, tell, cmd.key),
+        )
+        answer = await self._store.write(work)
+        self._front.heard(cmd, answer)
+        return answer
 
     async def _end(self, cmd: c.EndRoom, work: Work) -> Answer:
         answer = await self._store.write(work)
@@ -165,6 +192,10 @@ class Commands:
         if counted:
             self._liked(cmd.room, counted)
         return accepted({"counted": counted})
+
+
+def _tell_place(tell: Tell, key: str, position: int) -> None:
+    tell("buy.waiting", {"key": key, "position": position})
 
 
 def request_hash(cmd: BaseModel) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -37,6 +38,7 @@ from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.live.view import RoomView
 from server.signins import SignIns
+from server.socket.packets import encode_message
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -234,7 +236,8 @@ class Gateway:
         room_id = payload.get("room")
         if isinstance(room_id, str) and not connection.identity.may_enter(room_id):
             raise Refused("forbidden", "Your token is for another room.")
-        answer = await self._commands.run(name, payload, connection.caller, connection.viewer_id)
+        tell = partial(_tell, connection.outlet)
+        answer = await self._commands.run(name, payload, connection.caller, connection.viewer_id, tell)
         return orjson.Fragment(answer.body), answer.code
 
     async def _enter(self, connection: Connection, cmd: Enter) -> dict[str, Any]:
@@ -310,3 +313,8 @@ class Gateway:
         """Close every connection of a user on this node."""
         for connection in self._users.connections(user_id):
             connection.outlet.close(code, reconnect=False)
+
+
+def _tell(outlet: Outlet, name: str, payload: dict[str, Any]) -> None:
+    """Something that may be lost, for who doesn't keep up."""
+    outlet.send(encode_message(name, payload), droppable=True)

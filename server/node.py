@@ -61,6 +61,7 @@ from server.payments.sandbox import SandboxProvider
 from server.pictures import Pictures
 from server.presence import Presence
 from server.proxies import client_of, proxy_middleware
+from server.shop_front import ShopFront
 from server.signins import SignIns
 from server.socket.admission import Admission
 from server.socket.door import Door
@@ -230,6 +231,7 @@ class Node:
             self.store,
             self.services,
             self._clock_ms,
+            front=ShopFront(self.live.left),
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             ended=self._end_publishing,

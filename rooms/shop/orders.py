@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import orjson
+
 from rooms.commands import Buy, CancelOrder
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
@@ -249,8 +251,9 @@ def hand_over(tx: Unit, order: OrderRow) -> None:
 
 def announce(tx: Unit, order: OrderRow) -> None:
     """Tell the buyer, and who may see the room's orders. The buyer's and the room's head must be locked."""
-    tx.tell(order.buyer_id, "order", {"order": order.wire()}, room_id=order.room_id)
-    tx.brief(order.room_id, "order", {"order": order.wire()}, action="see_orders")
+    data = orjson.Fragment(orjson.dumps({"order": order.wire()}))
+    tx.tell(order.buyer_id, "order", data, room_id=order.room_id)
+    tx.brief(order.room_id, "order", data, action="see_orders")
 
 
 def own_order(tx: Unit, room_id: str, order_id: str, caller: Caller) -> OrderRow:

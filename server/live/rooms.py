@@ -273,6 +273,11 @@ class LiveRooms:
             room.reactions += count
             room.unshared_likes += count
 
+    def left(self, room_id: str, sku: str) -> int | None:
+        """How much of a SKU can be bought, as it was last heard here; None: nobody watches that room here."""
+        room = self._rooms.get(room_id)
+        return None if room is None else room.stock.get(sku)
+
     # news
 
     def _on_news(self, news: RoomNews) -> None:

@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 class Work:
     """A command for the writer. ``key`` is None for internal work, which must be safe to do twice.
 
-    ``patient``: a few hundredths of a second more don't matter to whoever waits for it.
+    ``patient``: a few hundredths of a second more don't matter to whoever waits for it. ``waits`` is told on
+    the loop how many are before it, at most once a second and only while those are more than a group.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Work:
     key: CommandKey | None = None
     request: bytes = b""
     patient: bool = False
+    waits: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,10 @@ def run_group(conn: Connection, group: Sequence[Work], unit: Unit) -> tuple[list
     }
     unit.flush()
 
-    keyed = [(w.key, answers[id(w)]) for w in fresh if w.key is not None]
-    remember(conn, [(key, a.body) for key, a in keyed if not _temporary(a)])
-    forget(conn, [key for key, a in keyed if _temporary(a)])
+    keyed = [(w.key, w.request, answers[id(w)]) for w in fresh if w.key is not None]
+    kept = [(key, Remembered(request, a.body)) for key, request, a in keyed if not _temporary(a)]
+    remember(conn, kept, unit.now_ms)
+    forget(conn, [key for key, _, a in keyed if _temporary(a)])
     for work in group:
         if id(work) not in answers and work.key is not None:
             answers[id(work)] = _repeat(work, known.get(work.key), first[work.key], answers)

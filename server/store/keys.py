@@ -1,6 +1,6 @@
 """The table of keys: the same command with the same key is answered once and carried out once.
 
-A key is inserted before anything else in the transaction, so that a repeat on another node waits for the
+A key is claimed before anything else in the transaction, so that a repeat on another node waits for the
 first one's outcome. Successes and final refusals are kept for seven days; temporary refusals are not.
 """
 
@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Table, bindparam, select, tuple_
+import orjson
+from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Table, select, tuple_
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import update as sql_update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from rooms.rows import by_first_columns, match_first_columns
+from rooms import bulk
 from rooms.schema import metadata
 
 KEPT_MS = 7 * 24 * 3600 * 1000
@@ -54,51 +52,70 @@ class Remembered:
 def claim(
     conn: Connection, wanted: dict[CommandKey, bytes], now_ms: int
 ) -> tuple[set[CommandKey], dict[CommandKey, Remembered]]:
-    """Insert the keys (``wanted`` maps them to request hashes); gives those that are new, and the known ones.
+    """Take the keys (``wanted`` maps them to request hashes); gives those that are new, and the known ones.
 
-    On PostgreSQL this waits for a transaction on another node that holds one of them.
+    On PostgreSQL they are inserted, and this waits for a transaction on another node that holds one of them.
+    A writing transaction on SQLite is alone: there the new ones are inserted at the end, with their answers.
     """
     if not wanted:
         return set(), {}
-    rows = [
-        {"user_id": k.user_id, "command": k.command, "key": k.key, "request": wanted[k], "at_ms": now_ms}
-        for k in sorted(wanted)
-    ]
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(command_keys).on_conflict_do_nothing().returning(*_COLUMNS)
-    new = {CommandKey(*record) for record in conn.execute(insert, rows)}
-    known_keys = [(k.user_id, k.command, k.key) for k in wanted if k not in new]
-    known = {}
-    if known_keys:
-        for values in by_first_columns(known_keys):
-            for user_id, command, key, request, answer in conn.execute(_KNOWN, values):
-                known[CommandKey(user_id, command, key)] = Remembered(request, answer)
-    return new, known
+    if conn.dialect.name == "sqlite":
+        known = _known(conn, list(wanted))
+        return wanted.keys() - known.keys(), known
+    rows = [(k.user_id, k.command, k.key, wanted[k], now_ms) for k in sorted(wanted)]
+    columns = bulk.arrays(zip(*rows, strict=True))
+    new = {CommandKey(*record) for record in conn.exec_driver_sql(_CLAIM, columns)}
+    return new, _known(conn, [key for key in wanted if key not in new])
 
 
-_KNOWN = select(*_COLUMNS, command_keys.c.request, command_keys.c.answer).where(
-    *match_first_columns(_COLUMNS)
-)
+_CLAIM = """
+INSERT INTO command_keys (user_id, command, key, request, at_ms)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bigint[])
+ON CONFLICT DO NOTHING RETURNING user_id, command, key"""
+
+# The keys are the outer loop (CROSS JOIN keeps SQLite from turning it round), each found by the primary key.
+_KNOWN_SQLITE = """
+SELECT k.user_id, k.command, k."key", k.request, k.answer FROM json_each(?) AS wanted
+CROSS JOIN command_keys AS k ON k.user_id = json_extract(wanted.value, '$[0]')
+AND k.command = json_extract(wanted.value, '$[1]') AND k."key" = json_extract(wanted.value, '$[2]')"""
+
+_KNOWN = """
+SELECT k.user_id, k.command, k.key, k.request, k.answer FROM command_keys AS k
+JOIN unnest(%s::text[], %s::text[], %s::text[]) AS wanted(user_id, command, key)
+ON k.user_id = wanted.user_id AND k.command = wanted.command AND k.key = wanted.key"""
 
 
-_MATCH = [c == bindparam(f"k_{c.name}") for c in _COLUMNS]
-_SET_ANSWER = sql_update(command_keys).where(*_MATCH).values(answer=bindparam("new_answer"))
-_FORGET = sql_delete(command_keys).where(*_MATCH)
+def _known(conn: Connection, keys: list[CommandKey]) -> dict[CommandKey, Remembered]:
+    if not keys:
+        return {}
+    plain = [(k.user_id, k.command, k.key) for k in keys]
+    if conn.dialect.name == "sqlite":
+        found = conn.exec_driver_sql(_KNOWN_SQLITE, (orjson.dumps(plain).decode(),))
+    else:
+        found = conn.exec_driver_sql(_KNOWN, bulk.arrays(zip(*plain, strict=True)))
+    return {
+        CommandKey(user_id, command, key): Remembered(request, answer)
+        for user_id, command, key, request, answer in found
+    }
 
 
-def _bound(key: CommandKey) -> dict[str, Any]:
-    return {"k_user_id": key.user_id, "k_command": key.command, "k_key": key.key}
+_NAMES = ("user_id", "command", "key")
 
 
-def remember(conn: Connection, answers: Sequence[tuple[CommandKey, bytes]]) -> None:
-    if answers:
-        conn.execute(_SET_ANSWER, [_bound(key) | {"new_answer": answer} for key, answer in answers])
+def remember(conn: Connection, answers: Sequence[tuple[CommandKey, Remembered]], now_ms: int) -> None:
+    """Keep what claimed keys were answered."""
+    if conn.dialect.name == "sqlite":
+        rows = [(k.user_id, k.command, k.key, r.request, r.answer, now_ms) for k, r in answers]
+        bulk.insert(conn, command_keys, (*_NAMES, "request", "answer", "at_ms"), rows)
+    else:
+        given = [(r.answer, k.user_id, k.command, k.key) for k, r in answers]
+        bulk.update(conn, command_keys, ("answer",), _NAMES, given)
 
 
 def forget(conn: Connection, keys: Iterable[CommandKey]) -> None:
-    rows = [_bound(key) for key in keys]
-    if rows:
-        conn.execute(_FORGET, rows)
+    """Let claimed keys go, as if they had never been used."""
+    if conn.dialect.name != "sqlite":
+        bulk.delete(conn, command_keys, _NAMES, [(k.user_id, k.command, k.key) for k in keys])
 
 
 def prune(conn: Connection, now_ms: int, *, limit: int = 2000) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,10 +39,20 @@ writer_marks = Table(
 )
 
 
+TOLD_EVERY_S = 1.0
+TOLD_AT_ONCE = 64
+"""People who wait are told their places in small portions, between groups."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     work: Work
     future: asyncio.Future[Answer]
+    number: int
+    """Counts everything that was ever queued."""
+    due_s: float
+    """When it is answered for want of an answer."""
+    told_s: float = 0.0
     given_up: bool = False
 
 
@@ -106,6 +117,12 @@ class Writer:
         self._mark = 0
         self._marked = engine.dialect.name == "postgresql"
         self._closing = False
+        self._queued = self._taken = 0
+        self._late: deque[_Waiting] = deque()
+        """Those with a key, in order; who was answered leaves when it has come to the front."""
+        self._late_timer: asyncio.TimerHandle | None = None
+        self._told: deque[_Waiting] = deque()
+        """Those who want to know their place, whoever was told longest ago first."""
 
     async def start(self) -> None:
         if self._marked:
@@ -120,23 +137,59 @@ class Writer:
         """
         if self._closing:
             return refused(Refused("temporarily_unavailable"))
-        waiting = _Waiting(work, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(work, loop.create_future(), self._queued + 1, loop.time() + ANSWER_WITHIN_S)
         try:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
             self._metrics.refused_busy.inc()
             return refused(Refused("busy", retry_after_ms=1000))
+        self._queued += 1
         if not work.patient or self._queue.qsize() >= self._group_max:
             self._hurry.set()
-        if work.key is None:
-            return await waiting.future
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                return await waiting.future
-        except TimeoutError:
-            waiting.given_up = True
-            # It may still be done if it has begun. Its key gives the same answer again, whatever it was.
-            return refused(Refused("temporarily_unavailable", retry_after_ms=1000))
+        if work.key is not None:
+            self._watch(waiting)
+        if work.waits is not None and waiting.number - self._taken > self._group_max:
+            self._tell_place(waiting, loop.time())
+        return await waiting.future
+
+    def _watch(self, waiting: _Waiting) -> None:
+        """See to it that there is an answer in time. One timer for all: they fall due in the order in which
+        they came."""
+        while self._late and self._late[0].future.done():
+            self._late.popleft()
+        self._late.append(waiting)
+        if self._late_timer is None:
+            self._late_timer = asyncio.get_running_loop().call_later(ANSWER_WITHIN_S, self._give_up)
+
+    def _give_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._late_timer = None
+        while self._late:
+            waiting = self._late[0]
+            if not waiting.future.done():
+                if waiting.due_s > loop.time():
+                    self._late_timer = loop.call_at(waiting.due_s, self._give_up)
+                    return
+                # It may still be done if it has begun. Its key gives the same answer again, whatever it was.
+                waiting.given_up = True
+                waiting.future.set_result(refused(Refused("temporarily_unavailable", retry_after_ms=1000)))
+            self._late.popleft()
+
+    def _tell_places(self, now_s: float) -> None:
+        """Tell some of those who wait for more than a group how many are before them."""
+        for _ in range(min(TOLD_AT_ONCE, len(self._told))):
+            if now_s - self._told[0].told_s < TOLD_EVERY_S:
+                return
+            waiting = self._told.popleft()
+            if waiting.number - self._taken > self._group_max and not waiting.future.done():
+                self._tell_place(waiting, now_s)
+
+    def _tell_place(self, waiting: _Waiting, now_s: float) -> None:
+        waiting.told_s = now_s
+        self._told.append(waiting)
+        if waiting.work.waits is not None:
+            waiting.work.waits(waiting.number - self._taken - 1)
 
     async def close(self) -> None:
         """Commit what is queued, then stop. Idempotent."""
@@ -148,12 +201,15 @@ class Writer:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        if self._late_timer is not None:
+            self._late_timer.cancel()
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _pump(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             group = self._still_wanted(await self._gather())
+            self._tell_places(loop.time())
             if not group:
                 continue
             try:
@@ -179,6 +235,7 @@ class Writer:
                     await self._hurry.wait()
         while len(group) < self._group_max and not self._queue.empty():
             group.append(self._queue.get_nowait())
+        self._taken += len(group)
         if self._queue.empty() and not self._closing:
             self._hurry.clear()
         self._gathered_until = loop.time() + self.gather_s

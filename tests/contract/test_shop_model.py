@@ -18,6 +18,7 @@ from rooms.shop.rules import Outcome
 from rooms.shop.sale_store import past_sales_table, sale_buyers_table, sales_table
 from rooms.shop.store import OrderRow, orders_table, payments_table
 from server.payments.sandbox import sandbox_table
+from server.store.group import Work
 from tests.contract.house import HOST, House
 
 BUYERS = [Caller(f"u-buyer{n}", f"Buyer {n}") for n in range(4)]
@@ -36,6 +37,8 @@ acts = st.one_of(
     st.tuples(st.just("buy"), buyers, st.integers(1, 4)),
     st.tuples(st.just("pay"), st.integers(0, 20), st.sampled_from(["ok", "ok", "declined"])),
     st.tuples(st.just("pay"), st.integers(0, 20), st.sampled_from(["before", "after"])),
+    # What a provider says by itself: the truth, late or again, or that it failed before it knew better.
+    st.tuples(st.just("word"), st.integers(0, 20), st.sampled_from(["truth", "truth", "failed"])),
     st.tuples(st.just("cancel"), st.integers(0, 20)),
     st.tuples(st.just("restock"), st.integers(-4, 6)),
     st.tuples(st.just("refund"), st.integers(0, 20), st.booleans()),
@@ -93,6 +96,8 @@ class Shop:
     orders: list[tuple[Caller, str]] = field(default_factory=list)
     sales: list[dict[str, Any]] = field(default_factory=list)
     restocked: set[str] = field(default_factory=set)
+    rash: set[tuple[str, str]] = field(default_factory=set)
+    """Attempts that a word called failed, and their orders: the truth about them is still to come."""
 
     async def act(self, name: str, *arguments: Any) -> None:
         await getattr(self, f"_{name}")(*arguments)
@@ -170,6 +175,35 @@ class Shop:
             assert code in ("payment_declined", "payment_pending", "order_not_held")
             assert (code == "payment_declined") <= (how == "declined")
 
+    async def _word(self, number: int, said: str) -> None:
+        query = (
+            select(payments_table.c.id, payments_table.c.order_id)
+            .join(orders_table, orders_table.c.id == payments_table.c.order_id)
+            .where(orders_table.c.sku == self.sku)
+            .order_by(payments_table.c.id)
+        )
+        attempts = [(row["id"], row["order_id"]) for row in await self.house.rows(query)]
+        if attempts:
+            attempt = attempts[number % len(attempts)]
+            if said == "failed":
+                self.rash.add(attempt)
+                await self._settle(attempt, "failed")
+            else:
+                await self._tell_truth(attempt)
+
+    async def _tell_truth(self, attempt: tuple[str, str]) -> None:
+        outcome = await self.line.look_up(attempt[0])
+        if outcome is not None:
+            await self._settle(attempt, outcome)
+
+    async def _settle(self, attempt: tuple[str, str], outcome: Outcome) -> None:
+        payment, order = attempt
+        settle = self.house.payments.settle
+        answer = await self.house.store.write(
+            Work("payment.settle", lambda tx: settle(tx, payment, order, outcome))
+        )
+        assert answer.code in (None, "payment_declined", "order_not_held"), answer
+
     async def _cancel(self, number: int) -> None:
         if self.orders:
             buyer, order = self.orders[number % len(self.orders)]
@@ -204,6 +238,7 @@ class Shop:
             assert [entry["status"] for entry in row.history][-1] == row.status
         await self.check_sales(rows)
         assert {r.id for r in rows} == {order for _, order in self.orders}
+        assert await self._kept() == {r.id: r.total_minor for r in rows if r.status == "paid"}
         told = self._told()
         assert {r.id: r.status for r in rows} == {order: path[-1] for order, path in told.items()}
         assert set(told.values()) <= LEGAL
@@ -233,6 +268,23 @@ class Shop:
             ]
             for buyer in BUYERS:
                 assert counted.get(buyer.id, 0) == sum(r.qty for r in kept if r.buyer_id == buyer.id)
+
+    async def _kept(self) -> dict[str, int]:
+        """What was paid and is not to be given back, by order."""
+        query = (
+            select(payments_table.c.order_id, payments_table.c.amount_minor)
+            .join(orders_table, orders_table.c.id == payments_table.c.order_id)
+            .where(orders_table.c.sku == self.sku, payments_table.c.status == "succeeded")
+        )
+        kept: dict[str, int] = defaultdict(int)
+        for row in await self.house.rows(query):
+            kept[row["order_id"]] += row["amount_minor"]
+        return kept
+
+    async def truth_comes_out(self) -> None:
+        """Whoever was rash says in the end how it was."""
+        for attempt in sorted(self.rash):
+            await self._tell_truth(attempt)
 
     def _told(self) -> dict[str, tuple[str, ...]]:
         """Each order's way, as its buyer was told; the host was told the same."""
@@ -280,6 +332,7 @@ async def walk(house: House, put_in: int, plan: list[tuple[int, list[tuple[Any, 
             house.now_ms += wait_ms
             await asyncio.gather(*(shop.act(*act) for act in together))
             await shop.check()
+        await shop.truth_comes_out()
         for _ in range(4):
             house.now_ms += 400_000
             await house.run_timers()

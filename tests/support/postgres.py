@@ -79,6 +79,14 @@ class PostgresServer:
         self.resume()
         self._process.stop()
 
+    def crash(self) -> None:
+        """``kill -9`` for every process of it, in the middle of whatever they do; ``up`` starts it again."""
+        children = self._children()  # which a dead postmaster has no more
+        self._process.kill()
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
     def up(self) -> None:
         """Starts it again where it was. From the main thread: the server ends with its starter's."""
         self._launch()
@@ -101,10 +109,13 @@ class PostgresServer:
         if not self.runs:
             return
         os.kill(self.process_id, number)
-        children = Path(f"/proc/{self.process_id}/task/{self.process_id}/children").read_text().split()
-        for child in children:
+        for child in self._children():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(child), number)
+                os.kill(child, number)
+
+    def _children(self) -> list[int]:
+        listed = Path(f"/proc/{self.process_id}/task/{self.process_id}/children").read_text()
+        return [int(child) for child in listed.split()]
 
     def stop(self) -> None:
         self._process.stop()

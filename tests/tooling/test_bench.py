@@ -26,6 +26,12 @@ NODES = {
     "commands",
 }  # fmt: skip
 
+ORDERS = {
+    "sqlite_per_s", "sqlite_vs_one_by_one", "postgres_per_s", "postgres_vs_one_by_one", "sold_out_us",
+    "gateway_per_s", "gateway_p99_ms", "gateway_buyers", "gateway_sold_out_per_s", "settings", "raw",
+    "versions",
+}  # fmt: skip
+
 
 def _bench(*args: str) -> dict[str, Any]:
     command = [str(ROOT / "dev"), "bench", *args, "--quick", "--json"]
@@ -67,3 +73,19 @@ def test_nodes_measures_both_and_everything_arrives() -> None:
         for part in result["raw"][name]:
             assert part["deliveries"] == part["messages"] * result["viewers"] > 0
     assert result["us_per_message_without_room"] < result["us_per_message_with_room"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_orders_measures_both_databases_with_their_data_on_disk() -> None:
+    result = _bench("orders")
+    assert set(result) >= ORDERS
+    for name in ("sqlite", "postgres"):
+        for side in ("ours", "one_by_one"):
+            windows = result["raw"][name][side]
+            assert len(windows) == result["rounds"] >= 3
+            assert all(window["orders"] > 0 for window in windows)
+        assert result[f"{name}_vs_one_by_one"] > 1
+    postgres = result["settings"]["postgres"]
+    assert postgres["ours"]["fsync"] == postgres["one_by_one"]["fsync"] == "on"
+    assert postgres["one_by_one"]["connections"] == 16

@@ -123,6 +123,7 @@ export const en = {
   "buy.more": "One more",
   "buy.total": "Total",
   "buy.reserve": "Reserve now",
+  "buy.before": "{count} before you",
   "buy.reserve.hint": "It is held for you while you pay.",
   "buy.again": "Try again",
   "buy.back": "Back to the stream",

@@ -125,6 +125,7 @@ export const zh: Record<Key, string> = {
   "buy.more": "加一件",
   "buy.total": "合计",
   "buy.reserve": "立即下单",
+  "buy.before": "前面还有 {count} 人",
   "buy.reserve.hint": "下单后为你保留库存，请尽快付款。",
   "buy.again": "重新购买",
   "buy.back": "返回直播",

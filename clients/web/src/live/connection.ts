@@ -5,13 +5,14 @@
 import { io, type Socket } from "socket.io-client";
 
 import { offline, Refusal } from "./errors";
-import type { Answer, Bye, Command, Frame, Keyed, NumberedEvent, Payload, Signals, Unkeyed, WireError } from "./wire";
+import type { Answer, Bye, Command, Frame, Keyed, NumberedEvent, Payload, Place, Signals, Unkeyed, WireError } from "./wire";
 
 /** How long one attempt may take before it counts as lost, and a command altogether. */
 const ATTEMPT_MS = 8_000;
 const COMMAND_MS = 30_000;
 /** A person doesn't have more than this under way; more means that something is wrong. */
 const UNANSWERED_MAX = 64;
+const GONE = new Set(["sold_out", "stock_held"]);
 
 export interface Listener {
   /** The transport is up (again): enter the room; unanswered commands follow once that is done. */
@@ -22,6 +23,7 @@ export interface Listener {
   you: (event: NumberedEvent & { room?: string }) => void;
   staff: (event: NumberedEvent & { room: string }) => void;
   signals: (signals: Signals & { room: string }) => void;
+  waiting: (place: Place) => void;
   bye: (bye: Bye) => void;
 }
 
@@ -31,6 +33,9 @@ interface Unanswered {
   command: Keyed;
   payload: object;
   deadline: number;
+  /** How often it was sent, and whether a "gone" to a repeat was asked about once more. */
+  sent: number;
+  doubted: boolean;
   resolve: (reply: Reply) => void;
 }
 
@@ -89,6 +94,8 @@ export class Connection {
         command,
         payload: { ...payload, key: newKey() },
         deadline: Date.now() + COMMAND_MS,
+        sent: 0,
+        doubted: false,
         resolve,
       };
       this.unanswered.add(waiting);
@@ -99,12 +106,16 @@ export class Connection {
   }
 
   private attempt(waiting: Unanswered): void {
+    waiting.sent += 1;
     this.socket
       .timeout(ATTEMPT_MS)
       .emitWithAck(waiting.command, waiting.payload)
       .then(
         (reply: Reply) => {
-          if (this.unanswered.delete(waiting)) waiting.resolve(reply);
+          if (isDoubtful(waiting, reply)) {
+            waiting.doubted = true;
+            this.attempt(waiting);
+          } else if (this.unanswered.delete(waiting)) waiting.resolve(reply);
         },
         () => {
           // No answer in time: on a connection that stands, ask again; otherwise the reconnect will.
@@ -150,6 +161,7 @@ export class Connection {
     socket.on("you", listener.you);
     socket.on("staff", listener.staff);
     socket.on("signals", listener.signals);
+    socket.on("buy.waiting", listener.waiting);
   }
 
   private comeBackIn(ms: number): void {
@@ -164,6 +176,14 @@ export class Connection {
     this.entered = true;
     for (const waiting of this.unanswered) this.attempt(waiting);
   }
+}
+
+/**
+ * A node says from memory that something is gone, to a key that it hasn't seen. But the answer that was lost may
+ * have been a yes, of another node: asked again, it looks the key up.
+ */
+function isDoubtful(waiting: Unanswered, reply: Reply): boolean {
+  return !reply.ok && reply.error.temporary && GONE.has(reply.error.code) && waiting.sent > 1 && !waiting.doubted;
 }
 
 function answerOf<C extends Command>(reply: Reply): Answer<C> {

@@ -39,6 +39,8 @@ export class Room {
   readonly likes = signal(0);
   readonly stock = signal<Readonly<Record<string, number>>>({});
   readonly you = new YourSide();
+  /** How many are before this viewer's purchase while it waits; null: nothing is known of any. */
+  readonly before = signal<number | null>(null);
   readonly staff = new StaffSide();
   readonly clock = new ServerClock();
 
@@ -76,6 +78,9 @@ export class Room {
       you: (event) => this.takeYou(event),
       staff: (event) => this.staff.take(event),
       signals: (signals) => this.takeSignals(signals),
+      waiting: (place) => {
+        this.before.value = place.position;
+      },
       bye: (bye) => this.takeBye(bye),
     });
   }
@@ -113,9 +118,14 @@ export class Room {
 
   /** Buys, pays or cancels, and knows the order at once. */
   async order<C extends "buy" | "order.pay" | "order.cancel">(command: C, payload: InRoom<C>) {
-    const { order } = await this.send(command, payload);
-    this.you.addOrder(order);
-    return order;
+    this.before.value = null;
+    try {
+      const { order } = await this.send(command, payload);
+      this.you.addOrder(order);
+      return order;
+    } finally {
+      this.before.value = null;
+    }
   }
 
   /** Earlier comments, read from the log. */

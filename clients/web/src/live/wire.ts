@@ -222,6 +222,12 @@ export interface Signals {
   reaction?: number;
 }
 
+/** How many are before a purchase that waits. */
+export interface Place {
+  key: string;
+  position: number;
+}
+
 export interface Frame {
   room: string;
   epoch: string;
