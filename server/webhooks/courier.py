@@ -43,6 +43,7 @@ WINDOW = 128
 ENTRIES_AT_ONCE = 32
 WAITING_MAX = 10_000
 """Deliveries that wait to be tried again. Beyond that the log isn't read on: nothing is lost there."""
+GOODBYE_S = 2.0
 CURSOR_EVERY = 500
 """Entries without interest after which the cursor is written all the same."""
 
@@ -87,6 +88,7 @@ class Courier:
         self._unsaved: dict[str, DeliveryRow] = {}
         self._dirty = False
         self._disable: str | None = None
+        self._closing = False
         self._sending: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -99,10 +101,13 @@ class Courier:
         self._task = asyncio.create_task(self._run(), name=f"webhook {self.endpoint.id}")
 
     async def close(self) -> None:
-        """Give up what is under way and write down what was taken. Idempotent.
+        """Begin nothing more, wait a little for what is under way, and write down what was taken. Idempotent.
 
-        What is given up may have arrived; it comes again, under the same id.
+        What is given up after that may have arrived; it comes again, under the same id.
         """
+        self._closing = True
+        if self._sending and not self.done:
+            await asyncio.wait(self._sending, timeout=GOODBYE_S)
         tasks = [task for task in (self._task, *self._sending) if task is not None]
         self._task = None
         for task in tasks:
@@ -153,8 +158,8 @@ class Courier:
         return WINDOW - len(self._lanes) - len(self._unsaved)
 
     def _is_serving(self) -> bool:
-        in_time = self._clock_ms() < self.lease_until_ms
-        return in_time and not self.done and self._disable is None and self.endpoint.status == "active"
+        ending = self._closing or self.done or self._disable is not None
+        return not ending and self.endpoint.status == "active" and self._clock_ms() < self.lease_until_ms
 
     async def _take_due(self) -> None:
         """Deliveries whose turn it is; what is paused tries what is new first, as that hasn't failed yet."""

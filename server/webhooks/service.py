@@ -157,9 +157,7 @@ class Webhooks:
         await self._end(over)
 
     async def _end(self, couriers: Sequence[Courier]) -> None:
-        for courier in couriers:
-            with contextlib.suppress(Refused):
-                await courier.close()
+        await asyncio.gather(*(_close(courier) for courier in couriers))
         leases = [courier.lease for courier in couriers]
         if leases:
             await self._store.write(Work("webhooks.release", lambda tx: release(tx, leases)))
@@ -182,7 +180,7 @@ class Webhooks:
                 courier = self._couriers.pop(endpoint_id)
                 courier.done = True
                 log.warning("webhook_lease_lost", endpoint=endpoint_id)
-                await courier.close()
+                await _close(courier)
             for courier in self._couriers.values():
                 courier.lease_until_ms = now_ms + LEASE_MS
 
@@ -242,6 +240,12 @@ class Webhooks:
                 await self._store.write(
                     Work("webhooks.bury", lambda tx, e=endpoint.id: bury(tx, e, PRUNED_AT_ONCE))  # type: ignore[misc]
                 )
+
+
+async def _close(courier: Courier) -> None:
+    """What can't be written down now is sent again by whoever serves the endpoint next."""
+    with contextlib.suppress(Refused):
+        await courier.close()
 
 
 def _look(conn: Connection) -> tuple[Known, list[Head]]:

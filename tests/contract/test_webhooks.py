@@ -23,7 +23,7 @@ from server.outbound import Outbound
 from server.store.group import Work
 from server.webhooks.endpoints import EndpointChange, Endpoints, NewEndpoint, Replay
 from server.webhooks.post import Post
-from server.webhooks.reading import read_deliveries
+from server.webhooks.reading import read_deliveries, read_heads
 from server.webhooks.saving import DELIVERED_KEPT_MS, LEASE_MS
 from server.webhooks.schedule import FAILURES_BEFORE_PAUSE, GIVE_UP_MS, PAUSE_MIN_MS, RETRIES_MS
 from server.webhooks.service import Webhooks
@@ -83,7 +83,7 @@ class Desk:
                 rows = await self.deliveries(endpoint)
                 if all(sum(r.status == status for r in rows) == n for status, n in counts.items()):
                     return
-                await asyncio.sleep(0.01)  # noqa: ASYNC110  another task writes them
+                await asyncio.sleep(0.01)
 
     async def turn(self, ms: int) -> None:
         """So much later."""
@@ -328,7 +328,7 @@ async def test_one_node_serves_an_endpoint_and_another_takes_it_over(
             await there.webhooks.look()
             assert there.webhooks.served == [endpoint]
             await pins(a, 2)
-            lost.look(await a.store.read(lambda conn: _heads(conn)))
+            lost.look(await a.store.read(read_heads))
             await there.webhooks.look()
             await receiver.until(lambda: len({got.id for got in receiver.got}) == 4)
             await there.until(endpoint, delivered=4)
@@ -336,12 +336,6 @@ async def test_one_node_serves_an_endpoint_and_another_takes_it_over(
             assert here.webhooks.served == []
         lease = (await a.rows(select(leases_table)))[0]
         assert (lease["node"], lease["fence"]) == ("", 2)
-
-
-def _heads(conn: Any) -> Any:
-    from server.webhooks.reading import read_heads
-
-    return read_heads(conn)
 
 
 # receivers that don't take it
@@ -380,7 +374,7 @@ async def _settled(desk: Desk, endpoint: str, attempts: int) -> None:
             rows = await desk.deliveries(endpoint)
             if all(row.attempts == attempts for row in rows if row.type == "product.pinned"):
                 return
-            await asyncio.sleep(0.01)  # noqa: ASYNC110  another task writes them
+            await asyncio.sleep(0.01)
 
 
 async def test_a_span_of_time_is_replayed(house: House, desk: Desk, receiver: Receiver) -> None:
@@ -432,7 +426,7 @@ async def test_an_endpoint_is_disabled_and_goes_on_where_it_stopped(
         await desk.until(endpoint, waiting=1)
         await desk.turn(GIVE_UP_MS)
     async with asyncio.timeout(10):
-        while (row := (await house.rows(select(endpoints_table)))[0])["status"] != "disabled":
+        while (row := (await house.rows(select(endpoints_table)))[0])["status"] != "disabled":  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert row["reason"].startswith(how)
     await pins(house, 2)
@@ -501,7 +495,7 @@ async def test_a_lease_that_was_lost_writes_nothing(house: House, desk: Desk, re
     receiver.hold.set()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(5):
-            while not desk.webhooks._couriers[endpoint].done:
+            while not desk.webhooks._couriers[endpoint].done:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     assert await desk.deliveries(endpoint) == []
     assert desk.webhooks._couriers[endpoint].done

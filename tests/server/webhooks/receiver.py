@@ -1,4 +1,4 @@
-"""A shop's receiver: a real HTTP server on loopback that checks every signature by the specification's library."""
+"""A shop's receiver: a real HTTP server on loopback that checks signatures by the specification's library."""
 
 from __future__ import annotations
 
