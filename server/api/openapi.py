@@ -106,7 +106,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
 
 
-# The first part of a path that is named here says what the operation is about; the page has them in this order.
+# The first part of a path that is named here says what an operation is about.
 _TAGS = {
     "commands": "Commands",
     "webhooks": "Webhooks",

@@ -236,8 +236,10 @@ class Courier:
                 data = data | (await self._store.read(lambda conn: read_stock(conn, data["sku"])) or {})
             body = payload(message, data, texts=bool(self.endpoint.texts))
             attempt = await self._post.send(self.endpoint, message.id, body)
-        except Refused:
-            attempt = Attempt(Outcome.ABSENT, None, "our own database was away", 0)
+        except Refused:  # our own database is away: that says nothing about the endpoint
+            self._lanes.finish(parcel)
+            self._lanes.add(parcel)
+            return
         except Exception:
             log.exception("webhook_not_sent", endpoint=self.endpoint.id, message=message.id)
             attempt = Attempt(Outcome.REFUSED, None, "an error of ours; it has been logged", 0)
@@ -255,7 +257,9 @@ class Courier:
             return  # stays open in the log, so that it is the first when the endpoint is enabled again
         self._retrying.discard(message.id)
         if not parcel.again:
-            self._tracks[message.room_id, message.log].closed(message.position)
+            track = self._tracks[message.room_id, message.log]
+            if track.epoch == message.epoch:
+                track.closed(message.position)
             self._touched.add(message.room_id)
         self._dirty = True
         if attempt is None:

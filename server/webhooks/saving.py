@@ -121,14 +121,16 @@ def save(tx: Unit, lease: Lease, progress: Progress) -> Steps[dict[str, int]]:
     return {}
 
 
-def prune(tx: Unit, endpoint_ids: Sequence[str], limit: int) -> Steps[None]:
-    """Drop deliveries that ended long ago, a bounded number of each endpoint."""
+def prune(tx: Unit, endpoint_ids: Sequence[str], limit: int, dropped: list[int]) -> Steps[None]:
+    """Drop deliveries that ended long ago, a bounded number of each endpoint and status; ``dropped`` gets how
+    many of each."""
     yield LEASES.rows(*endpoint_ids)
-    tx.at_flush(lambda conn: _drop_old(conn, endpoint_ids, tx.now_ms, limit))
+    tx.at_flush(lambda conn: dropped.extend(_drop_old(conn, endpoint_ids, tx.now_ms, limit)))
 
 
-def _drop_old(conn: Connection, endpoint_ids: Sequence[str], now_ms: int, limit: int) -> None:
+def _drop_old(conn: Connection, endpoint_ids: Sequence[str], now_ms: int, limit: int) -> list[int]:
     columns = deliveries_table.c
+    dropped = []
     for endpoint_id in endpoint_ids:
         for status, kept_ms in (("delivered", DELIVERED_KEPT_MS), ("dead", DEAD_KEPT_MS)):
             old = and_(
@@ -136,7 +138,8 @@ def _drop_old(conn: Connection, endpoint_ids: Sequence[str], now_ms: int, limit:
                 columns.status == status,
                 columns.turn_at_ms < now_ms - kept_ms,
             )
-            _drop_some(conn, endpoint_id, select(columns.id).where(old).limit(limit))
+            dropped.append(_drop_some(conn, endpoint_id, select(columns.id).where(old).limit(limit)))
+    return dropped
 
 
 def _drop_some(conn: Connection, endpoint_id: str, ids: Select[tuple[str]]) -> int:

@@ -65,6 +65,7 @@ class Webhooks:
         self._couriers: dict[str, Courier] = {}
         self._renewed_ms = 0
         self._looks = 0
+        self._untidy = False
         self._dirty: set[str] = set()
         self._nudged = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -115,8 +116,8 @@ class Webhooks:
                     await self._take(endpoint, lease)
             self._tell(heads)
             self._measure(known)
-            if self._looks % PRUNE_EVERY_LOOKS == 0:
-                await self._tidy(known)
+            if self._untidy or self._looks % PRUNE_EVERY_LOOKS == 0:
+                self._untidy = await self._tidy(known)
             self._looks += 1
 
     async def _run(self) -> None:
@@ -230,16 +231,20 @@ class Webhooks:
         lags = [courier.lag_ms() for courier in self._couriers.values()]
         self._metrics.lag.set(max(lags, default=0) / 1000)
 
-    async def _tidy(self, known: Known) -> None:
-        """Drop what ended long ago of the endpoints served here, and what is left of deleted ones."""
-        mine = list(self._couriers)
+    async def _tidy(self, known: Known) -> bool:
+        """Drop what ended long ago of the endpoints served here, and what is left of deleted ones; whether
+        there is more of it."""
+        mine, dropped = list(self._couriers), list[int]()
         if mine:
-            await self._store.write(Work("webhooks.prune", lambda tx: prune(tx, mine, PRUNED_AT_ONCE)))
+            await self._store.write(
+                Work("webhooks.prune", lambda tx: prune(tx, mine, PRUNED_AT_ONCE, dropped))
+            )
         for endpoint, _ in known:
             if endpoint.status == "deleted":
                 await self._store.write(
                     Work("webhooks.bury", lambda tx, e=endpoint.id: bury(tx, e, PRUNED_AT_ONCE))  # type: ignore[misc]
                 )
+        return PRUNED_AT_ONCE in dropped or any(endpoint.status == "deleted" for endpoint, _ in known)
 
 
 async def _close(courier: Courier) -> None:

@@ -40,6 +40,7 @@ class Receiver:
         self.got: list[Got] = []
         self.answer: Callable[[Got], int] = lambda _: 200
         self.headers: dict[str, str] = {}
+        self.body = b"thanks"
         self.hold = asyncio.Event()
         self.hold.set()
         self.under_way = 0
@@ -62,7 +63,7 @@ class Receiver:
             await self.hold.wait()
         finally:
             self.under_way -= 1
-        return web.Response(status=self.answer(got), headers=self.headers, body=b"x" * 2_000_000)
+        return web.Response(status=self.answer(got), headers=self.headers, body=self.body)
 
     def of(self, type_: str) -> list[Got]:
         return [got for got in self.got if got.type == type_]

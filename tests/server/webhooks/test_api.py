@@ -174,6 +174,14 @@ async def test_a_redirect_is_not_followed_and_an_internal_address_is_not_asked(
     assert len(receiver.got) == 1
 
 
+async def test_what_a_receiver_says_beside_its_status_is_not_read(world: World, receiver: Receiver) -> None:
+    made = await endpoint(world, receiver, "*")
+    receiver.body = b"x" * 5_000_000  # far more than outbound.max_bytes
+    assert (await ask(world, "POST", f"/{made['id']}/ping"))[1]["outcome"] == "taken"
+    receiver.headers = {"Content-Encoding": "gzip"}
+    assert (await ask(world, "POST", f"/{made['id']}/ping"))[1]["outcome"] == "taken"
+
+
 def test_the_description_is_valid_openapi() -> None:
     described = json.loads(openapi())
     assert [error.message for error in OpenAPIV31SpecValidator(described).iter_errors()] == []
