@@ -10,10 +10,8 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import structlog
-from sqlalchemy import Connection
 
 from rooms.errors import Refused
 from server.store.group import Work
@@ -26,12 +24,12 @@ from server.webhooks.reading import (
     Head,
     Want,
     count_waiting,
-    read_again,
     read_cursors,
-    read_due,
-    read_messages,
+    read_due_messages,
     read_stock,
+    read_wants,
 )
+from server.webhooks.records import ended, new_row
 from server.webhooks.saving import Lease, Progress, save
 from server.webhooks.schedule import Health, retry_in_ms
 from server.webhooks.tables import CursorRow, DeliveryRow, EndpointRow
@@ -168,13 +166,13 @@ class Courier:
         if self._room_left <= 0 or not self._is_serving() or (self.health.is_absent and len(self._lanes)):
             return
         due = await self._store.read(
-            lambda conn: _due_messages(conn, self.endpoint.id, now_ms, few + len(self._retrying))
+            lambda conn: read_due_messages(conn, self.endpoint.id, now_ms, few + len(self._retrying))
         )
         for row, message in due:
             if row.id in self._retrying or row.id in self._unsaved:
                 continue
             if message is None:
-                self._note(_ended(row, "dead", now_ms, row.attempts, None, "the log doesn't say so any more"))
+                self._note(ended(row, "dead", now_ms, row.attempts, None, "the log doesn't say so any more"))
                 continue
             self._retrying.add(row.id)
             self._lanes.add(Parcel(message, row.attempts, again=True))
@@ -192,7 +190,7 @@ class Courier:
                 track = self._tracks[room, which]
                 wants.append(Want(which, room, track.epoch, track.read, track.head))
             some = [want for want in wants if not rooms or want.room_id in rooms]
-            found = await self._store.read(lambda conn, w=some: _messages(conn, w, types))  # type: ignore[misc]
+            found = await self._store.read(lambda conn, w=some: read_wants(conn, w, types, ENTRIES_AT_ONCE))  # type: ignore[misc]
             for want in wants:
                 entries, to = found.get((want.room_id, want.log), ([], want.to))
                 self._took(want, entries, to)
@@ -264,7 +262,7 @@ class Courier:
         self._dirty = True
         if attempt is None:
             if parcel.again:
-                self._note(_ended(_new_row(self.endpoint.id, message), "delivered", now_ms, 0, None, None))
+                self._note(ended(new_row(self.endpoint.id, message), "delivered", now_ms, 0, None, None))
             return
         self._judge(attempt, now_ms)
         self._note(self._result(parcel, attempt, now_ms))
@@ -283,17 +281,17 @@ class Courier:
             self._disable = "failing: nothing was taken for five days"
 
     def _result(self, parcel: Parcel, attempt: Attempt, now_ms: int) -> DeliveryRow:
-        row, attempts = _new_row(self.endpoint.id, parcel.message), parcel.attempts + 1
+        row, attempts = new_row(self.endpoint.id, parcel.message), parcel.attempts + 1
         if attempt.outcome is Outcome.TAKEN:
             self._metrics.deliveries.labels("delivered").inc()
-            return _ended(row, "delivered", now_ms, attempts, attempt, None)
+            return ended(row, "delivered", now_ms, attempts, attempt, None)
         wait_ms = retry_in_ms(attempts, self._chance())
         if wait_ms is None:
             self._metrics.deliveries.labels("dead").inc()
             log.warning("webhook_dead", endpoint=self.endpoint.id, message=row.id, type=row.type)
-            return _ended(row, "dead", now_ms, attempts, attempt, attempt.error)
+            return ended(row, "dead", now_ms, attempts, attempt, attempt.error)
         self._metrics.deliveries.labels("failed").inc()
-        return _ended(row, "waiting", now_ms + wait_ms, attempts, attempt, attempt.error)
+        return ended(row, "waiting", now_ms + wait_ms, attempts, attempt, attempt.error)
 
     # writing
 
@@ -338,50 +336,3 @@ class Courier:
             elif everything or self._dirty or by >= CURSOR_EVERY:
                 moved.append(CursorRow(self.endpoint.id, room, tracks[0].epoch, *(t.mark for t in tracks)))
         return moved
-
-
-def _messages(
-    conn: Connection, wants: list[Want], types: frozenset[str]
-) -> dict[tuple[str, Log], tuple[list[list[Message]], int]]:
-    return {(w.room_id, w.log): read_messages(conn, w, types, ENTRIES_AT_ONCE) for w in wants}
-
-
-def _due_messages(
-    conn: Connection, endpoint_id: str, now_ms: int, limit: int
-) -> list[tuple[DeliveryRow, Message | None]]:
-    return [(row, read_again(conn, row)) for row in read_due(conn, endpoint_id, now_ms, limit)]
-
-
-def _new_row(endpoint_id: str, message: Message) -> DeliveryRow:
-    return DeliveryRow(
-        endpoint_id,
-        message.id,
-        message.type,
-        message.room_id,
-        message.log.value,
-        message.epoch,
-        message.position,
-        message.at_ms,
-        "waiting",
-        0,
-        0,
-        None,
-        None,
-        0,
-    )
-
-
-def _ended(
-    row: DeliveryRow, status: str, turn_at_ms: int, attempts: int, attempt: Attempt | None, error: str | None
-) -> DeliveryRow:
-    """The row after an attempt (None: it took none)."""
-    http_status, took_ms = (attempt.http_status, attempt.took_ms) if attempt else (None, 0)
-    return replace(
-        row,
-        status=status,
-        turn_at_ms=turn_at_ms,
-        attempts=attempts,
-        http_status=http_status,
-        error=error,
-        took_ms=took_ms,
-    )

@@ -114,6 +114,13 @@ def _entries(
     return [(event.seq, of_staff(event, want.epoch)) for event in told]
 
 
+def read_wants(
+    conn: Connection, wants: Sequence[Want], types: Collection[str], limit: int
+) -> dict[tuple[str, Log], tuple[list[list[Message]], int]]:
+    """``read_messages`` of several logs, by room and log."""
+    return {(w.room_id, w.log): read_messages(conn, w, types, limit) for w in wants}
+
+
 def read_due(conn: Connection, endpoint_id: str, now_ms: int, limit: int) -> list[DeliveryRow]:
     """Deliveries whose turn has come, the longest due first."""
     columns = deliveries_table.c
@@ -129,6 +136,13 @@ def read_again(conn: Connection, row: DeliveryRow) -> Message | None:
     want = Want(Log(row.log), row.room_id, row.epoch, row.position - 1, row.position)
     entries, _ = read_messages(conn, want, {row.type}, 1)
     return next((message for messages in entries for message in messages if message.id == row.id), None)
+
+
+def read_due_messages(
+    conn: Connection, endpoint_id: str, now_ms: int, limit: int
+) -> list[tuple[DeliveryRow, Message | None]]:
+    """Deliveries that are due, each with its message as the log makes it now."""
+    return [(row, read_again(conn, row)) for row in read_due(conn, endpoint_id, now_ms, limit)]
 
 
 def count_waiting(conn: Connection, endpoint_id: str, limit: int) -> int:

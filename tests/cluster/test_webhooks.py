@@ -52,7 +52,7 @@ async def test_a_killed_nodes_endpoint_is_taken_over_and_nothing_is_skipped(
     try:
         async with (
             running_receiver() as receiver,
-            running_cluster(tmp_path, url, valkey.url, **LOCAL) as worlds,
+            running_cluster(tmp_path, url, valkey.url, 2, **LOCAL) as worlds,
         ):
             await _kill_the_courier(url, receiver, worlds)
     finally:

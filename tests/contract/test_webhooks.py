@@ -8,12 +8,13 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from rooms.heads import ROOMS
 from rooms.rows import Steps
@@ -23,8 +24,8 @@ from server.outbound import Outbound
 from server.store.group import Work
 from server.webhooks.endpoints import EndpointChange, Endpoints, NewEndpoint, Replay
 from server.webhooks.post import Post
-from server.webhooks.reading import read_deliveries, read_heads
-from server.webhooks.saving import DELIVERED_KEPT_MS, LEASE_MS
+from server.webhooks.reading import count_waiting, read_deliveries, read_due, read_heads
+from server.webhooks.saving import DELIVERED_KEPT_MS, LEASE_MS, prune
 from server.webhooks.schedule import FAILURES_BEFORE_PAUSE, GIVE_UP_MS, PAUSE_MIN_MS, RETRIES_MS
 from server.webhooks.service import Webhooks
 from server.webhooks.tables import (
@@ -503,3 +504,34 @@ async def test_a_lease_that_was_lost_writes_nothing(house: House, desk: Desk, re
 
 def _ignore(_: object) -> None:
     """A statement whose result says nothing."""
+
+
+async def test_what_is_asked_of_many_deliveries_is_found_by_an_index(tmp_path: Path) -> None:
+    """What a busy endpoint asks all the time, on SQLite, which says how it finds it."""
+    async with house_at(f"sqlite:///{tmp_path / 'danmart.db'}") as house:
+        asked: dict[str, Any] = {}
+
+        def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+            if "webhook_deliveries" in statement and not statement.startswith("INSERT"):
+                asked.setdefault(statement, parameters)
+
+        for engine in (house.store._reading, house.store.writer._engine):
+            event.listen(engine, "before_cursor_execute", note)
+        async with running_receiver() as receiver, desk_of(house) as desk:
+            endpoint = await desk.endpoint(receiver, "product.*")
+            await pins(house, 2)
+            await desk.webhooks.look()
+            await desk.until(endpoint, delivered=2)
+            await desk.write("prune", lambda tx: prune(tx, [endpoint], 10, []))
+            await house.store.read(lambda conn: read_due(conn, endpoint, 0, 10))
+            await house.store.read(lambda conn: count_waiting(conn, endpoint, 10))
+        assert len(asked) >= 5
+        for statement, parameters in list(asked.items()):
+            first = parameters[0] if isinstance(parameters, list) else parameters
+            plan = await house.store.read(
+                lambda conn, s=statement, p=first: conn.exec_driver_sql(  # type: ignore[misc]
+                    f"EXPLAIN QUERY PLAN {s}", p
+                ).fetchall()
+            )
+            steps = [str(step[-1]) for step in plan]
+            assert not [step for step in steps if "SCAN" in step or "B-TREE" in step], (steps, statement)
