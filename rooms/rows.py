@@ -39,6 +39,8 @@ class Rank:
     USERS = 60
     ORIGINS = 65
     ROOMS = 70
+    WEBHOOK_ENDPOINTS = 72
+    WEBHOOK_LEASES = 74
     # What follows is guarded by the room's head: whoever changes it holds that lock.
     GUARDED = 80
 

@@ -74,11 +74,15 @@ from server.store.group import Work
 from server.store.store import Store
 from server.texts import Texts
 from server.timers import Timers
+from server.webhooks.endpoints import Endpoints
+from server.webhooks.post import Post
+from server.webhooks.service import Webhooks
 
 log = structlog.get_logger(__name__)
 
 LIKES_EVERY_S = 3.0
 COMMENT_WINDOW_MS = 10_000
+WEBHOOKS_AT_ONCE = 256
 
 
 def wall_ms() -> int:
@@ -104,6 +108,7 @@ class Node:
         self.url = ""
         self._make_store()
         self._make_domain()
+        self._make_webhooks()
         self._make_media()
         self._make_edge()
 
@@ -140,6 +145,7 @@ class Node:
     def _published(self, news: News) -> None:
         self.bus.publish(news)
         self.checkpoints.count(news)
+        self.webhooks.news(news)
 
     def _make_domain(self) -> None:
         rules = self.settings.rooms
@@ -185,6 +191,25 @@ class Node:
                 GRACE_TIMER: services.lifecycle.grace_over,
             },
             outside={CHECK_TIMER: services.cashier.check, REFUND_TIMER: services.cashier.refund},
+        )
+
+    def _make_webhooks(self) -> None:
+        settings, limits = self.settings, self.settings.webhooks
+        # A client of their own: receivers that hang must not take the places of what people wait for.
+        outbound = Outbound(
+            settings.outbound.model_copy(update={"timeout_s": limits.timeout_s}),
+            concurrent_max=min(WEBHOOKS_AT_ONCE, max(1, limits.endpoints_max) * limits.concurrent),
+        )
+        self.post = Post(outbound, self._clock_ms)
+        self.endpoints = Endpoints(limits.endpoints_max)
+        self.webhooks = Webhooks(
+            self.store,
+            self.post,
+            self.registry,
+            settings.node.name,
+            alone=is_sqlite(settings.database_url),
+            clock_ms=self._clock_ms,
+            concurrent=limits.concurrent,
         )
 
     def _make_media(self) -> None:
@@ -292,6 +317,9 @@ class Node:
             grant_demo_role=self._grant_demo_role,
             clock_ms=self._clock_ms,
             pictures_max_bytes=settings.rooms.pictures_max_bytes,
+            webhooks=self.webhooks,
+            endpoints=self.endpoints,
+            post=self.post,
         )
         api.attach(app)
         self._health(internal=False).attach(app)
@@ -337,6 +365,7 @@ class Node:
         await self.media.start()
         await self.live.start()
         await self.timers.start()
+        await self.webhooks.start()
         self._tasks.append(asyncio.create_task(self._write_likes(), name="likes"))
         await self.housekeeping.start()
         self._runner = web.AppRunner(
@@ -392,6 +421,7 @@ class Node:
             await self.presence.close()
         await self.live.close()
         await self.timers.close()
+        await self.webhooks.close()
         await self.housekeeping.close()
         await self.origins.close()
         tasks = list(self._tasks)

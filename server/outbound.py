@@ -73,11 +73,12 @@ class Outbound:
         *,
         resolve: Resolve = system_resolve,
         tls: ssl.SSLContext | None = None,
+        concurrent_max: int = CONCURRENT_MAX,
     ) -> None:
         self._settings = settings
         self._resolve = resolve
         self._tls = tls or ssl.create_default_context()
-        self._slots = asyncio.Semaphore(CONCURRENT_MAX)
+        self._slots = asyncio.Semaphore(concurrent_max)
 
     async def get(self, url: str) -> bytes:
         """The body at ``url``. Raises ``OutboundError``, also if the answer isn't 200."""
@@ -96,14 +97,16 @@ class Outbound:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         max_bytes: int | None = None,
+        want_body: bool = True,
     ) -> OutboundResponse:
         """Sends one request and reads the whole answer, of at most ``max_bytes`` (default: the configured).
+        Without ``want_body`` only its head is read, and the connection closed.
 
         A redirect is an answer like any other and not followed. Raises ``OutboundError`` if the address is
         not allowed, can't be reached, takes longer than the configured time in all, or answers with more.
         """
         target = parse_url(url)
-        limit = self._settings.max_bytes if max_bytes is None else max_bytes
+        limit = (self._settings.max_bytes if max_bytes is None else max_bytes) if want_body else None
         try:
             async with asyncio.timeout(self._settings.timeout_s), self._slots:
                 addresses = await self._addresses(target)
@@ -113,6 +116,14 @@ class Outbound:
             raise OutboundError(f"{target.host} takes longer than {seconds:g} s") from None
         except (aiohttp.ClientError, ValueError) as error:
             raise OutboundError(f"{target.host} can't be asked: {error}") from error
+
+    async def check(self, url: str) -> None:
+        """Raises ``OutboundError`` if a request to ``url`` would be refused, as its name resolves now."""
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                await self._addresses(parse_url(url))
+        except TimeoutError:
+            raise OutboundError(f"the name {_host_of(url)} can't be resolved in time") from None
 
     async def _addresses(self, url: URL) -> list[Address]:
         """The addresses of the URL's host, all of them allowed."""
@@ -153,7 +164,7 @@ class Outbound:
         addresses: Sequence[Address],
         headers: Mapping[str, str],
         body: bytes | None,
-        limit: int,
+        limit: int | None,
     ) -> OutboundResponse:
         connector = aiohttp.TCPConnector(
             resolver=_Pinned(addresses), use_dns_cache=False, force_close=True, ssl=self._tls
@@ -172,7 +183,7 @@ class Outbound:
             return OutboundResponse(
                 response.status,
                 {name.lower(): value for name, value in response.headers.items()},
-                await _read(response, limit),
+                b"" if limit is None else await _read(response, limit),
             )
 
 

@@ -37,7 +37,6 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0, // a data: address would need a wider content security policy
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 1600, // swagger-ui, on the API page only
     rolldownOptions: {
       input: Object.fromEntries(
         ["index", "viewer", "studio", "desk", "docs"].map((page) => [

@@ -32,6 +32,9 @@ from server.proxies import client_of
 from server.signins import SignIns
 from server.store.group import Answer
 from server.store.store import Store
+from server.webhooks.endpoints import Endpoints
+from server.webhooks.post import Post
+from server.webhooks.service import Webhooks
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -55,6 +58,9 @@ class Api:
     grant_demo_role: Callable[[Identity], Any]
     clock_ms: Callable[[], int]
     pictures_max_bytes: int
+    webhooks: Webhooks
+    endpoints: Endpoints
+    post: Post
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

@@ -12,11 +12,13 @@ from pydantic import BaseModel
 
 from rooms.commands import CreateRoom
 from rooms.errors import CATALOGUE
-from server.api import coupons, desk, orders, rooms
+from server.api import coupons, desk, orders, rooms, webhooks
 from server.commands import SPECS
 from server.credentials import NewStreamKey
 from server.gateway import Leave, Refresh, Time
 from server.live.entering import Enter
+from server.webhooks.describe import described_webhooks, endpoint_schema
+from server.webhooks.endpoints import EndpointChange, NewEndpoint, Replay, Rotation
 
 routes = web.RouteTableDef()
 
@@ -25,6 +27,10 @@ VERSION = "1"
 _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/api/v1/rooms"): CreateRoom,
     ("POST", "/api/v1/rooms/{room}/stream-keys"): NewStreamKey,
+    ("POST", "/api/v1/webhooks"): NewEndpoint,
+    ("PATCH", "/api/v1/webhooks/{webhook}"): EndpointChange,
+    ("POST", "/api/v1/webhooks/{webhook}/rotate"): Rotation,
+    ("POST", "/api/v1/webhooks/{webhook}/replay"): Replay,
 }
 _PICTURES = {
     kind: {"schema": {"type": "string", "format": "binary"}}
@@ -58,6 +64,7 @@ _ROOM = {
     },
 }
 _ROOM_REF = {"$ref": "#/components/schemas/Room"}
+_ENDPOINT_REF = {"$ref": "#/components/schemas/Endpoint"}
 _ROOMS = {
     "type": "object",
     "properties": {"items": {"type": "array", "items": _ROOM_REF}, "next": {"type": ["string", "null"]}},
@@ -66,6 +73,9 @@ _ANSWERS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("GET", "/api/v1/rooms"): ("200", _ROOMS),
     ("POST", "/api/v1/rooms"): ("201", _ROOM_REF),
     ("GET", "/api/v1/rooms/{room}"): ("200", _ROOM_REF),
+    ("POST", "/api/v1/webhooks"): ("201", _ENDPOINT_REF),
+    ("GET", "/api/v1/webhooks/{webhook}"): ("200", _ENDPOINT_REF),
+    ("PATCH", "/api/v1/webhooks/{webhook}"): ("200", _ENDPOINT_REF),
 }
 _KEY = {
     "name": "Idempotency-Key",
@@ -96,9 +106,24 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
 
 
+# The first part of a path that is named here says what an operation is about.
+_TAGS = {
+    "commands": "Commands",
+    "webhooks": "Webhooks",
+    "rooms": "Rooms",
+    "pictures": "Rooms",
+}
+
+
+def _tag(path: str) -> str:
+    parts = path.split("/")
+    return next((tag for part, tag in _TAGS.items() if part in parts), "You and this server")
+
+
 def _operation(summary: str, path: str) -> dict[str, Any]:
     return {
         "summary": summary,
+        "tags": [_tag(path)],
         "parameters": _path_parameters(path),
         "responses": {"200": {"description": "Done"}, "default": _PROBLEM},
     }
@@ -118,6 +143,7 @@ def openapi() -> bytes:
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {
         "Room": _ROOM,
+        "Endpoint": endpoint_schema(),
         "Problem": {
             "type": "object",
             "required": ["type", "title", "status", "code", "temporary"],
@@ -132,7 +158,8 @@ def openapi() -> bytes:
             },
         },
     }
-    for route in [*rooms.routes, *desk.routes, *orders.routes, *coupons.routes]:
+    routes = [*rooms.routes, *desk.routes, *orders.routes, *coupons.routes, *webhooks.routes]
+    for route in routes:
         if not isinstance(route, web.RouteDef) or "{command}" in route.path or ":" in route.path:
             continue
         summary = (inspect.getdoc(route.handler) or "").splitlines()[0]
@@ -156,6 +183,7 @@ def openapi() -> bytes:
         "openapi": "3.1.0",
         "info": {"title": "Danmart", "version": VERSION, "description": "Live commerce, self-hosted."},
         "paths": paths,
+        "webhooks": described_webhooks(),
         "components": {
             "schemas": schemas,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},

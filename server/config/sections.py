@@ -211,6 +211,15 @@ class Outbound(Section):
     max_bytes: int = Field(1_048_576, ge=1024, le=67_108_864)
 
 
+class Webhooks(Section):
+    """What is sent to a shop's own addresses, by the node that serves each."""
+
+    endpoints_max: int = Field(20, ge=0, le=1000)
+    concurrent: int = Field(8, ge=1, le=100)
+    """Requests under way at once to one endpoint."""
+    timeout_s: float = Field(15, gt=0, le=60)
+
+
 class Log(Section):
     """What is logged, and in which form."""
 

@@ -20,6 +20,7 @@ from server.config.sections import (
     Outbound,
     Rooms,
     Store,
+    Webhooks,
 )
 
 
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     media: Media = Field(default_factory=Media)
     moderation: Moderation = Field(default_factory=Moderation)
     outbound: Outbound = Field(default_factory=Outbound)
+    webhooks: Webhooks = Field(default_factory=Webhooks)
     log: Log = Field(default_factory=Log)
     demo: bool = False
     demo_public: bool = False

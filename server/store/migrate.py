@@ -21,7 +21,8 @@ import server.credentials
 import server.payments.sandbox
 import server.pictures
 import server.store.keys
-import server.store.writer  # noqa: F401
+import server.store.writer
+import server.webhooks.tables  # noqa: F401
 from rooms.schema import metadata
 from server.store.engine import open_writer, sqlite_file
 

@@ -1,0 +1,4 @@
+import { mount } from "../ui/page";
+import { Docs } from "./docs";
+
+mount(<Docs />);

@@ -1,0 +1,107 @@
+"""Endpoints and messages as the OpenAPI document has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.webhooks.events import PING, TYPES
+
+_TIME = {"type": ["integer", "null"], "description": "Unix milliseconds"}
+_ORDER = "`order` as docs/protocol.md has it, as of this change."
+_WHAT = {
+    "order.held": f"Stock is reserved for an unpaid order. {_ORDER}",
+    "order.paid": f"An order was paid. {_ORDER}",
+    "order.cancelled": f"The buyer let a hold go. {_ORDER}",
+    "order.expired": f"A hold ran out. {_ORDER}",
+    "order.refunded": f"An order was refunded. {_ORDER}",
+    "payment.succeeded": "`payment`: `{order, amount_minor, currency}`.",
+    "payment.refunded": "`payment`: `{order, amount_minor, currency}`.",
+    "payment.failed": "A payment was declined, or given up.",
+    "payment.refund_due": "Money came too late for its order, and is on its way back.",
+    "stock.changed": "How much there is of a SKU when this is sent: `{sku, product, stock, held}`.",
+    "room.created": "A room was created.",
+    "room.idle": "A room waits for its publisher.",
+    "room.live": "A room is live.",
+    "room.interrupted": "A room's publisher is away.",
+    "room.ended": "A room's stream is over.",
+    "room.changed": "A room's title or settings were changed; what was changed is there.",
+    "comment.created": "A comment, `text` only where the endpoint asks for texts; `shown`: to everybody.",
+    "comment.deleted": "A comment was deleted.",
+    "moderation.muted": "Somebody was muted: `sanction`.",
+    "moderation.unmuted": "A mute was lifted, or ran out (`by: null`).",
+    "moderation.comment_deleted": "A moderator deleted a comment.",
+    "moderation.comment_refused": "The filter refused a comment.",
+    "moderation.role_changed": "Somebody was given another role in a room.",
+}
+_HEADERS = [
+    {
+        "name": name,
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": description,
+    }
+    for name, description in (
+        ("webhook-id", "The same for each attempt at the same message."),
+        ("webhook-timestamp", "When this attempt was made, Unix seconds."),
+        ("webhook-signature", "`v1,` and base64 of HMAC-SHA256; two of them while a secret is replaced."),
+    )
+]
+
+
+def endpoint_schema() -> dict[str, Any]:
+    """An endpoint; ``secret`` is in the answer to its creation only."""
+    texts = {"type": "array", "items": {"type": "string"}}
+    return {
+        "type": "object",
+        "required": ["id", "url", "types", "rooms", "texts", "status"],
+        "properties": {
+            "id": {"type": "string"},
+            "url": {"type": "string", "format": "uri"},
+            "description": {"type": "string"},
+            "types": texts,
+            "rooms": texts,
+            "texts": {"type": "boolean"},
+            "status": {"type": "string", "enum": ["active", "paused", "disabled"]},
+            "reason": {"type": ["string", "null"]},
+            "failing_since_ms": _TIME,
+            "taken_at_ms": _TIME,
+            "paused_until_ms": _TIME,
+            "old_secret_until_ms": _TIME,
+            "created_at_ms": {"type": "integer"},
+            "secret": {"type": "string", "description": "Shown once, when the endpoint is made."},
+        },
+    }
+
+
+def described_webhooks() -> dict[str, Any]:
+    """The document's ``webhooks``: what a receiver is sent, a type each."""
+    return {name: {"post": _message(name)} for name in (*TYPES, PING)}
+
+
+def _message(name: str) -> dict[str, Any]:
+    place = {
+        "room": {"type": "string"},
+        "log": {"type": "string", "enum": ["room", "staff"]},
+        "offset": {"type": "integer", "description": "In that log of that room: the order of things."},
+    }
+    schema = {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"const": name},
+            "timestamp": {"type": "string", "format": "date-time", "description": "When it happened."},
+            "data": {"type": "object", "properties": {} if name == PING else place},
+        },
+    }
+    return {
+        "summary": _WHAT.get(name, "The event of the room's log, with its `data`."),
+        "tags": ["Webhooks: what is sent"],
+        "parameters": _HEADERS,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {
+            "2XX": {"description": "Taken"},
+            "410": {"description": "Don't come again: disables the endpoint"},
+            "default": {"description": "Tried again later"},
+        },
+    }
