@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from server.api import desk, openapi, orders, rooms
+from server.api import desk, openapi, orders, payments, rooms
 
 
 def attach(app: web.Application) -> None:
@@ -10,4 +10,5 @@ def attach(app: web.Application) -> None:
     app.add_routes(rooms.routes)
     app.add_routes(desk.routes)
     app.add_routes(orders.routes)
+    app.add_routes(payments.routes)
     app.add_routes(openapi.routes)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from rooms.commands import CreateRoom
 from rooms.errors import CATALOGUE
-from server.api import desk, orders, rooms
+from server.api import desk, orders, payments, rooms
 from server.commands import SPECS
 from server.credentials import NewStreamKey
 from server.gateway import Leave, Refresh, Time
@@ -132,7 +132,7 @@ def openapi() -> bytes:
             },
         },
     }
-    for route in [*rooms.routes, *desk.routes, *orders.routes]:
+    for route in [*rooms.routes, *desk.routes, *payments.routes, *orders.routes]:
         if not isinstance(route, web.RouteDef) or "{command}" in route.path or ":" in route.path:
             continue
         summary = (inspect.getdoc(route.handler) or "").splitlines()[0]

@@ -18,6 +18,7 @@ from server.config.sections import (
     Moderation,
     Node,
     Outbound,
+    Payments,
     Rooms,
     Store,
 )
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     rooms: Rooms = Field(default_factory=Rooms)
     media: Media = Field(default_factory=Media)
     moderation: Moderation = Field(default_factory=Moderation)
+    payments: Payments = Field(default_factory=Payments)
     outbound: Outbound = Field(default_factory=Outbound)
     log: Log = Field(default_factory=Log)
     demo: bool = False

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from rooms.ports import Caller
-from rooms.shop.payments import Charge, PaymentProvider
+from rooms.shop.payments import Charge, PaymentProvider, Redirect
 from rooms.shop.rules import Outcome
 from rooms.shop.sale_store import past_sales_table, sales_table
 from rooms.shop.store import OrderRow, orders_table, payments_table
@@ -27,6 +27,8 @@ LEGAL = {
     ("held", "paid", "refunded"),
     ("held", "cancelled"),
     ("held", "expired"),
+    ("held", "expired", "paid"),
+    ("held", "expired", "paid", "refunded"),
 }
 LIST_PRICE, SALE_PRICE = 4900, 990
 
@@ -34,7 +36,9 @@ buyers = st.sampled_from(BUYERS)
 acts = st.one_of(
     st.tuples(st.just("buy"), buyers, st.integers(1, 4)),
     st.tuples(st.just("buy"), buyers, st.integers(1, 4)),
-    st.tuples(st.just("pay"), st.integers(0, 20), st.sampled_from(["ok", "ok", "declined"])),
+    st.tuples(
+        st.just("pay"), st.integers(0, 20), st.sampled_from(["ok", "ok", "declined", "twice", "after_hold"])
+    ),
     st.tuples(st.just("pay"), st.integers(0, 20), st.sampled_from(["before", "after"])),
     st.tuples(st.just("cancel"), st.integers(0, 20)),
     st.tuples(st.just("restock"), st.integers(-4, 6)),
@@ -70,7 +74,7 @@ class Line:
         self.look_up = real.look_up
         self.refund = real.refund
 
-    async def charge(self, charge: Charge) -> Outcome:
+    async def charge(self, charge: Charge) -> Outcome | Redirect:
         breaks = self.breaks.get(asyncio.current_task().get_name(), "")  # type: ignore[union-attr]
         if breaks == "before":
             raise ConnectionError("unreachable")
@@ -163,7 +167,7 @@ class Shop:
         task: asyncio.Task[None] | None = asyncio.current_task()
         assert task is not None
         self.line.breaks[task.get_name()] = how
-        card = "declined" if how == "declined" else "ok"
+        card = how if how in ("declined", "twice", "after_hold") else "ok"
         answer = await self.house.do("order.pay", buyer, order=order, card=card)
         if not answer["ok"]:
             code = answer["error"]["code"]

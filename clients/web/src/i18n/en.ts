@@ -352,6 +352,8 @@ export const en = {
   "error.order_not_held": "This order isn't waiting for payment any more.",
   "error.payment_declined": "The payment was declined. Try another card.",
   "error.payment_pending": "A payment is already under way.",
+  "error.payment_mismatch": "The amount doesn't match the order.",
+  "error.bad_signature": "The signature isn't right.",
   "error.too_many": "There are too many already.",
   "error.not_live": "Nobody is live in this room.",
   "error.publisher_busy": "Somebody else is live in this room.",

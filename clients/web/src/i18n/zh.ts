@@ -354,6 +354,8 @@ export const zh: Record<Key, string> = {
   "error.order_not_held": "该订单已不在待付款状态。",
   "error.payment_declined": "支付被拒绝，请换一种方式。",
   "error.payment_pending": "支付正在处理中。",
+  "error.payment_mismatch": "金额与订单不符。",
+  "error.bad_signature": "签名无效。",
   "error.too_many": "数量已达上限。",
   "error.not_live": "当前没有直播。",
   "error.publisher_busy": "有人正在此直播间直播。",
