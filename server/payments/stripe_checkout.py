@@ -103,10 +103,11 @@ class StripeCheckout:
         if intent is None:
             raise ConnectionError(f"Stripe knows no money of payment {payment.id}")
         try:
+            # No key of ours: Stripe gives no more back than it took, and a key that once met an error of
+            # Stripe's would get that error again for a day.
             made = await _heard(
                 self._client.v1.refunds.create_async(
-                    {"payment_intent": intent.id, "metadata": {"payment": payment.id}},
-                    {"idempotency_key": f"refund:{payment.id}"},
+                    {"payment_intent": intent.id, "metadata": {"payment": payment.id}}
                 )
             )
         except stripe.InvalidRequestError as error:
@@ -126,9 +127,14 @@ class StripeCheckout:
             )
         except stripe.SignatureVerificationError as error:
             raise Refused("bad_signature") from error
-        except (ValueError, AttributeError, TypeError) as error:
-            raise Refused("bad_request", f"The body is no event: {error}") from error
-        return report_of(event)
+        except ValueError as error:
+            raise Refused("bad_request", "The body is not JSON.") from error
+        except (AttributeError, TypeError) as error:
+            raise Refused("bad_request", "The body is no event.") from error
+        try:
+            return report_of(event.type, event.to_dict()["data"]["object"])
+        except (AttributeError, KeyError, TypeError) as error:
+            raise Refused("bad_request", "The body is no event that can be read.") from error
 
     async def close(self) -> None:
         if self._http is not None:
@@ -206,27 +212,29 @@ def session_end_ms(charge: Charge) -> int:
     return min(max(charge.created_at_ms, charge.expires_at_ms) + SESSION_MIN_MS, latest)
 
 
-def report_of(event: stripe.Event) -> Report | None:
-    """What an event says of one of our payments, if it says anything."""
-    thing: Any = event.data.object
-    payment = (getattr(thing, "metadata", None) or {}).get("payment")
-    if not isinstance(payment, str):
+def report_of(kind: str, thing: dict[str, Any]) -> Report | None:
+    """What an event of a kind, about a thing, says of one of our payments, if it says anything.
+
+    Raises ``KeyError`` or ``TypeError`` for a thing that isn't what its kind is about.
+    """
+    payment = (thing.get("metadata") or {}).get("payment")
+    if payment is None:
         return None  # of something else that uses the same account
-    match event.type:
+    match kind:
         case "checkout.session.completed" | "checkout.session.async_payment_succeeded":
-            if thing.payment_status == "unpaid":
+            if thing["payment_status"] == "unpaid":
                 return None  # the money is on its way, and another event tells when it is there
-            return _money(payment, "succeeded", thing.amount_total, thing.currency, thing.id)
+            return _report(payment, "succeeded", thing["amount_total"], thing["currency"], thing["id"])
         case "checkout.session.async_payment_failed" | "checkout.session.expired":
-            return _money(payment, "failed", thing.amount_total, thing.currency, thing.id)
-        case "charge.refunded" if thing.refunded:
-            return _money(payment, "refunded", thing.amount, thing.currency, None)
+            return _report(payment, "failed", thing["amount_total"], thing["currency"], thing["id"])
+        case "charge.refunded" if thing["refunded"]:
+            return _report(payment, "refunded", thing["amount"], thing["currency"], None)
     return None
 
 
-def _money(payment: str, word: Any, amount: Any, currency: Any, reference: str | None) -> Report:
-    if not isinstance(amount, int) or not isinstance(currency, str):
-        raise Refused("bad_request", "The event has no amount.")
+def _report(payment: Any, word: Any, amount: Any, currency: Any, reference: str | None) -> Report:
+    if not (isinstance(payment, str) and isinstance(amount, int) and isinstance(currency, str)):
+        raise TypeError("no payment, no amount or no currency")
     code = currency.upper()
     try:
         return Report(payment, word, from_stripe(amount, code), code, reference)
