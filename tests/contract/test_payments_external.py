@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from rooms.errors import Refused
 from rooms.rows import Steps
-from rooms.shop.payments import Payments
+from rooms.shop.payments import give_back
 from rooms.shop.store import ORDERS, PAYMENTS, orders_table, payments_table
 from rooms.unit import Unit
 from server.config.sections import Outbound as OutboundSettings
@@ -256,7 +256,7 @@ async def test_refunds_both_ways(till: Till) -> None:
         row = tx.get(ORDERS, here)
         assert row is not None
         yield PAYMENTS.rows(row.payment_id)
-        return {"due": Payments().give_back(tx, row)}
+        return {"due": give_back(tx, row)}
 
     await house.store.write(Work("refund", refund))
     await house.run_timers()

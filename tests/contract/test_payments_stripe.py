@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from rooms.errors import Refused
 from rooms.rows import Steps
-from rooms.shop.payments import Payments
+from rooms.shop.payments import give_back
 from rooms.shop.store import ORDERS, PAYMENTS, orders_table, payments_table
 from rooms.unit import Unit
 from server.payments.stripe_checkout import Account, StripeCheckout
@@ -329,7 +329,7 @@ async def test_the_host_gives_the_money_back(till: Till) -> None:
         row = tx.get(ORDERS, order)
         assert row is not None
         yield PAYMENTS.rows(row.payment_id)
-        return {"due": Payments().give_back(tx, row)}
+        return {"due": give_back(tx, row)}
 
     answers = [await house.store.write(Work("refund", refund)) for _ in range(2)]
     assert [orjson.loads(answer.body)["due"] for answer in answers] == [True, False]
