@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, IPvAnyAddress, IPvAnyNetwork, SecretStr, model_validator
 
 from server.config.fields import HttpUrl, NodeName, Port, Secret, SecretFile, Section, WebOrigin
+from server.payments.signing import secret_key
 
 HMAC_SECRET_MIN_BYTES = 32
 """HS256 needs a key at least as long as its hash (RFC 7518, 3.2)."""
@@ -230,6 +231,13 @@ class Payments(Section):
             for name in needed.get(provider, ()):
                 if getattr(self, name) is None:
                     raise ValueError(f"{name}: {provider} is one of the providers and needs it")
+        if self.external_secret is not None:
+            try:
+                key = secret_key(self.external_secret.get_secret_value())
+            except ValueError as error:
+                raise ValueError(f"external_secret: {error}") from None
+            if len(key) < HMAC_SECRET_MIN_BYTES:
+                raise ValueError(f"external_secret: is shorter than {HMAC_SECRET_MIN_BYTES} bytes, decoded")
         if len(set(self.providers)) != len(self.providers):
             raise ValueError("providers: each at most once")
         return self

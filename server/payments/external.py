@@ -174,9 +174,3 @@ def _status_of(body: bytes) -> Word:
         raise ConnectionError(f"the shop says {status!r} of a payment, which is no status")
     word: Word = status
     return word
-
-
-def check_secret(secret: str) -> None:
-    """Raises ``ValueError`` for one that can't be used, or is too short (RFC 7518, 3.2)."""
-    if len(secret_key(secret)) < 32:
-        raise ValueError("is shorter than 32 bytes: make one with `openssl rand -hex 32`")
