@@ -45,9 +45,11 @@ async def test_what_was_charged_is_paid_after_all(tmp_path: Path) -> None:
         buyer = await world.viewer(room)
         orders = [(await buyer.ok("buy", sku=sku, qty=1))["order"]["id"] for _ in range(3)]
         keys = [key() for _ in orders]
+        # A connection's commands are done one after the other, so each has one of its own.
+        tabs = [await world.join(buyer.user) for _ in orders]
         paying = [
-            asyncio.create_task(buyer.do("order.pay", order=order, card="hangs", key=each))
-            for order, each in zip(orders, keys, strict=True)
+            asyncio.create_task(tab.do("order.pay", room=room, order=order, card="hangs", key=each))
+            for tab, order, each in zip(tabs, orders, keys, strict=True)
         ]
         await until_charged(tmp_path, 3)
         world.node.kill9()
