@@ -25,6 +25,8 @@ PicturePath = Annotated[str, StringConstraints(pattern=r"^/pictures/[A-Za-z0-9_-
 COLORS = ("white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
 Color = Literal["white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
 Lane = Literal["scroll", "top", "bottom"]
+# What the sandbox provider is to do; other providers don't look at it.
+SandboxCard = Literal["ok", "declined", "hangs", "late", "twice", "after_hold"]
 
 
 class Command(BaseModel):
@@ -136,8 +138,8 @@ class Buy(Keyed):
 
 class PayOrder(Keyed):
     order: Id
-    method: Literal["sandbox"] = "sandbox"
-    card: Literal["ok", "declined"] = "ok"
+    method: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")] | None = None
+    card: SandboxCard = "ok"
 
 
 class CancelOrder(Keyed):

@@ -57,7 +57,7 @@ from server.origins import Origins
 from server.outbound import Outbound
 from server.pages import Pages
 from server.payments.cashier import Cashier
-from server.payments.sandbox import SandboxProvider
+from server.payments.providers import close_providers, make_providers, tell
 from server.pictures import Pictures
 from server.presence import Presence
 from server.proxies import client_of, proxy_middleware
@@ -152,7 +152,8 @@ class Node:
         texts, audit = Texts(self.settings.moderation.word_lists), AuditTrail()
         standing = RoomStanding()
         payments, coupons = Payments(), CouponRedeeming()
-        sandbox = SandboxProvider(self.store.write, self.store.read)
+        self.outbound = Outbound(self.settings.outbound)
+        self.providers = make_providers(self.settings.payments, self.store, self.outbound, self._clock_ms)
         self.services = Services(
             comments=Comments(
                 standing, texts, _comment_rules(rules, shared=self.settings.redis_url is not None)
@@ -171,9 +172,17 @@ class Node:
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
-            cashier=Cashier(self.store, payments, {"sandbox": sandbox}),
+            cashier=Cashier(
+                self.store,
+                payments,
+                self.providers,
+                clock_ms=self._clock_ms,
+                return_base=lambda: self.settings.listen.public_url or self.url,
+                registry=self.registry,
+            ),
             likes=LikeCounter(rules.likes_per_s),
         )
+        tell(self.providers, self.services.cashier)
         self.keyring = StreamKeyring(standing, audit)
         self.pictures = Pictures(standing)
         services = self.services
@@ -190,7 +199,7 @@ class Node:
                 MUTE_TIMER: services.sanctions.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },
-            outside={CHECK_TIMER: services.cashier.check, REFUND_TIMER: services.cashier.refund},
+            outside={CHECK_TIMER: services.cashier.check, REFUND_TIMER: services.cashier.pay_back},
         )
 
     def _make_webhooks(self) -> None:
@@ -216,10 +225,9 @@ class Node:
         settings = self.settings
         secret = node_secret(settings)
         demo = DemoTokens(secret, public=settings.demo_public) if settings.demo else None
-        outbound = Outbound(settings.outbound)
         keys = (*settings.auth.keys, own_key(secret))
         self.demo_tokens = demo
-        self.tokens = Tokens(keys, outbound.get, leeway_s=settings.auth.leeway_s, demo=demo)
+        self.tokens = Tokens(keys, self.outbound.get, leeway_s=settings.auth.leeway_s, demo=demo)
         self.publish_tokens = PublishTokens(secret)
         self.gate = MediaGate(self.store, self.tokens, self.publish_tokens, self._clock_ms)
         config = MediaConfig(
@@ -422,6 +430,7 @@ class Node:
         await self.live.close()
         await self.timers.close()
         await self.webhooks.close()
+        await close_providers(self.providers)
         await self.housekeeping.close()
         await self.origins.close()
         tasks = list(self._tasks)

@@ -3,7 +3,6 @@ has done it, as for any payment that is due back."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from rooms.commands import RefundOrder
@@ -13,7 +12,7 @@ from rooms.ports import Audit, Caller, Standing, TextRules
 from rooms.rows import Steps
 from rooms.shop import sale_rules
 from rooms.shop.orders import CouponPort, announce, load_buyer, load_goods
-from rooms.shop.payments import REFUND_TIMER
+from rooms.shop.payments import give_back
 from rooms.shop.rules import refund, restock
 from rooms.shop.sale_store import SALES
 from rooms.shop.sales import count_bought, sale_of, say_what_is_left
@@ -55,10 +54,7 @@ class Refunds:
         reason = self._texts.clean(cmd.reason, REASON_MAX_CHARS)
         order = refund(order, tx.now_ms, by=caller.id, reason=reason)
         tx.put(ORDERS, order)
-        payment = tx.get(PAYMENTS, payment_id)
-        if payment is not None and payment.status == "succeeded":
-            tx.put(PAYMENTS, replace(payment, status="refund_due"))
-            tx.wake(REFUND_TIMER, payment.id, order.room_id, tx.now_ms)
+        give_back(tx, order)
         if self._coupons and order.coupon_ids:
             self._coupons.give_back(tx, order)
         if cmd.restock:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from rooms.errors import Refused
-from rooms.shop.store import OrderRow, PaymentRow, SkuRow
+from rooms.shop.store import OrderRow, SkuRow
 
 Outcome = Literal["succeeded", "failed"]
 
@@ -61,24 +61,3 @@ def refund(order: OrderRow, now_ms: int, *, by: str | None, reason: str) -> Orde
     if order.status != "paid":
         raise Refused("order_not_paid", details={"status": order.status})
     return replace(step(order, "refunded", now_ms, by=by, reason=reason), refunded_at_ms=now_ms)
-
-
-def settle(
-    payment: PaymentRow, order: OrderRow, outcome: Outcome, now_ms: int
-) -> tuple[PaymentRow, OrderRow]:
-    """The payment and its order after the provider's word.
-
-    Money for an order that can't take it is due back (``refund_due``), never kept and never lost; also when
-    the attempt was given up as failed before the provider said that it had succeeded. Saying the same word
-    twice changes nothing.
-    """
-    if payment.status not in ("started", "failed") or payment.status == outcome:
-        return payment, order
-    if outcome == "failed":
-        return replace(payment, status="failed", settled_at_ms=now_ms), order
-    if order.status == "held" and order.payment_id in (None, payment.id):
-        return (
-            replace(payment, status="succeeded", settled_at_ms=now_ms),
-            replace(step(order, "paid", now_ms, by=order.buyer_id), paid_at_ms=now_ms, payment_id=payment.id),
-        )
-    return replace(payment, status="refund_due", settled_at_ms=now_ms), order

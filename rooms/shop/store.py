@@ -184,7 +184,11 @@ orders_table = Table(
 
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """One attempt to pay an order. ``status``: started, succeeded, failed, refund_due, refunded."""
+    """One attempt to pay an order. ``status``: started, succeeded, failed, refund_due, refunded.
+
+    On a provider's own page (``redirect_url``) it is open until ``expires_at_ms``. ``reference`` is what the
+    provider calls it.
+    """
 
     id: str
     order_id: str
@@ -194,6 +198,9 @@ class PaymentRow:
     currency: str
     created_at_ms: int
     settled_at_ms: int | None
+    reference: str | None = None
+    redirect_url: str | None = None
+    expires_at_ms: int | None = None
 
 
 payments_table = Table(
@@ -207,6 +214,9 @@ payments_table = Table(
     Column("currency", String(3), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("settled_at_ms", BigInteger),
+    Column("reference", String(255)),
+    Column("redirect_url", Text),
+    Column("expires_at_ms", BigInteger),
 )
 
 PRODUCTS: Kind[ProductRow] = Kind(products_table, ProductRow, Rank.PRODUCTS)

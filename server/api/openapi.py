@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from rooms.commands import CreateRoom
 from rooms.errors import CATALOGUE
-from server.api import coupons, desk, orders, rooms, webhooks
+from server.api import coupons, desk, orders, payments, rooms, webhooks
 from server.commands import SPECS
 from server.credentials import NewStreamKey
 from server.gateway import Leave, Refresh, Time
@@ -158,7 +158,14 @@ def openapi() -> bytes:
             },
         },
     }
-    routes = [*rooms.routes, *desk.routes, *orders.routes, *coupons.routes, *webhooks.routes]
+    routes = [
+        *rooms.routes,
+        *desk.routes,
+        *payments.routes,
+        *orders.routes,
+        *coupons.routes,
+        *webhooks.routes,
+    ]
     for route in routes:
         if not isinstance(route, web.RouteDef) or "{command}" in route.path or ":" in route.path:
             continue

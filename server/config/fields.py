@@ -52,6 +52,13 @@ def _web_origin(value: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
+        raise ValueError("should be an address like https://shop.example/checkout")
+    return value
+
+
 SecretFile = Annotated[Path, AfterValidator(_readable)]
 """A file with one secret in it; white space around it doesn't count."""
 
@@ -60,4 +67,5 @@ Secret = Annotated[SecretStr | None, AfterValidator(_or_from_file), Field(valida
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 WebOrigin = Annotated[str, AfterValidator(_web_origin)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]

@@ -11,7 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, IPvAnyAddress, IPvAnyNetwork, SecretStr, model_validator
 
-from server.config.fields import NodeName, Port, Secret, SecretFile, Section, WebOrigin
+from server.config.fields import HttpUrl, NodeName, Port, Secret, SecretFile, Section, WebOrigin
+from server.payments.signing import secret_key
 
 HMAC_SECRET_MIN_BYTES = 32
 """HS256 needs a key at least as long as its hash (RFC 7518, 3.2)."""
@@ -201,6 +202,45 @@ class Moderation(Section):
     """Word lists beside those that come with Danmart."""
 
     word_lists: tuple[Path, ...] = ()
+
+
+class Payments(Section):
+    """Who takes the money."""
+
+    providers: tuple[Literal["sandbox", "external", "stripe"], ...] = ("sandbox",)
+    """Those that are on, the usual one first. The sandbox takes none, and says that it has."""
+    external_url: HttpUrl | None = None
+    external_refund_url: HttpUrl | None = None
+    external_status_url: HttpUrl | None = None
+    external_secret_file: SecretFile | None = None
+    external_secret: LongSecret = None
+    """Shared with the shop, which signs its callbacks with it and is sent signed orders."""
+    stripe_secret_key_file: SecretFile | None = None
+    stripe_secret_key: Secret = None
+    stripe_webhook_secret_file: SecretFile | None = None
+    stripe_webhook_secret: Secret = None
+    stripe_api_base: HttpUrl = "https://api.stripe.com"
+
+    @model_validator(mode="after")
+    def _what_is_on_is_whole(self) -> Self:
+        needed = {
+            "external": ("external_url", "external_refund_url", "external_secret"),
+            "stripe": ("stripe_secret_key", "stripe_webhook_secret"),
+        }
+        for provider in self.providers:
+            for name in needed.get(provider, ()):
+                if getattr(self, name) is None:
+                    raise ValueError(f"{name}: {provider} is one of the providers and needs it")
+        if self.external_secret is not None:
+            try:
+                key = secret_key(self.external_secret.get_secret_value())
+            except ValueError as error:
+                raise ValueError(f"external_secret: {error}") from None
+            if len(key) < HMAC_SECRET_MIN_BYTES:
+                raise ValueError(f"external_secret: is shorter than {HMAC_SECRET_MIN_BYTES} bytes, decoded")
+        if len(set(self.providers)) != len(self.providers):
+            raise ValueError("providers: each at most once")
+        return self
 
 
 class Outbound(Section):

@@ -18,6 +18,7 @@ from server.config.sections import (
     Moderation,
     Node,
     Outbound,
+    Payments,
     Rooms,
     Store,
     Webhooks,
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     rooms: Rooms = Field(default_factory=Rooms)
     media: Media = Field(default_factory=Media)
     moderation: Moderation = Field(default_factory=Moderation)
+    payments: Payments = Field(default_factory=Payments)
     outbound: Outbound = Field(default_factory=Outbound)
     webhooks: Webhooks = Field(default_factory=Webhooks)
     log: Log = Field(default_factory=Log)

@@ -71,6 +71,7 @@ class House:
         hold_ms: int = 60_000,
         products_max: int = 200,
         comments: CommentRules | None = None,
+        answer_within_s: float = 8.0,
     ) -> None:
         self.now_ms = now_ms
         self.events: list[LogEvent] = []
@@ -87,10 +88,19 @@ class House:
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
         self.payments, coupons = Payments(), CouponRedeeming()
-        self.providers: dict[str, PaymentProvider] = {
-            "sandbox": SandboxProvider(self.store.write, self.store.read)
-        }
-        self.cashier = Cashier(self.store, self.payments, self.providers)
+        self.sandbox = SandboxProvider(self.store.write)
+        self.providers: dict[str, PaymentProvider] = {"sandbox": self.sandbox}
+        self.registry = CollectorRegistry()
+        self.cashier = Cashier(
+            self.store,
+            self.payments,
+            self.providers,
+            clock_ms=lambda: self.now_ms,
+            return_base=lambda: "https://live.example",
+            registry=self.registry,
+            answer_within_s=answer_within_s,
+        )
+        self.sandbox.report = self.cashier.reported
         self.services = Services(
             comments=Comments(
                 standing, texts, comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6))
@@ -231,7 +241,7 @@ class House:
             MUTE_TIMER: self.services.sanctions.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }
-        outside = {CHECK_TIMER: self.cashier.check, REFUND_TIMER: self.cashier.refund}
+        outside = {CHECK_TIMER: self.cashier.check, REFUND_TIMER: self.cashier.pay_back}
         query = select(timers_table).where(timers_table.c.due_at_ms <= self.now_ms)
         timers = await self.store.read(lambda conn: [TimerRow(*r) for r in conn.execute(query)])
         failures: list[Exception] = []

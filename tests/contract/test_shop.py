@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from rooms.errors import Refused
 from rooms.history import read_now
-from rooms.shop.payments import Charge
+from rooms.shop.payments import Charge, Redirect, Word
 from rooms.shop.rules import Outcome
-from rooms.shop.store import orders_table, payments_table, read_stock
+from rooms.shop.store import PaymentRow, orders_table, payments_table, read_stock
 from server.payments.sandbox import sandbox_table
 from server.store.group import Answer, Work, refused
 from tests.contract.house import (
@@ -47,7 +47,7 @@ class Shaky:
         self._asked = asyncio.Condition()
         self._charges = 0
 
-    async def charge(self, charge: Charge) -> Outcome:
+    async def charge(self, charge: Charge) -> Outcome | Redirect:
         async with self._asked:
             self._charges += 1
             self._asked.notify_all()
@@ -64,15 +64,15 @@ class Shaky:
         async with asyncio.timeout(10), self._asked:
             await self._asked.wait_for(lambda: self._charges >= times)
 
-    async def look_up(self, payment_id: str) -> Outcome | None:
+    async def look_up(self, payment: PaymentRow) -> Word | None:
         if self.deaf:
             raise ConnectionError("unreachable")
-        return await self._real.look_up(payment_id)
+        return await self._real.look_up(payment)
 
-    async def refund(self, payment_id: str) -> None:
+    async def refund(self, payment: PaymentRow) -> None:
         if self.deaf:
             raise ConnectionError("unreachable")
-        await self._real.refund(payment_id)
+        await self._real.refund(payment)
 
 
 async def order_status(house: House, order: str) -> str:

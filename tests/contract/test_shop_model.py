@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from rooms.ports import Caller
-from rooms.shop.payments import Charge, PaymentProvider
+from rooms.shop.payments import Charge, PaymentProvider, Redirect
 from rooms.shop.rules import Outcome
 from rooms.shop.sale_store import past_sales_table, sale_buyers_table, sales_table
-from rooms.shop.store import OrderRow, orders_table, payments_table
+from rooms.shop.store import OrderRow, PaymentRow, orders_table, payments_table
 from server.payments.sandbox import sandbox_table
 from server.store.group import Work
 from tests.contract.house import HOST, House
@@ -28,6 +28,8 @@ LEGAL = {
     ("held", "paid", "refunded"),
     ("held", "cancelled"),
     ("held", "expired"),
+    ("held", "expired", "paid"),
+    ("held", "expired", "paid", "refunded"),
 }
 LIST_PRICE, SALE_PRICE = 4900, 990
 
@@ -35,7 +37,9 @@ buyers = st.sampled_from(BUYERS)
 acts = st.one_of(
     st.tuples(st.just("buy"), buyers, st.integers(1, 4)),
     st.tuples(st.just("buy"), buyers, st.integers(1, 4)),
-    st.tuples(st.just("pay"), st.integers(0, 20), st.sampled_from(["ok", "ok", "declined"])),
+    st.tuples(
+        st.just("pay"), st.integers(0, 20), st.sampled_from(["ok", "ok", "declined", "twice", "after_hold"])
+    ),
     st.tuples(st.just("pay"), st.integers(0, 20), st.sampled_from(["before", "after"])),
     # What a provider says by itself: the truth, late or again, or that it failed before it knew better.
     st.tuples(st.just("word"), st.integers(0, 20), st.sampled_from(["truth", "truth", "failed"])),
@@ -73,7 +77,7 @@ class Line:
         self.look_up = real.look_up
         self.refund = real.refund
 
-    async def charge(self, charge: Charge) -> Outcome:
+    async def charge(self, charge: Charge) -> Outcome | Redirect:
         breaks = self.breaks.get(asyncio.current_task().get_name(), "")  # type: ignore[union-attr]
         if breaks == "before":
             raise ConnectionError("unreachable")
@@ -168,7 +172,7 @@ class Shop:
         task: asyncio.Task[None] | None = asyncio.current_task()
         assert task is not None
         self.line.breaks[task.get_name()] = how
-        card = "declined" if how == "declined" else "ok"
+        card = how if how in ("declined", "twice", "after_hold") else "ok"
         answer = await self.house.do("order.pay", buyer, order=order, card=card)
         if not answer["ok"]:
             code = answer["error"]["code"]
@@ -192,8 +196,9 @@ class Shop:
                 await self._tell_truth(attempt)
 
     async def _tell_truth(self, attempt: tuple[str, str]) -> None:
-        outcome = await self.line.look_up(attempt[0])
-        if outcome is not None:
+        (row,) = await self.house.rows(select(payments_table).where(payments_table.c.id == attempt[0]))
+        outcome = await self.line.look_up(PaymentRow(**row))
+        if outcome == "succeeded" or outcome == "failed":
             await self._settle(attempt, outcome)
 
     async def _settle(self, attempt: tuple[str, str], outcome: Outcome) -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rooms.errors import Refused
-from rooms.shop.rules import Outcome, give_back, refuse_unless_held, restock, sell, settle, take
-from rooms.shop.store import OrderRow, PaymentRow, SkuRow
+from rooms.shop.rules import give_back, refuse_unless_held, restock, sell, take
+from rooms.shop.store import OrderRow, SkuRow
 
 
 def sku(stock: int, held: int = 0) -> SkuRow:
@@ -25,10 +25,6 @@ def order(status: str = "held", payment_id: str | None = "pay") -> OrderRow:
     who = {"buyer_id": "lin", "buyer_name": "Lin"}
     row: dict[str, Any] = {"id": "order", "status": status, **what, **who, **money, **times}
     return OrderRow(**row)
-
-
-def payment(status: str = "started") -> PaymentRow:
-    return PaymentRow("pay", "order", "sandbox", status, 4900, "CNY", 0, None)
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 100))
@@ -76,55 +72,3 @@ def test_what_can_be_paid_or_cancelled(status: str, now_ms: int, said: str | Non
     with pytest.raises(Refused) as refused:
         refuse_unless_held(order(status), now_ms)
     assert (refused.value.code, refused.value.details) == ("order_not_held", {"status": said})
-
-
-STATUSES = ("held", "paid", "cancelled", "expired")
-# The payment, the provider's word, the order, whose attempt the order waits for: what comes of it.
-CASES = [
-    ("started", "succeeded", "held", "pay", "succeeded", "paid"),
-    ("started", "succeeded", "expired", "pay", "refund_due", "expired"),
-    ("started", "succeeded", "cancelled", None, "refund_due", "cancelled"),
-    ("started", "failed", "held", "pay", "failed", "held"),
-    ("started", "failed", "expired", "pay", "failed", "expired"),
-    # Given up too early, as the provider had not heard of it yet.
-    ("failed", "succeeded", "held", None, "succeeded", "paid"),
-    ("failed", "succeeded", "held", "another", "refund_due", "held"),
-    ("failed", "succeeded", "paid", "another", "refund_due", "paid"),
-    ("failed", "succeeded", "expired", None, "refund_due", "expired"),
-    ("failed", "failed", "held", None, "failed", "held"),
-]
-
-
-@pytest.mark.parametrize(("was", "word", "status", "waits_for", "becomes", "leaves"), CASES)
-def test_the_providers_word(
-    was: str, word: Outcome, status: str, waits_for: str | None, becomes: str, leaves: str
-) -> None:
-    settled, after = settle(payment(was), order(status, waits_for), word, 60)
-    assert (settled.status, after.status) == (becomes, leaves)
-    assert after.paid_at_ms == (60 if leaves != status else order(status).paid_at_ms)
-    if leaves == "paid" and status == "held":
-        assert after.payment_id == "pay"
-    if becomes != was:
-        assert settled.settled_at_ms == 60
-
-
-@given(
-    st.sampled_from(["started", "failed", "succeeded", "refund_due", "refunded"]),
-    st.sampled_from(STATUSES),
-    st.sampled_from([None, "pay", "another"]),
-    st.lists(st.sampled_from(["succeeded", "failed"]), min_size=1, max_size=4),
-)
-def test_money_has_one_place_whatever_is_said_and_how_often(
-    was: str, status: str, waits_for: str | None, words: list[Outcome]
-) -> None:
-    now, sold = payment(was), order(status, waits_for)
-    for word in words:
-        now, sold = settle(now, sold, word, 60)
-        assert settle(now, sold, word, 70) == (now, sold)
-    if "succeeded" in words and was in ("started", "failed"):
-        takes = status == "held" and waits_for in (None, "pay")
-        assert (now.status, sold.status) == (("succeeded", "paid") if takes else ("refund_due", status))
-    elif was in ("succeeded", "refund_due", "refunded"):
-        assert (now.status, sold.status) == (was, status)
-    else:
-        assert (now.status, sold.status) == ("failed", status)

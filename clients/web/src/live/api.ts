@@ -45,10 +45,21 @@ async function json<T>(path: string, init: RequestInit & { token?: string | null
   return (await request(path, init)).json() as Promise<T>;
 }
 
+export interface PaymentMethod {
+  method: string;
+  /** `charge` is answered at once, `checkout` is paid on another page. */
+  kind: "charge" | "checkout";
+}
+
 const inRoom = (room: string, rest: string) => `/api/v1/rooms/${encodeURIComponent(room)}${rest}`;
 
 export function rooms(cursor: string | null = null): Promise<Page<RoomCard>> {
   return json(`/api/v1/rooms${cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`}`);
+}
+
+/** The ways to pay, the usual one first. */
+export function paymentMethods(): Promise<Page<PaymentMethod>> {
+  return json("/api/v1/payments/methods");
 }
 
 /** A token of the demo; refused with `not_found` where there is none. */

@@ -116,8 +116,16 @@ export class Room {
     return (await this.connection.ask("publish.token", { room: this.id })).token;
   }
 
-  /** Buys, pays or cancels, and knows the order at once. */
-  async order<C extends "buy" | "order.pay" | "order.cancel">(command: C, payload: InRoom<C>) {
+  /** Pays. Null if that is done; else the address of the page on which to pay: the order stays held. */
+  async pay(payload: InRoom<"order.pay">): Promise<string | null> {
+    const answer = await this.send("order.pay", payload);
+    if ("redirect" in answer) return answer.redirect.url;
+    this.you.addOrder(answer.order);
+    return null;
+  }
+
+  /** Buys or cancels, and knows the order at once. */
+  async order<C extends "buy" | "order.cancel">(command: C, payload: InRoom<C>) {
     this.before.value = null;
     try {
       const { order } = await this.send(command, payload);

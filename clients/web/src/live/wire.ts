@@ -277,7 +277,10 @@ export interface Commands {
   comment: [{ room: string; text: string; color?: Color; lane?: Lane; reply_to?: string }, { event: LiveEvent }];
   like: [{ room: string; count: number }, { counted: number }];
   buy: [{ room: string; sku: string; qty: number }, { order: Order }];
-  "order.pay": [{ room: string; order: string; method?: "sandbox"; card?: "ok" | "declined" }, { order: Order }];
+  "order.pay": [
+    { room: string; order: string; method?: string; card?: "ok" | "declined" },
+    { order: Order } | { redirect: { url: string }; payment: string; expires_at_ms: number },
+  ];
   "order.cancel": [{ room: string; order: string }, { order: Order }];
   "moderate.mute": [{ room: string; user: string; seconds: number | null; reason: string }, { sanction: Sanction }];
   "moderate.unmute": [{ room: string; user: string }, object];

@@ -10,6 +10,7 @@ import { IconButton, Notice, Spinner, Thumb } from "../ui/basics";
 import { useNow, useTask } from "../ui/hooks";
 import { Icon } from "../ui/icon";
 import { Sheet } from "../ui/sheet";
+import { BackNotice, Methods, SandboxCards, usePayment } from "./payment";
 import { StockLeft } from "./products";
 
 const QTY_MAX = 20;
@@ -140,12 +141,10 @@ function Total({ minor, currency }: { minor: number; currency: string }) {
 function Pay({ room, order }: { room: Room; order: Order }) {
   const now = useNow(room.now);
   const [declined, setDeclined] = useState(false);
-  const task = useTask();
+  const payment = usePayment(room, order);
+  const { task } = payment;
   const leftMs = (order.hold_until_ms ?? now) - now;
-  const pay = () =>
-    task.run(() =>
-      room.order("order.pay", { order: order.id, method: "sandbox", card: declined ? "declined" : "ok" }),
-    );
+  const pay = () => payment.pay(declined ? "declined" : "ok");
   const cancel = () => task.run(() => room.order("order.cancel", { order: order.id }));
   return (
     <>
@@ -160,15 +159,10 @@ function Pay({ room, order }: { room: Room; order: Order }) {
         </span>
       </div>
       <Summary order={order} />
-      <fieldset class="cards">
-        <legend class="small quiet">{t("pay.sandbox")}</legend>
-        {[false, true].map((bad) => (
-          <label key={String(bad)} class="card-choice">
-            <input type="radio" name="card" checked={declined === bad} onChange={() => setDeclined(bad)} />
-            <span>{t(bad ? "pay.card.declined" : "pay.card.ok")}</span>
-          </label>
-        ))}
-      </fieldset>
+      <BackNotice order={order} />
+      <Methods payment={payment} />
+      {payment.method?.method === "sandbox" && <SandboxCards declined={declined} onDeclined={setDeclined} />}
+      {payment.method?.kind === "checkout" && <p class="small quiet center">{t("pay.elsewhere")}</p>}
       {task.refusal && (
         <Notice tone="bad" icon="warn" data-testid="pay-error">
           {errorText(task.refusal)}

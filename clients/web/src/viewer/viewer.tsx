@@ -1,6 +1,6 @@
 /** The viewer's page: the picture, what is said, and what is sold. */
 import { useSignal, useSignalEffect, type Signal } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { t } from "../i18n";
 import type { Room } from "../live/room";
@@ -15,6 +15,7 @@ import { BuySheet } from "./buy";
 import { Hearts } from "./hearts";
 import { Likes } from "./likes";
 import { OrdersSheet } from "./orders";
+import { returnedFrom } from "./payment";
 import { Pinned, ShelfSheet } from "./products";
 import { SettingsSheet } from "./settings";
 import { Stage } from "./stage";
@@ -27,6 +28,8 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
   const replyTo = useSignal<LiveEvent | null>(null);
   const likes = useMemo(() => new Likes((count) => room.like(count)), [room]);
   const hearts = useSignal<Hearts | null>(null);
+  // Whoever comes back from paying on another page is led to the order, once.
+  const led = useRef(false);
 
   useSignalEffect(() => {
     if (room.entered.value) player.follow(room.status.value);
@@ -42,6 +45,15 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
     room.onReaction = (count) => hearts.value?.shower(count);
     return () => (room.onReaction = null);
   }, [room, hearts]);
+
+  useSignalEffect(() => {
+    const back = returnedFrom();
+    const order = back && !led.current ? room.you.orders.value.find((each) => each.id === back.order) : undefined;
+    const product = order && room.state.value.products.find((each) => each.id === order.product);
+    if (!order || !product) return;
+    led.current = true;
+    open.value = { sheet: "buy", product, order: order.id };
+  });
 
   const closed = room.closedBy.value;
   if (closed) return <Closed code={closed.code} demoRole="viewer" />;
