@@ -34,6 +34,13 @@ comment          -     x      x         x      x    x
 buy              -     x      x         x      x    x
 order.pay        -     own    own       own    own  own
 order.cancel     -     own    own       own    own  own
+order.refund     -     -      -         -      x    x
+sale.start       -     -      -         -      x    x
+sale.end         -     -      -         -      x    x
+coupon.create    -     -      -         -      x    x
+coupon.drop      -     -      -         -      x    x
+coupon.close     -     -      -         -      x    x
+coupon.claim     -     x      x         x      x    x
 moderate.mute    -     -      x         x      x    x
 mute.long        -     -      -         x      x    x
 mute.forever     -     -      -         x      x    x
@@ -78,13 +85,33 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         return ON_OTHER[command]
     if command == "moderate.delete":
         return {"event": (await house.say(Caller("u-talker", "T"), "delete me"))["id"]}
+    if command.startswith("coupon."):
+        return await coupon_payload(house, command)
     product, sku = await house.product()
+    sale = {"sku": sku, "price_minor": 1, "quantity": 1, "per_buyer": 1, "duration_s": 60}
+    if command == "sale.start":
+        return sale
+    if command == "sale.end":
+        return {"sale": (await house.ok("sale.start", OPERATOR, **sale))["sale"]["id"]}
+    if command == "order.refund":
+        order = (await house.ok("buy", OTHER, sku=sku, qty=1))["order"]["id"]
+        await house.ok("order.pay", OTHER, order=order)
+        return {"order": order, "reason": "broken"}
     if command == "buy":
         return {"sku": sku, "qty": 1}
     if command in ("order.pay", "order.cancel"):
         buyer = OTHER if caller.id is None else caller
         return {"order": (await house.ok("buy", buyer, sku=sku, qty=1))["order"]["id"]}
     return {"product": product} | ({"title": "New"} if command == "product.change" else {})
+
+
+async def coupon_payload(house: House, command: str) -> dict[str, Any]:
+    terms = {"title": "C", "kind": "fixed", "value": 1, "currency": "CNY", "quota": 9, "valid_s": 60}
+    if command == "coupon.create":
+        return terms
+    window = {"claim_until_ms": house.now_ms + 60_000} if command == "coupon.claim" else {}
+    coupon = {"coupon": (await house.ok("coupon.create", OPERATOR, **terms, **window))["coupon"]["id"]}
+    return coupon | ({"seconds": 3} if command == "coupon.drop" else {})
 
 
 @pytest.mark.parametrize("command", COMMANDS)
