@@ -16,6 +16,7 @@ from sqlalchemy import select
 from rooms.ports import Caller
 from rooms.shop.coupons.store import claims_table, coupons_table, read_held, read_tallies
 from rooms.shop.store import OrderRow, orders_table
+from server.store.engine import open_writer
 from tests.contract.house import HOST, OTHER, ROOM, VIEWER, House, house_at, open_house
 from tests.contract.test_coupons import dropped
 
@@ -178,6 +179,22 @@ async def test_one_coupon_at_two_nodes_at_once(shared_url: str) -> None:
         assert sorted(named) == sorted(
             (r["user_id"], f"{r['coupon_id']}.{r['n']}", r["order_id"]) for r in rows if r["order_id"]
         )
+
+
+async def test_a_buyer_does_not_wait_for_a_drop(shared_url: str) -> None:
+    """Somebody who claims holds the coupon's row; an order reads its terms all the same."""
+    async with house_at(shared_url) as house:
+        _, sku = await house.product(price_minor=10_000)
+        coupon = await dropped(house, kind="fixed", minimum_minor=0)
+        claim_id = await mine(house, VIEWER, coupon)
+        engine = open_writer(shared_url)
+        lock = select(coupons_table).where(coupons_table.c.id == coupon).with_for_update()
+        with engine.begin() as conn:
+            await asyncio.to_thread(conn.execute, lock)
+            async with asyncio.timeout(5):
+                await house.ok("buy", VIEWER, sku=sku, qty=1, coupons=[claim_id])
+            await asyncio.to_thread(conn.rollback)
+        await asyncio.to_thread(engine.dispose)
 
 
 @pytest.mark.parametrize("stackable", [True, False])
