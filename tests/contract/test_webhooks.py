@@ -549,4 +549,5 @@ async def test_what_is_asked_of_many_deliveries_is_found_by_an_index(tmp_path: P
                 ).fetchall()
             )
             steps = [str(step[-1]) for step in plan]
-            assert not [step for step in steps if "SCAN" in step or "B-TREE" in step], (steps, statement)
+            slow = [s for s in steps if ("SCAN" in s and "json_each" not in s) or "B-TREE" in s]
+            assert not slow, (steps, statement)
