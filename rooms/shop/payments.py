@@ -217,6 +217,8 @@ class Payments:
         if order.status == "paid" and order.payment_id == payment.id:
             returned = refund(order, tx.now_ms, by=None, reason="The provider gave the money back.")
             announce(tx, tx.put(ORDERS, returned))
+        elif order.status != "refunded":
+            _brief(tx, replace(payment, status="refunded"), order.room_id)
         return {}
 
     def again(self, tx: Unit, timer: TimerRow, due_at_ms: int) -> Steps[Any]:
@@ -283,8 +285,23 @@ def _write(tx: Unit, after: Settled, order: OrderRow, reference: str | None) -> 
         tx.put(ORDERS, after.order)
     if payment.status == "refund_due":
         tx.wake(REFUND_TIMER, payment.id, order.room_id, tx.now_ms)
+    if payment.status in ("failed", "refund_due"):
+        _brief(tx, payment, order.room_id)
     if after.order.status != order.status:
         if after.sku is not None and order.status != "held":
             say_what_is_left(tx, tx.put(SKUS, after.sku))
         hand_over(tx, after.order)
         announce(tx, after.order)
+
+
+def _brief(tx: Unit, payment: PaymentRow, room_id: str) -> None:
+    """Tell the staff of an attempt that no change of its order tells of. The room must be locked."""
+    wire = {
+        "id": payment.id,
+        "order": payment.order_id,
+        "status": payment.status,
+        "provider": payment.provider,
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+    }
+    tx.brief(room_id, "payment", {"payment": wire}, action="see_orders")

@@ -158,6 +158,21 @@ async def test_an_orders_life_is_told_signed_and_in_order(
     await desk.until(endpoint, waiting=0, dead=0)
 
 
+async def test_a_payment_that_failed_is_told(house: House, desk: Desk, receiver: Receiver) -> None:
+    _, sku = await house.product()
+    await desk.endpoint(receiver, "payment.*")
+    order = (await house.ok("buy", VIEWER, sku=sku, qty=1))["order"]
+    assert (
+        await house.code("order.pay", VIEWER, order=order["id"], method="sandbox", card="declined")
+        == "payment_declined"
+    )
+    await desk.webhooks.look()
+    await receiver.until_got(1)
+    payment = receiver.got[0].data["payment"]
+    assert receiver.got[0].type == "payment.failed"
+    assert (payment["order"], payment["amount_minor"], payment["currency"]) == (order["id"], 4900, "CNY")
+
+
 async def test_texts_are_told_only_where_they_are_asked_for(house: House, desk: Desk) -> None:
     async with running_receiver() as nosy, running_receiver() as discreet:
         await desk.endpoint(nosy, "comment.*", "moderation.*", texts=True)
@@ -534,4 +549,5 @@ async def test_what_is_asked_of_many_deliveries_is_found_by_an_index(tmp_path: P
                 ).fetchall()
             )
             steps = [str(step[-1]) for step in plan]
-            assert not [step for step in steps if "SCAN" in step or "B-TREE" in step], (steps, statement)
+            slow = [s for s in steps if ("SCAN" in s and "json_each" not in s) or "B-TREE" in s]
+            assert not slow, (steps, statement)
