@@ -263,7 +263,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="under 50 s")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     options = parser.parse_args(argv)
-    rounds, seconds = (3, 1.6) if options.quick else (5, 5.0)
+    rounds, seconds = (3, 1.4) if options.quick else (5, 5.0)
     result = uvloop.run(bench(rounds, seconds))
     print(_table(result), file=sys.stderr if options.json else sys.stdout)
     if options.json:

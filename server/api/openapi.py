@@ -220,6 +220,7 @@ def asyncapi() -> bytes:
         "you": "A private event.",
         "staff": "An event for the room's staff.",
         "signals": "Counts; may be lost.",
+        "buy.waiting": "How many are before a purchase that waits; may be lost.",
         "bye": "The server is about to close the connection.",
     }
     messages |= {n: {"name": n, "summary": s, "payload": {"type": "object"}} for n, s in sent.items()}

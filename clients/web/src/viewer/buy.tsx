@@ -51,7 +51,6 @@ function Choose({ room, product, onOrder }: { room: Room; product: Product; onOr
   const sku = skus.find((each) => each.id === skuId) ?? skus[0];
   if (!sku || !current) return <Notice icon="info">{t("buy.gone")}</Notice>;
 
-  const before = room.before.value;
   const left = room.stock.value[sku.id] ?? null;
   const most = Math.min(QTY_MAX, left ?? QTY_MAX);
   const buy = () => task.run(async () => onOrder((await room.order("buy", { sku: sku.id, qty })).id));
@@ -94,19 +93,21 @@ function Choose({ room, product, onOrder }: { room: Room; product: Product; onOr
         onClick={() => void buy()}
         data-testid="hold-button"
       >
-        {task.busy && before === null && <Spinner />}
-        {task.busy && before !== null ? (
-          <span role="status" data-testid="buy-waiting">
-            {t("buy.before", { count: before })}
-          </span>
-        ) : left === 0 ? (
-          t("buy.sold_out")
-        ) : (
-          t("buy.reserve")
-        )}
+        {task.busy && <Waiting before={room.before.value} />}
+        {left === 0 ? t("buy.sold_out") : t("buy.reserve")}
       </button>
       <p class="small quiet center">{t("buy.reserve.hint")}</p>
     </>
+  );
+}
+
+/** How many are before this purchase, as soon as that is known; until then, that something is under way. */
+function Waiting({ before }: { before: number | null }) {
+  if (before === null) return <Spinner />;
+  return (
+    <span role="status" class="numbers" data-testid="buy-waiting">
+      {t("buy.before", { count: before })}
+    </span>
   );
 }
 
