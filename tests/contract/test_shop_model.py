@@ -196,10 +196,11 @@ class Shop:
                 await self._tell_truth(attempt)
 
     async def _tell_truth(self, attempt: tuple[str, str]) -> None:
-        (row,) = await self.house.rows(select(payments_table).where(payments_table.c.id == attempt[0]))
-        outcome = await self.line.look_up(PaymentRow(**row))
-        if outcome == "succeeded" or outcome == "failed":
-            await self._settle(attempt, outcome)
+        query = select(payments_table).where(payments_table.c.id == attempt[0])
+        (row,) = await self.house.rows(query)
+        word = await self.line.look_up(PaymentRow(**row))
+        if word in ("succeeded", "failed"):
+            await self._settle(attempt, word)
 
     async def _settle(self, attempt: tuple[str, str], outcome: Outcome) -> None:
         payment, order = attempt
