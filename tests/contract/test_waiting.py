@@ -11,7 +11,7 @@ from rooms.unit import Unit
 from server.shop_front import ShopFront
 from server.store.group import Work
 from server.store.keys import CommandKey
-from tests.contract.house import House, OTHER, ROOM, VIEWER
+from tests.contract.house import OTHER, ROOM, VIEWER, House
 
 GROUP_MAX = 256
 
