@@ -138,6 +138,13 @@ class RoomStanding:
             raise Refused("forbidden")
         return role
 
+    def require_seller(self, caller: Caller, seller_id: str) -> None:
+        role = role_of(caller.id, operator=caller.operator, host_id=seller_id, member_role=None)
+        if role is Role.GUEST:
+            raise Refused("unauthenticated")
+        if not may(role, Action.MANAGE_PRODUCTS):
+            raise Refused("forbidden", "These are another seller's products.")
+
     def refuse_muted(self, tx: Unit, room_id: str, caller: Caller) -> None:
         if caller.id is None:
             return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 SLOW_MODE_MAX_S = 3600
+SKUS_MAX = 50
+PICTURES_MAX = 10
 
 RoomId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
@@ -21,6 +23,15 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 PriceMinor = Annotated[int, Field(ge=0, le=10**11)]
 TimeMs = Annotated[int, Field(ge=0, le=2**53)]
 PicturePath = Annotated[str, StringConstraints(pattern=r"^/pictures/[A-Za-z0-9_-]{1,64}\.(webp|jpg|png)$")]
+PicturePaths = Annotated[tuple[PicturePath, ...], Field(strict=False, max_length=PICTURES_MAX)]
+# The shop's own name for something: in any script, without control characters, no space at either end.
+ExternalId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,126}[^\x00-\x20\x7f])?$"),
+]
+Stock = Annotated[int, Field(ge=0, le=10**9)]
+StockDelta = Annotated[int, Field(ge=-(10**9), le=10**9)]
+Version = Annotated[int, Field(ge=1, le=2**53)]
 
 COLORS = ("white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
 Color = Literal["white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
@@ -87,24 +98,101 @@ class EndRoom(Keyed):
     pass
 
 
-class AddProduct(Keyed):
-    title: RawText
+class NewSku(BaseModel):
+    """A variant of a new product."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: RawText = ""
     price_minor: PriceMinor
+    stock: Stock
+    external_id: ExternalId | None = None
+
+
+class NewProduct(BaseModel):
+    """A product to be made: with ``skus``, or with the price and the stock of its only one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    title: RawText
     currency: Currency
-    stock: Annotated[int, Field(ge=0, le=10**9)]
+    external_id: ExternalId | None = None
+    category: RawText = ""
+    description: RawText = ""
     picture: PicturePath | None = None
-
-
-class ChangeProduct(Keyed):
-    product: Id
-    title: RawText | None = None
+    pictures: PicturePaths | None = None
+    skus: Annotated[tuple[NewSku, ...], Field(strict=False, min_length=1, max_length=SKUS_MAX)] | None = None
     price_minor: PriceMinor | None = None
-    stock_delta: Annotated[int, Field(ge=-(10**9), le=10**9)] | None = None
-    picture: PicturePath | None = None
+    stock: Stock | None = None
 
     @model_validator(mode="after")
-    def _something(self) -> ChangeProduct:
-        return _needs_one(self, "title", "price_minor", "stock_delta", "picture")
+    def _one_form(self) -> Self:
+        short = (self.price_minor, self.stock)
+        if (None in short) if self.skus is None else (short != (None, None)):
+            raise ValueError("give either skus, or price_minor and stock")
+        _one_of_pictures(self)
+        return self
+
+    @property
+    def variants(self) -> tuple[NewSku, ...]:
+        if self.skus is not None:
+            return self.skus
+        return (NewSku(price_minor=self.price_minor or 0, stock=self.stock or 0),)
+
+
+class AddProduct(NewProduct, Keyed):
+    pass
+
+
+class ChangeSku(BaseModel):
+    """A change of one SKU, or a new one (without ``sku``). ``stock`` is what is on hand, held ones included;
+    ``stock_delta`` adds to it. With ``version``, only if nobody has changed that meanwhile."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    sku: Id | None = None
+    name: RawText | None = None
+    price_minor: PriceMinor | None = None
+    stock: Stock | None = None
+    stock_delta: StockDelta | None = None
+    version: Version | None = None
+    external_id: ExternalId | None = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.stock is not None and self.stock_delta is not None:
+            raise ValueError("give either stock or stock_delta")
+        if self.sku is None and (self.price_minor is None or self.stock is None):
+            raise ValueError("a new SKU needs price_minor and stock; name the sku to change one")
+        return self
+
+
+class EditProduct(BaseModel):
+    """Changes of a product; what is left out stays. ``stock_delta`` is for a product with one SKU."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    title: RawText | None = None
+    category: RawText | None = None
+    description: RawText | None = None
+    picture: PicturePath | None = None
+    pictures: PicturePaths | None = None
+    price_minor: PriceMinor | None = None
+    stock_delta: StockDelta | None = None
+    skus: Annotated[tuple[ChangeSku, ...], Field(strict=False, min_length=1, max_length=SKUS_MAX)] | None = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.skus is not None and (self.price_minor is not None or self.stock_delta is not None):
+            raise ValueError("give either skus, or price_minor and stock_delta")
+        _one_of_pictures(self)
+        return _needs_one(self, *EditProduct.model_fields)
+
+
+class ChangeProduct(EditProduct, Keyed):
+    product: Id
 
 
 class ProductRef(Keyed):
@@ -123,6 +211,17 @@ class Address(BaseModel):
     region: Line | None = None
     postcode: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 -]{1,16}$")] | None = None
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+
+class MoveProduct(Keyed):
+    """``position`` counts from 1; beyond the end is the end."""
+
+    product: Id
+    position: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class StopExplaining(Keyed):
+    pass
 
 
 class Buy(Keyed):
@@ -237,3 +336,8 @@ def _needs_one(model: M, *names: str) -> M:
     if all(getattr(model, name) is None for name in names):
         raise ValueError(f"give at least one of: {', '.join(names)}")
     return model
+
+
+def _one_of_pictures(model: NewProduct | EditProduct) -> None:
+    if model.picture is not None and model.pictures is not None:
+        raise ValueError("give either picture or pictures, whose first is the picture")

@@ -55,6 +55,8 @@ _KINDS = (
     ErrorKind("coupon_expired", 409, "This coupon is no longer good."),
     ErrorKind("stock_held", 409, "The rest is reserved; some may come back.", temporary=True),
     ErrorKind("not_enough_stock", 409, "Fewer are left than you asked for; `details.left` says how many."),
+    ErrorKind("stale_version", 409, "The stock has changed since; `details.version` is what it is now."),
+    ErrorKind("external_id_taken", 409, "Another product or SKU of this seller has this external id."),
     ErrorKind(
         "not_started",
         409,

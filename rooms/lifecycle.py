@@ -16,6 +16,7 @@ from rooms.heads import ROOMS, TIMERS, RoomRow, TimerRow
 from rooms.origins import ORIGINS, let_go
 from rooms.ports import SYSTEM, Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
+from rooms.shop.spotlight import stop_explaining
 from rooms.unit import Unit
 
 TITLE_MAX_CHARS = 100
@@ -147,6 +148,8 @@ class Lifecycle:
                 ended_at_ms=tx.now_ms if status == "ended" else None,
             ),
         )
+        if status == "ended":
+            stop_explaining(tx, room_id)
         data = {"status": status} | ({"reason": reason} if reason else {})
         tx.append(room_id, "room.status", data)
         if status == "interrupted":

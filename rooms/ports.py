@@ -42,6 +42,11 @@ class Standing(Protocol):
         """The caller's role; raises ``Refused``: ``unauthenticated`` for a guest, ``forbidden``."""
         ...
 
+    def require_seller(self, caller: Caller, seller_id: str) -> None:
+        """Whether the caller may manage that seller's products; raises ``Refused``: ``unauthenticated`` for a
+        guest, ``forbidden``. Reads no rows."""
+        ...
+
     def refuse_muted(self, tx: Unit, room_id: str, caller: Caller) -> None:
         """Raises ``Refused("muted")`` with the reason and the time left."""
         ...

@@ -44,6 +44,7 @@ class RoomState:
     comments: tuple[Shown, ...] = ()
     sales: tuple[Sale, ...] = ()
     coupons: tuple[Coupon, ...] = ()
+    explaining: str | None = None
 
 
 EMPTY = RoomState()
@@ -135,7 +136,24 @@ def _product_removed(state: RoomState, event: LogEvent) -> RoomState:
         state,
         products=tuple(p for p in state.products if p["id"] != gone),
         pins=tuple(p for p in state.pins if p != gone),
+        explaining=None if state.explaining == gone else state.explaining,
     )
+
+
+def _product_moved(state: RoomState, event: LogEvent) -> RoomState:
+    """To its place, from 1; the shelf is numbered anew, as it is in SQL."""
+    moved = event.data["id"]
+    shelf = [p for p in state.products if p["id"] != moved]
+    place = event.data["position"] - 1
+    shelf[place:place] = [p for p in state.products if p["id"] == moved]
+    return replace(state, products=tuple({**p, "position": n} for n, p in enumerate(shelf, 1)))
+
+
+def _explaining(state: RoomState, event: LogEvent) -> RoomState:
+    product = event.data["product"]
+    if event.kind == "explaining.started":
+        return replace(state, explaining=product)
+    return replace(state, explaining=None) if state.explaining == product else state
 
 
 def _pinned(state: RoomState, event: LogEvent) -> RoomState:
@@ -180,6 +198,7 @@ _RULES = {
     "product.added": _product_added,
     "product.changed": _product_changed,
     "product.removed": _product_removed,
+    "product.moved": _product_moved,
     "product.pinned": _pinned,
     "product.unpinned": _unpinned,
     "sale.scheduled": _sale,
@@ -187,6 +206,8 @@ _RULES = {
     "sale.ended": _sale_ended,
     "coupon.dropped": _coupon_dropped,
     "coupon.closed": _coupon_closed,
+    "explaining.started": _explaining,
+    "explaining.stopped": _explaining,
 }
 
 
@@ -201,6 +222,7 @@ def encode_state(state: RoomState) -> bytes:
             "coupons": state.coupons,
             "comments": [orjson.Fragment(c.body) for c in state.comments],
             "sales": state.sales,
+            "explaining": state.explaining,
         }
     )
 
@@ -216,4 +238,5 @@ def decode_state(encoded: bytes) -> RoomState:
         coupons=tuple(plain["coupons"]),
         comments=tuple(Shown(c["id"], orjson.dumps(c)) for c in plain["comments"]),
         sales=tuple(plain["sales"]),
+        explaining=plain["explaining"],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from rooms.log import (
     user_events,
 )
 from rooms.rows import Key, Kind, R, RowCache, column_values, names_of, new_id
+from rooms.shop.shelf import Left, share_stock
 
 Data = dict[str, Any] | orjson.Fragment
 """What an event has to say; encoded already where several events say the same."""
@@ -59,6 +60,7 @@ class Unit:
         # Rooms' heads as they have become: in a row of their own each event would make the row anew.
         self._heads: dict[str, int] = {}
         self._staff_heads: dict[str, int] = {}
+        self._left: dict[str, Left] = {}
         self._inserts: dict[Table, list[dict[str, Any]]] = {}
         self._last: list[Callable[[Connection], None]] = []
         self._undo: list[Callable[[], None]] = []
@@ -93,6 +95,16 @@ class Unit:
     def drop(self, kind: Kind[Any], *key: Any) -> None:
         self._cache(kind).now[key] = None
         self.changes += 1
+
+    def take_in(self, kind: Kind[R], rows: Iterable[R]) -> list[R]:
+        """Rows found by a query while holding the lock that guards them: gives them as they are now in this
+        unit, together with all of the kind that it has added. Those that it has dropped are left out."""
+        cache = self._cache(kind)
+        for row in rows:
+            key = cache.key_of(row)
+            if cache.read.setdefault(key, row) is row:
+                cache.now.setdefault(key, row)
+        return [row for row in cache.now.values() if row is not None]
 
     def insert(self, table: Table, values: dict[str, Any]) -> None:
         """Append to a table that nobody in this unit reads back."""
@@ -187,9 +199,10 @@ class Unit:
         self.add(staff_events, event)
         self.news.staff.append(event)
 
-    def stock_left(self, room_id: str, sku: str, left: int) -> None:
-        """Let the room's next signal say how much is left."""
-        self.news.stock.setdefault(room_id, {})[sku] = left
+    def stock_left(self, sku: str, left: int, *, in_room: Mapping[str, int] | None = None) -> None:
+        """Let the next signals of all rooms that show the SKU say how much is left: ``in_room`` in those
+        rooms, ``left`` in the others."""
+        self._left[sku] = Left(left, in_room or {})
         self.changes += 1
 
     def wake(self, kind: str, ref: str, room_id: str, due_at_ms: int) -> None:
@@ -209,6 +222,8 @@ class Unit:
             self.conn.execute(table.insert(), values)
         for statement in self._last:
             statement(self.conn)
+        if self._left:
+            self.news.stock = share_stock(self.conn, self._left)
 
     def _put_heads(self) -> None:
         for room_id in self._heads.keys() | self._staff_heads.keys():

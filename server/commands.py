@@ -93,9 +93,25 @@ SPECS: dict[str, Spec] = {
         Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),
         Spec("product.add", c.AddProduct, "Put a product on the shelf.", lambda s: s.catalogue.add),
         Spec("product.change", c.ChangeProduct, "Change or restock a product.", lambda s: s.catalogue.change),
-        Spec("product.remove", c.ProductRef, "Take a product off the shelf.", lambda s: s.catalogue.remove),
-        Spec("pin", c.ProductRef, "Show a product over the video.", lambda s: s.catalogue.pin),
-        Spec("unpin", c.ProductRef, "Stop showing it.", lambda s: s.catalogue.unpin),
+        Spec(
+            "product.remove",
+            c.ProductRef,
+            "Take a product off the shelf.",
+            lambda s: s.catalogue.shelves.remove,
+        ),
+        Spec(
+            "shelf.add",
+            c.ProductRef,
+            "Put a product that there is on the shelf.",
+            lambda s: s.catalogue.shelves.add,
+        ),
+        Spec("shelf.move", c.MoveProduct, "Move it to another place.", lambda s: s.catalogue.shelves.move),
+        Spec("pin", c.ProductRef, "Show a product over the video.", lambda s: s.catalogue.spotlight.pin),
+        Spec("unpin", c.ProductRef, "Stop showing it.", lambda s: s.catalogue.spotlight.unpin),
+        Spec(
+            "explain.start", c.ProductRef, "Begin a chapter about it.", lambda s: s.catalogue.spotlight.start
+        ),
+        Spec("explain.stop", c.StopExplaining, "End the chapter.", lambda s: s.catalogue.spotlight.stop),
         Spec("coupon.create", c.CreateCoupon, "Make a coupon.", lambda s: s.coupons.create),
         Spec("coupon.drop", c.DropCoupon, "Let it be claimed for a while.", lambda s: s.coupons.drop),
         Spec("coupon.close", c.CouponRef, "End its claiming.", lambda s: s.coupons.close),

@@ -162,7 +162,9 @@ class Demo:
             first = first or product
         if first is not None:
             pin = ProductRef(room=DEMO_ROOM, product=first, key="demo-pin")
-            await self._store.write(Work("pin", lambda tx: self._services.catalogue.pin(tx, pin, HOST)))
+            await self._store.write(
+                Work("pin", lambda tx: self._services.catalogue.spotlight.pin(tx, pin, HOST))
+            )
 
     async def _add(self, index: int) -> str:
         good = _GOODS[index]

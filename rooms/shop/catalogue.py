@@ -1,139 +1,129 @@
-"""The room's shelf: products added, changed, removed, pinned."""
+"""A seller's products: made, changed, and what rooms that show them are told."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
-
-from rooms.commands import AddProduct, ChangeProduct, ProductRef
+from rooms.commands import AddProduct, ChangeProduct, EditProduct, NewProduct, ProductRef
 from rooms.errors import Refused
 from rooms.heads import ROOMS
 from rooms.ports import Audit, Caller, Standing, TextRules
-from rooms.rows import Steps, new_id
-from rooms.shop.rules import restock
+from rooms.rows import Steps
+from rooms.shop.changes import count_products, put_changes, refuse_taken, shelves_of
+from rooms.shop.goods import edit_product, edit_skus, new_product
+from rooms.shop.imports import PER_SELLER_MAX, Imports
 from rooms.shop.sale_store import SALES
-from rooms.shop.sales import end_sale, say_what_is_left
-from rooms.shop.store import (
-    PRODUCTS,
-    SKUS,
-    ProductRow,
-    SkuRow,
-    product_card,
-    products_table,
-    read_sku_ids,
-)
+from rooms.shop.shelf import SHELF, read_shelves_of
+from rooms.shop.shelves import Shelves, skus_now
+from rooms.shop.spotlight import Spotlight
+from rooms.shop.stock import StockSync
+from rooms.shop.store import PRODUCTS, SKUS, ProductRow, SkuRow, product_card, product_page, read_skus
 from rooms.unit import Unit
-
-TITLE_MAX_CHARS = 120
 
 
 class Catalogue:
-    """The commands ``product.add``, ``product.change``, ``product.remove``, ``pin``, ``unpin``."""
+    """Making and changing products: from a room (``product.add``, ``product.change``) and over HTTP.
+
+    ``shelves`` and ``spotlight`` carry out the commands about a room's shelf and what is shown of it,
+    ``stock`` what the shop behind says is on hand, ``imports`` files of products.
+    """
 
     def __init__(
         self, standing: Standing, texts: TextRules, audit: Audit, *, products_max: int = 200
     ) -> None:
-        self._standing = standing
-        self._texts = texts
+        self.standing = standing
+        self.texts = texts
         self._audit = audit
-        self._products_max = products_max
+        self.shelves = Shelves(standing, audit, products_max=products_max)
+        self.spotlight = Spotlight(standing, audit)
+        self.stock = StockSync(standing)
+        self.imports = Imports(standing)
 
     def add(self, tx: Unit, cmd: AddProduct, caller: Caller) -> Steps[Any]:
-        """Refuses with ``forbidden``, ``too_many``, ``text_…``."""
+        """A new product of the room's host, put on the room's shelf. Refuses with ``forbidden``,
+        ``too_many``, ``external_id_taken``, ``bad_request``, ``text_…``."""
         yield ROOMS.rows(cmd.room)
-        yield from self._standing.load(cmd.room, caller.id)
-        tx.room(cmd.room)
-        self._standing.require(tx, cmd.room, caller, "manage_products")
-        title = self._texts.clean(cmd.title, TITLE_MAX_CHARS)
-        position = self._next_position(tx, cmd.room)
-        product = ProductRow(new_id(), cmd.room, title, cmd.picture, position, 0, tx.now_ms)
-        sku = SkuRow(
-            new_id(), product.id, cmd.room, "", cmd.price_minor, cmd.currency, stock=cmd.stock, held=0
-        )
-        tx.put(PRODUCTS, product)
-        tx.put(SKUS, sku)
-        card = product_card(product, [sku])
-        tx.append(cmd.room, "product.added", {"product": card})
-        tx.stock_left(cmd.room, sku.id, sku.stock)
-        self._audit.note(tx, cmd.room, caller, "product.add", product.id, {"stock": sku.stock, **card})
+        yield from self.standing.load(cmd.room, caller.id)
+        room = tx.room(cmd.room)
+        self.standing.require(tx, cmd.room, caller, "manage_products")
+        product, skus = self._made(tx, room.host_id, cmd)
+        row = self.shelves.placed(tx, cmd.room, product.id)
+        self._keep(tx, product, skus)
+        card = self.shelves.show(tx, row, product, skus)
+        detail = {"stock": sum(sku.stock for sku in skus), **card}
+        self._audit.note(tx, cmd.room, caller, "product.add", product.id, detail)
         return {"product": card}
+
+    def create(self, tx: Unit, seller_id: str, form: NewProduct, caller: Caller) -> Steps[Any]:
+        """A new product on no shelf yet. Refuses with ``forbidden``, ``too_many``, ``external_id_taken``,
+        ``bad_request``, ``text_…``."""
+        yield PRODUCTS.rows()
+        self.standing.require_seller(caller, seller_id)
+        product, skus = self._made(tx, seller_id, form)
+        self._keep(tx, product, skus)
+        return {"product": product_page(product, skus)}
 
     def change(self, tx: Unit, cmd: ChangeProduct, caller: Caller) -> Steps[Any]:
-        """Refuses with ``forbidden``, ``not_found``, ``not_enough_stock``, ``text_…``."""
+        """Changes a product on the room's shelf; all rooms that show it are told. Refuses with ``forbidden``,
+        ``not_found``, ``not_enough_stock``, ``stale_version``, ``too_many``, ``text_…``, ``bad_request``."""
         yield PRODUCTS.rows(cmd.product)
-        yield SALES.rows(*(sku_ids := read_sku_ids(tx.conn, cmd.product)))
-        yield SKUS.rows(*sku_ids)
-        yield ROOMS.rows(cmd.room)
-        yield from self._standing.load(cmd.room, caller.id)
-        product = self._product(tx, cmd.room, cmd.product, caller, "manage_products")
-        skus = [sku for sku_id in sku_ids if (sku := tx.get(SKUS, sku_id))]
-        new_skus = [_changed(sku, cmd) for sku in skus]
-        title = product.title if cmd.title is None else self._texts.clean(cmd.title, TITLE_MAX_CHARS)
-        new = tx.put(PRODUCTS, replace(product, title=title, picture=cmd.picture or product.picture))
-        for sku, new_sku in zip(skus, new_skus, strict=True):
-            tx.put(SKUS, new_sku)
-            if new_sku.stock != sku.stock:
-                say_what_is_left(tx, new_sku)
-        card = product_card(new, new_skus)
-        if card != product_card(product, skus):
-            tx.append(cmd.room, "product.changed", {"product": card})
-        changes = cmd.model_dump(exclude={"room", "key", "product"}, exclude_none=True)
-        self._audit.note(tx, cmd.room, caller, "product.change", product.id, changes)
-        return {"product": card}
+        yield from self._lock_all(tx, cmd.product, cmd.room)
+        yield from self.standing.load(cmd.room, caller.id)
+        yield SHELF.rows((cmd.room, cmd.product))
+        self.shelves.require(tx, ProductRef(room=cmd.room, product=cmd.product, key=cmd.key), caller)
+        product, skus = self._changed(tx, cmd.product, cmd, caller, noted_in=cmd.room)
+        shown = next(row for row in shelves_of(tx, product.id) if row.room_id == cmd.room)
+        return {"product": product_card(product, skus, shown.position)}
 
-    def remove(self, tx: Unit, cmd: ProductRef, caller: Caller) -> Steps[Any]:
-        """Takes it off the shelf and ends its sales; holds and orders of it stay. Refuses with ``forbidden``,
-        ``not_found``."""
-        yield PRODUCTS.rows(cmd.product)
-        yield SALES.rows(*(sku_ids := read_sku_ids(tx.conn, cmd.product)))
-        yield SKUS.rows(*sku_ids)
-        yield ROOMS.rows(cmd.room)
-        yield from self._standing.load(cmd.room, caller.id)
-        product = self._product(tx, cmd.room, cmd.product, caller, "manage_products")
-        for sale in [sale for sku_id in sku_ids if (sale := tx.get(SALES, sku_id))]:
-            end_sale(tx, sale, "product_removed")
-        tx.put(PRODUCTS, replace(product, removed=1))
-        tx.append(cmd.room, "product.removed", {"id": product.id})
-        self._audit.note(tx, cmd.room, caller, "product.remove", product.id, {"title": product.title})
-        return {}
-
-    def pin(self, tx: Unit, cmd: ProductRef, caller: Caller) -> Steps[Any]:
-        return self._pin(tx, cmd, caller, "product.pinned")
-
-    def unpin(self, tx: Unit, cmd: ProductRef, caller: Caller) -> Steps[Any]:
-        return self._pin(tx, cmd, caller, "product.unpinned")
-
-    def _pin(self, tx: Unit, cmd: ProductRef, caller: Caller, kind: str) -> Steps[Any]:
-        yield PRODUCTS.rows(cmd.product)
-        yield ROOMS.rows(cmd.room)
-        yield from self._standing.load(cmd.room, caller.id)
-        product = self._product(tx, cmd.room, cmd.product, caller, "pin")
-        tx.append(cmd.room, kind, {"id": product.id})
-        self._audit.note(tx, cmd.room, caller, kind, product.id, {})
-        return {}
-
-    def _product(self, tx: Unit, room_id: str, product_id: str, caller: Caller, action: str) -> ProductRow:
-        tx.room(room_id)
-        self._standing.require(tx, room_id, caller, action)
+    def edit(self, tx: Unit, product_id: str, form: EditProduct, caller: Caller) -> Steps[Any]:
+        """The same for a product on any shelves or none. Somebody else's isn't there (``not_found``)."""
+        yield PRODUCTS.rows(product_id)
+        yield from self._lock_all(tx, product_id)
         product = tx.get(PRODUCTS, product_id)
-        if product is None or product.removed or product.room_id != room_id:
-            raise Refused("not_found", "There is no such product on this room's shelf.")
-        return product
+        if product is None:
+            raise Refused("not_found")
+        self.standing.require_seller(caller, product.seller_id)
+        product, skus = self._changed(tx, product_id, form, caller)
+        return {"product": product_page(product, skus)}
 
-    def _next_position(self, tx: Unit, room_id: str) -> int:
-        """Rarely called, so it may ask the database; products added in the same group are still in memory."""
-        query = select(func.count(), func.max(products_table.c.position)).where(
-            products_table.c.room_id == room_id, products_table.c.removed == 0
-        )
-        count, highest = tx.conn.execute(query).one()
-        fresh = [p for p in tx.fresh(PRODUCTS) if p.room_id == room_id]
-        if count + len(fresh) >= self._products_max:
-            raise Refused("too_many", details={"limit": self._products_max})
-        return max([highest or 0, *(p.position for p in fresh)]) + 1
+    def _lock_all(self, tx: Unit, product_id: str, *rooms: str) -> Steps[None]:
+        """The product's SKUs, and every room that shows it. The product must be locked."""
+        found = read_skus(tx.conn, [product_id]).get(product_id, [])
+        yield SALES.rows(*(sku.id for sku in found))
+        yield SKUS.rows(*(sku.id for sku in found))
+        showing = {row.room_id for row in read_shelves_of(tx.conn, [product_id])}
+        yield ROOMS.rows(*sorted(showing.union(rooms)))
 
+    def _made(self, tx: Unit, seller_id: str, form: NewProduct) -> tuple[ProductRow, list[SkuRow]]:
+        product, skus = new_product(self.texts, seller_id, form, tx.now_ms)
+        if count_products(tx, seller_id) >= PER_SELLER_MAX:
+            raise Refused("too_many", details={"limit": PER_SELLER_MAX})
+        refuse_taken(tx, seller_id, products=[product], skus=skus)
+        return product, skus
 
-def _changed(sku: SkuRow, cmd: ChangeProduct) -> SkuRow:
-    sku = restock(sku, cmd.stock_delta or 0)
-    return sku if cmd.price_minor is None else replace(sku, price_minor=cmd.price_minor)
+    def _keep(self, tx: Unit, product: ProductRow, skus: Sequence[SkuRow]) -> None:
+        tx.put(PRODUCTS, product)
+        for sku in skus:
+            tx.put(SKUS, sku)
+
+    def _changed(
+        self, tx: Unit, product_id: str, form: EditProduct, caller: Caller, *, noted_in: str | None = None
+    ) -> tuple[ProductRow, list[SkuRow]]:
+        old = tx.get(PRODUCTS, product_id)
+        if old is None:
+            raise Refused("not_found")
+        old_skus = skus_now(tx, product_id)
+        product = edit_product(self.texts, old, form)
+        skus = edit_skus(self.texts, product, old_skus, form)
+        known = {sku.id: sku for sku in old_skus}
+        fresh_names = [
+            s for s in skus if s.external_id and (s.id not in known or not known[s.id].external_id)
+        ]
+        refuse_taken(tx, product.seller_id, products=[], skus=fresh_names)
+        shelves = shelves_of(tx, product.id)
+        put_changes(tx, (old, old_skus), (product, skus), shelves)
+        changes = form.model_dump(exclude={"room", "key", "product"}, exclude_none=True)
+        for room_id in [noted_in] if noted_in else [row.room_id for row in shelves]:
+            self._audit.note(tx, room_id, caller, "product.change", product.id, changes)
+        return product, skus

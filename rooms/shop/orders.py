@@ -18,7 +18,8 @@ from rooms.shop.pricing import CouponTerms, price
 from rooms.shop.rules import give_back, refuse_unless_held, sell, step, take
 from rooms.shop.sale_store import PAST_SALES, SALE_BUYERS, SALES, SaleRow
 from rooms.shop.sales import count_bought, end_if_sold_out, sale_of, say_what_is_left
-from rooms.shop.store import ORDERS, PRODUCTS_READ, SKUS, OrderRow, ProductRow, SkuRow
+from rooms.shop.shelf import OFFERS, OfferRow
+from rooms.shop.store import ORDERS, SKUS, OrderRow, SkuRow
 from rooms.unit import Unit
 
 HOLD_TIMER = "hold.expire"
@@ -78,7 +79,7 @@ class Orders:
         yield USERS.rows(caller.id or "")
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
-        yield PRODUCTS_READ.rows(sku.product_id if sku else "")
+        yield OFFERS.rows((cmd.room, sku.product_id if sku else ""))
         if known is not None:
             yield SALE_BUYERS.rows((known.id, caller.id or ""))
         if cmd.sale is not None:
@@ -86,14 +87,14 @@ class Orders:
         tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "buy")
         sku = tx.get(SKUS, cmd.sku)
-        product = tx.get(PRODUCTS_READ, sku.product_id) if sku else None
-        if sku is None or product is None or product.removed or sku.room_id != cmd.room:
+        offer = tx.get(OFFERS, cmd.room, sku.product_id) if sku else None
+        if sku is None or offer is None:
             raise Refused("not_found", "There is no such product on this room's shelf.")
         coupons = self._terms(tx, cmd, caller)
         sale = _applying(tx, cmd, known)
         reserved = _reserve(tx, sale, caller, cmd.qty) if sale else None
         taken = take(sku, cmd.qty)
-        order = self._order(tx, cmd, caller, sku, product, sale, coupons)
+        order = self._order(tx, cmd, caller, sku, offer, sale, coupons)
         tx.put(SKUS, taken)
         if reserved is not None:
             tx.put(SALES, reserved)
@@ -119,7 +120,7 @@ class Orders:
         cmd: Buy,
         caller: Caller,
         sku: SkuRow,
-        product: ProductRow,
+        offer: OfferRow,
         sale: SaleRow | None,
         coupons: Sequence[CouponTerms],
     ) -> OrderRow:
@@ -128,16 +129,16 @@ class Orders:
             cmd.qty,
             sale_rules.price_of(sale) if sale else None,
             coupons,
-            label=product.title,
-            product=product.id,
+            label=offer.title,
+            product=offer.product_id,
             currency=sku.currency,
         )
         order = OrderRow(
             id=new_id(),
             room_id=cmd.room,
-            product_id=product.id,
+            product_id=offer.product_id,
             sku=sku.id,
-            title=product.title,
+            title=offer.title,
             qty=cmd.qty,
             unit_price_minor=priced.unit_price_minor,
             total_minor=priced.total_minor,
@@ -222,10 +223,10 @@ def load_buyer(order: OrderRow | None) -> Steps[None]:
 
 
 def _applying(tx: Unit, cmd: Buy, known: SaleRow | None) -> SaleRow | None:
-    """The sale at whose price this is bought. One that was begun in this very group isn't known to any buyer
-    yet, and the list price is what they were shown."""
+    """The sale at whose price this is bought: a sale is its room's, elsewhere the list price holds. One that
+    was begun in this very group isn't known to any buyer yet, and the list price is what they were shown."""
     sale = tx.get(SALES, cmd.sku)
-    if sale is not None and (known is None or known.id != sale.id):
+    if sale is not None and (known is None or known.id != sale.id or sale.room_id != cmd.room):
         sale = None
     past = tx.get(PAST_SALES, cmd.sale) if cmd.sale is not None else None
     return sale_rules.applying(sale, past if past and past.sku == cmd.sku else None, cmd.sale, tx.now_ms)
@@ -246,7 +247,7 @@ def hand_over(tx: Unit, order: OrderRow) -> None:
         sale = tx.put(SALES, sale_rules.sell(sale, order.qty))
     # At the list price the last of the stock may go too, and with it what the sale had left.
     if (sale := sale or tx.get(SALES, order.sku)) is not None and sale.status == "running":
-        end_if_sold_out(tx, sale)
+        end_if_sold_out(tx, sale, order.room_id)
 
 
 def announce(tx: Unit, order: OrderRow) -> None:

@@ -29,14 +29,29 @@ def give_back(sku: SkuRow, qty: int) -> SkuRow:
 
 def sell(sku: SkuRow, qty: int) -> SkuRow:
     """A hold is paid: what was reserved is gone for good."""
-    return replace(sku, held=sku.held - qty)
+    return replace(sku, held=sku.held - qty, version=sku.version + 1)
 
 
 def restock(sku: SkuRow, delta: int) -> SkuRow:
     """Add to what can be bought, or take away; raises ``Refused("not_enough_stock")`` below zero."""
     if sku.stock + delta < 0:
         raise Refused("not_enough_stock", details={"left": sku.stock})
-    return replace(sku, stock=sku.stock + delta)
+    return replace(sku, stock=sku.stock + delta, version=sku.version + 1) if delta else sku
+
+
+def count_anew(sku: SkuRow, on_hand: int) -> SkuRow:
+    """So many are on hand, what is held for unpaid orders among them; raises ``Refused("not_enough_stock")``
+    if more than that are held."""
+    if on_hand < sku.held:
+        raise Refused("not_enough_stock", "More are held for unpaid orders.", details={"held": sku.held})
+    return restock(sku, on_hand - sku.on_hand)
+
+
+def refuse_stale(sku: SkuRow, version: int | None) -> None:
+    """Whoever decided by an older version than this doesn't know what is on hand; None: doesn't ask."""
+    if version is not None and version != sku.version:
+        details = {"version": sku.version, "stock": sku.stock, "held": sku.held}
+        raise Refused("stale_version", details=details)
 
 
 def refuse_unless_held(order: OrderRow, now_ms: int) -> None:

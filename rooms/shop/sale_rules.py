@@ -39,7 +39,7 @@ def planned(cmd: StartSale, sku: SkuRow, sale_id: str, now_ms: int) -> SaleRow:
     return SaleRow(
         sku=sku.id,
         id=sale_id,
-        room_id=sku.room_id,
+        room_id=cmd.room,
         product_id=sku.product_id,
         price_minor=cmd.price_minor,
         currency=sku.currency,

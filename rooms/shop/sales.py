@@ -24,6 +24,7 @@ from rooms.shop.sale_store import (
     SaleRow,
     read_sku_of_sale,
 )
+from rooms.shop.shelf import SHELF
 from rooms.shop.store import PRODUCTS, SKUS, OrderRow, SkuRow, read_product_id
 from rooms.unit import Unit
 
@@ -45,12 +46,14 @@ class Sales:
         yield PRODUCTS.rows(product_id)
         yield SALES.rows(cmd.sku)
         yield SKUS.rows(cmd.sku)
-        yield ROOMS.rows(cmd.room)
+        before = tx.get(SALES, cmd.sku)
+        yield ROOMS.rows(cmd.room, before.room_id if before else cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
+        yield SHELF.rows((cmd.room, product_id))
         tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "manage_products")
-        sku, product = tx.get(SKUS, cmd.sku), tx.get(PRODUCTS, product_id)
-        if sku is None or product is None or product.removed or sku.room_id != cmd.room:
+        sku, shown = tx.get(SKUS, cmd.sku), tx.get(SHELF, cmd.room, product_id)
+        if sku is None or shown is None:
             raise Refused("not_found", "There is no such product on this room's shelf.")
         before = tx.get(SALES, cmd.sku)
         if before is not None and rules.phase(before, tx.now_ms) != "ended":
@@ -104,7 +107,10 @@ class Sales:
         at = rules.phase(sale, tx.now_ms)
         if at == "ended":
             end_sale(tx, sale, "time")
-        elif at == "running" and sale.status == "scheduled":
+        elif at == "running" and sale.status == "running":
+            # The last unit was sold in another room that shows the product.
+            end_if_sold_out(tx, sale, sale.room_id)
+        elif at == "running":
             sale = tx.put(SALES, replace(sale, status="running"))
             tx.append(sale.room_id, "sale.started", {"sale": sale.wire()})
             if sku is not None:
@@ -132,8 +138,10 @@ def end_sale(tx: Unit, sale: SaleRow, reason: str) -> PastSaleRow:
 
 
 def say_what_is_left(tx: Unit, sku: SkuRow) -> None:
-    """Let the room's next signal say what can be bought now."""
-    tx.stock_left(sku.room_id, sku.id, rules.on_offer(sku, tx.get(SALES, sku.id)))
+    """Let the next signals of the rooms that show it say what can be bought now: where a sale runs, no more
+    than is left of it."""
+    sale = tx.get(SALES, sku.id)
+    tx.stock_left(sku.id, sku.stock, in_room={sale.room_id: rules.on_offer(sku, sale)} if sale else {})
 
 
 def sale_of(tx: Unit, order: OrderRow) -> SaleRow | None:
@@ -148,6 +156,11 @@ def count_bought(tx: Unit, sale: SaleRow, buyer_id: str, qty: int) -> None:
     tx.put(SALE_BUYERS, SaleBuyerRow(sale.id, buyer_id, (before.qty if before else 0) + qty))
 
 
-def end_if_sold_out(tx: Unit, sale: SaleRow) -> None:
-    if rules.is_sold_out(sale, tx.get(SKUS, sale.sku)):
+def end_if_sold_out(tx: Unit, sale: SaleRow, room_id: str) -> None:
+    """``room_id`` is locked. A sale in another room is ended by its own turn, which comes at once."""
+    if not rules.is_sold_out(sale, tx.get(SKUS, sale.sku)):
+        return
+    if sale.room_id == room_id:
         end_sale(tx, sale, "sold_out")
+    else:
+        tx.wake(SALE_TIMER, _ref(sale), sale.room_id, tx.now_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,53 +18,77 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
-    case,
     func,
     select,
 )
 
 from rooms.rows import Kind, Rank
 from rooms.schema import Json, metadata
-from rooms.shop.sale_store import sales_table
 
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
+    """What a seller sells. Which rooms show it, and where, is the shelf's business (``rooms/shop/shelf.py``).
+
+    ``external_id`` is the shop's own name for it, unique among the seller's; it never changes once it is set.
+    """
+
     id: str
-    room_id: str
+    seller_id: str
+    external_id: str | None
     title: str
-    picture: str | None
-    position: int
-    removed: int
+    category: str
+    description: str
+    pictures: list[str]
     created_at_ms: int
+
+    @property
+    def picture(self) -> str | None:
+        """The first picture."""
+        return self.pictures[0] if self.pictures else None
 
 
 products_table = Table(
     "products",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("room_id", String(64), nullable=False),
+    Column("seller_id", String(128), nullable=False),
+    Column("external_id", String(128)),
     Column("title", Text, nullable=False),
-    Column("picture", String(300)),
-    Column("position", Integer, nullable=False),
-    Column("removed", Integer, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("pictures", Json, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
-    Index("ix_products_room", "room_id", "position"),
+    Index("ix_products_seller", "seller_id", "id"),
+    # Two rows without an external id are not the same: NULLs differ, on SQLite and PostgreSQL alike.
+    Index("ux_products_external", "seller_id", "external_id", unique=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SkuRow:
-    """What is sold. ``stock`` can be bought now; ``held`` is reserved for unpaid orders."""
+    """What is sold: a variant of a product. ``stock`` can be bought now; ``held`` is reserved for unpaid
+    orders; both together are what is on hand.
+
+    ``version`` grows whenever what is on hand changes: by a sale, by the host, by the shop behind. Holds only
+    move units between the two, so they leave it as it is, and a busy sale doesn't make the shop's word stale.
+    """
 
     id: str
     product_id: str
-    room_id: str
+    seller_id: str
     name: str
     price_minor: int
     currency: str
     stock: int
     held: int
+    external_id: str | None = None
+    position: int = 1
+    version: int = 1
+
+    @property
+    def on_hand(self) -> int:
+        return self.stock + self.held
 
 
 skus_table = Table(
@@ -72,12 +96,16 @@ skus_table = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("product_id", String(36), nullable=False, index=True),
-    Column("room_id", String(64), nullable=False, index=True),
+    Column("seller_id", String(128), nullable=False),
     Column("name", Text, nullable=False),
     Column("price_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("stock", BigInteger, nullable=False),
     Column("held", BigInteger, nullable=False),
+    Column("external_id", String(128)),
+    Column("position", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Index("ux_skus_external", "seller_id", "external_id", unique=True),
     CheckConstraint("stock >= 0", name="stock_not_negative"),
     CheckConstraint("held >= 0", name="held_not_negative"),
 )
@@ -220,70 +248,90 @@ payments_table = Table(
 )
 
 PRODUCTS: Kind[ProductRow] = Kind(products_table, ProductRow, Rank.PRODUCTS)
-# For who only reads a product while holding its room's lock.
-PRODUCTS_READ: Kind[ProductRow] = Kind(products_table, ProductRow, Rank.GUARDED)
 SKUS: Kind[SkuRow] = Kind(skus_table, SkuRow, Rank.STOCK)
 ORDERS: Kind[OrderRow] = Kind(orders_table, OrderRow, Rank.ORDERS)
 PAYMENTS: Kind[PaymentRow] = Kind(payments_table, PaymentRow, Rank.PAYMENTS)
 
 
-def product_card(product: ProductRow, skus: list[SkuRow]) -> dict[str, Any]:
-    """The product as the log and the snapshot have it; stock is a signal and not in it."""
+def product_card(product: ProductRow, skus: Sequence[SkuRow], position: int) -> dict[str, Any]:
+    """The product as the log and the snapshot have it, ``skus`` in their order.
+
+    Stock is a signal and not in it; nor is the description, so that the state of a room stays small.
+    """
     return {
         "id": product.id,
         "title": product.title,
         "picture": product.picture,
-        "position": product.position,
+        "pictures": product.pictures,
+        "category": product.category,
+        "position": position,
         "skus": [
             {"id": s.id, "name": s.name, "price_minor": s.price_minor, "currency": s.currency} for s in skus
         ],
     }
 
 
-def read_sku_ids(conn: Connection, product_id: str) -> list[str]:
-    """A product's SKUs in their order; which SKUs a product has never changes, so no lock is needed."""
-    query = select(skus_table.c.id).where(skus_table.c.product_id == product_id).order_by(skus_table.c.id)
-    return list(conn.scalars(query))
+def product_page(product: ProductRow, skus: Sequence[SkuRow]) -> dict[str, Any]:
+    """The product as its seller sees it, stock and external ids with it."""
+    return {
+        "id": product.id,
+        "seller": product.seller_id,
+        "external_id": product.external_id,
+        "title": product.title,
+        "category": product.category,
+        "description": product.description,
+        "picture": product.picture,
+        "pictures": product.pictures,
+        "created_at_ms": product.created_at_ms,
+        "skus": [
+            {
+                "id": sku.id,
+                "external_id": sku.external_id,
+                "name": sku.name,
+                "price_minor": sku.price_minor,
+                "currency": sku.currency,
+                "stock": sku.stock,
+                "held": sku.held,
+                "version": sku.version,
+            }
+            for sku in skus
+        ],
+    }
+
+
+_PRODUCTS = select(products_table).where(products_table.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def read_products(conn: Connection, product_ids: Iterable[str]) -> dict[str, ProductRow]:
+    """These products by id; those that aren't there are left out."""
+    return {r.id: ProductRow(*r) for r in conn.execute(_PRODUCTS, {"ids": list(product_ids)})}
+
+
+def in_order(skus: Iterable[SkuRow]) -> list[SkuRow]:
+    """Variants in the order that their seller gave them."""
+    return sorted(skus, key=lambda sku: (sku.position, sku.id))
+
+
+_SKUS_OF = (
+    select(skus_table)
+    .where(skus_table.c.product_id.in_(bindparam("ids", expanding=True)))
+    .order_by(skus_table.c.product_id, skus_table.c.position, skus_table.c.id)
+)
+
+
+def read_skus(conn: Connection, product_ids: Iterable[str]) -> dict[str, list[SkuRow]]:
+    """The SKUs of products, by product, in their order. Which SKUs a product has changes only under the
+    product's lock, so whoever holds that may lock the rows with these ids next."""
+    found: dict[str, list[SkuRow]] = {}
+    for record in conn.execute(_SKUS_OF, {"ids": list(product_ids)}):
+        sku = SkuRow(*record)
+        found.setdefault(sku.product_id, []).append(sku)
+    return found
 
 
 def read_product_id(conn: Connection, sku: str) -> str | None:
-    """Whose SKU it is, which never changes either."""
+    """Whose SKU it is, which never changes."""
     return conn.scalar(select(skus_table.c.product_id).where(skus_table.c.id == sku))
-
-
-# While a sale runs, no more can be bought than is left of it.
-_ON_OFFER = case(
-    (
-        (sales_table.c.status == "running") & (sales_table.c.remaining < skus_table.c.stock),
-        sales_table.c.remaining,
-    ),
-    else_=skus_table.c.stock,
-).label("stock")
-
-
-def read_stock(conn: Connection, room_id: str) -> dict[str, int]:
-    """What can be bought now, by SKU, of the products on the room's shelf."""
-    query = (
-        select(skus_table.c.id, _ON_OFFER)
-        .join(products_table, products_table.c.id == skus_table.c.product_id)
-        .outerjoin(sales_table, sales_table.c.sku == skus_table.c.id)
-        .where(skus_table.c.room_id == room_id, products_table.c.removed == 0)
-    )
-    return {record.id: record.stock for record in conn.execute(query)}
-
-
-def read_stocks(conn: Connection, room_ids: Collection[str]) -> dict[str, dict[str, int]]:
-    """The same for several rooms, in one query."""
-    query = (
-        select(skus_table.c.room_id, skus_table.c.id, _ON_OFFER)
-        .join(products_table, products_table.c.id == skus_table.c.product_id)
-        .outerjoin(sales_table, sales_table.c.sku == skus_table.c.id)
-        .where(skus_table.c.room_id.in_(room_ids), products_table.c.removed == 0)
-    )
-    stocks: dict[str, dict[str, int]] = {}
-    for record in conn.execute(query):
-        stocks.setdefault(record.room_id, {})[record.id] = record.stock
-    return stocks
 
 
 def read_order(conn: Connection, order_id: str) -> OrderRow | None:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from server.api import coupons, desk, openapi, orders, payments, rooms, webhooks
+from server.api import coupons, desk, openapi, orders, payments, products, rooms, webhooks
 
 
 def attach(app: web.Application) -> None:
@@ -13,4 +13,5 @@ def attach(app: web.Application) -> None:
     app.add_routes(coupons.routes)
     app.add_routes(webhooks.routes)
     app.add_routes(payments.routes)
+    products.attach(app)
     app.add_routes(openapi.routes)

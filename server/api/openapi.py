@@ -10,9 +10,10 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
-from rooms.commands import CreateRoom
+from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
-from server.api import coupons, desk, orders, payments, rooms, webhooks
+from rooms.shop.sheets import COLUMNS, ProductFile
+from server.api import coupons, desk, orders, payments, products, rooms, webhooks
 from server.commands import SPECS
 from server.credentials import NewStreamKey
 from server.gateway import Leave, Refresh, Time
@@ -31,10 +32,27 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("PATCH", "/api/v1/webhooks/{webhook}"): EndpointChange,
     ("POST", "/api/v1/webhooks/{webhook}/rotate"): Rotation,
     ("POST", "/api/v1/webhooks/{webhook}/replay"): Replay,
+    ("POST", "/api/v1/products"): NewProduct,
+    ("PATCH", "/api/v1/products/{product}"): EditProduct,
+    ("POST", "/api/v1/products/import"): ProductFile,
+    ("PUT", "/api/v1/stock"): products.StockRows,
 }
 _PICTURES = {
     kind: {"schema": {"type": "string", "format": "binary"}}
     for kind in ("image/jpeg", "image/png", "image/webp")
+}
+_CSV = {
+    "text/csv": {
+        "schema": {
+            "type": "string",
+            "description": f"A row for each SKU, of the columns {', '.join(COLUMNS)}.",
+        }
+    }
+}
+_QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),
+    ("GET", "/api/v1/products/export"): ("format",),
+    ("POST", "/api/v1/products/import"): ("dry_run",),
 }
 _COUNT = {"type": "integer", "minimum": 0}
 _ROOM = {
@@ -110,6 +128,8 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 _TAGS = {
     "commands": "Commands",
     "webhooks": "Webhooks",
+    "products": "Products",
+    "stock": "Products",
     "rooms": "Rooms",
     "pictures": "Rooms",
 }
@@ -118,6 +138,10 @@ _TAGS = {
 def _tag(path: str) -> str:
     parts = path.split("/")
     return next((tag for part, tag in _TAGS.items() if part in parts), "You and this server")
+
+
+def _query(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
 
 
 def _operation(summary: str, path: str) -> dict[str, Any]:
@@ -164,6 +188,7 @@ def openapi() -> bytes:
         *payments.routes,
         *orders.routes,
         *coupons.routes,
+        *products.routes,
         *webhooks.routes,
     ]
     for route in routes:
@@ -176,6 +201,11 @@ def openapi() -> bytes:
         if answer := _ANSWERS.get((route.method, route.path)):
             status, schema = answer
             operation["responses"] = {status: _json_answer(schema), "default": _PROBLEM}
+        if route.path == "/api/v1/products/import":
+            operation["requestBody"]["content"] |= _CSV
+        if route.path.startswith(("/api/v1/products", "/api/v1/stock")):
+            operation["parameters"] += [_query(name) for name in _QUERIES.get((route.method, route.path), ())]
+            operation["parameters"].append(_query("seller"))
         if route.path.endswith("/pictures"):
             operation["requestBody"] = {"required": True, "content": _PICTURES}
         paths.setdefault(route.path, {})[route.method.lower()] = operation

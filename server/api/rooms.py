@@ -14,7 +14,8 @@ from rooms.commands import CreateRoom, Key
 from rooms.errors import Refused
 from rooms.heads import RoomRow, rooms_table
 from rooms.history import read_events, visible
-from rooms.shop.store import PRODUCTS, SKUS, ProductRow, SkuRow, product_card
+from rooms.shop.shelf import read_shelf
+from rooms.shop.store import ProductRow, SkuRow, product_card, read_products, read_skus
 from server.api.context import API, Api, body, from_answer, int_arg, ok, page_args, parsed
 from server.commands import request_hash
 from server.live.connection import as_caller
@@ -153,25 +154,22 @@ async def list_products(request: web.Request) -> web.Response:
     """The shelf with stock."""
     api = request.app[API]
     room_id, _, _, role = await api.in_room(request)
-    products, skus = await api.store.read(lambda conn: _shelf(conn, room_id))
+    shelf = await api.store.read(lambda conn: _shelf(conn, room_id))
     stock_too = may(role, Action.MANAGE_PRODUCTS)
 
-    def card(product: ProductRow) -> dict[str, Any]:
-        of_product = [sku for sku in skus if sku.product_id == product.id]
-        wire = product_card(product, of_product)
-        for sku, sku_wire in zip(of_product, wire["skus"], strict=True):
+    def card(product: ProductRow, skus: list[SkuRow], position: int) -> dict[str, Any]:
+        wire = product_card(product, skus, position) | {"description": product.description}
+        for sku, sku_wire in zip(skus, wire["skus"], strict=True):
             sku_wire["stock"] = sku.stock
             if stock_too:
                 sku_wire["held"] = sku.held
         return wire
 
-    return ok({"items": [card(product) for product in products], "next": None})
+    return ok({"items": [card(*place) for place in shelf], "next": None})
 
 
-def _shelf(conn: Connection, room_id: str) -> tuple[list[ProductRow], list[SkuRow]]:
-    products, skus = PRODUCTS.table, SKUS.table
-    shelf = select(products).where(products.c.room_id == room_id, products.c.removed == 0)
-    return (
-        [ProductRow(*r) for r in conn.execute(shelf.order_by(products.c.position))],
-        [SkuRow(*r) for r in conn.execute(select(skus).where(skus.c.room_id == room_id).order_by(skus.c.id))],
-    )
+def _shelf(conn: Connection, room_id: str) -> list[tuple[ProductRow, list[SkuRow], int]]:
+    places = read_shelf(conn, room_id)
+    products = read_products(conn, [place.product_id for place in places])
+    skus = read_skus(conn, products)
+    return [(products[place.product_id], skus.get(place.product_id, []), place.position) for place in places]

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from rooms.errors import Refused
 from rooms.history import Heads, read_heads
 from rooms.people import read_seqs
-from rooms.shop.store import read_stocks
+from rooms.shop.shelf import read_stocks
 from server.bus.port import Bus
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels

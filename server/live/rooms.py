@@ -19,7 +19,7 @@ from rooms.errors import Refused
 from rooms.heads import RoomRow
 from rooms.history import Heads, RoomNow, read_events, read_now, read_room, read_staff_events
 from rooms.log import LogEvent, StaffEvent
-from rooms.shop.store import read_stock
+from rooms.shop.shelf import read_stock
 from server.bus.port import Bus, RoomNews
 from server.live.connection import Connection
 from server.live.tempo import gather_s, tick_s

@@ -16,6 +16,7 @@ import rooms.origins
 import rooms.paces
 import rooms.shop.coupons.store
 import rooms.shop.sale_store
+import rooms.shop.shelf
 import rooms.shop.store  # noqa: F401
 import server.credentials
 import server.payments.sandbox

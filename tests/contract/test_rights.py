@@ -49,6 +49,10 @@ moderate.delete  -     -      x         x      x    x
 product.add      -     -      -         -      x    x
 product.change   -     -      -         -      x    x
 product.remove   -     -      -         -      x    x
+shelf.add        -     -      -         -      x    x
+shelf.move       -     -      -         -      x    x
+explain.start    -     -      -         -      x    x
+explain.stop     -     -      -         -      x    x
 pin              -     -      -         -      x    x
 unpin            -     -      -         -      x    x
 room.change      -     -      -         -      x    x
@@ -72,6 +76,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "moderate.unmute": {"user": OTHER.id},
     "product.add": {"title": "T", "price_minor": 1, "currency": "CNY", "stock": 1},
     "room.change": {"slow_mode_s": 0},
+    "explain.stop": {},
     "room.end": {},
     "room.grant": {"user": OTHER.id, "role": "viewer"},
 }
@@ -102,7 +107,8 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     if command in ("order.pay", "order.cancel"):
         buyer = OTHER if caller.id is None else caller
         return {"order": (await house.ok("buy", buyer, sku=sku, qty=1))["order"]["id"]}
-    return {"product": product} | ({"title": "New"} if command == "product.change" else {})
+    more: dict[str, dict[str, Any]] = {"product.change": {"title": "New"}, "shelf.move": {"position": 1}}
+    return {"product": product} | more.get(command, {})
 
 
 async def coupon_payload(house: House, command: str) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from rooms.errors import Refused
 from rooms.history import read_now
 from rooms.shop.payments import Charge, Redirect, Word
 from rooms.shop.rules import Outcome
-from rooms.shop.store import PaymentRow, orders_table, payments_table, read_stock
+from rooms.shop.shelf import read_stock
+from rooms.shop.store import PaymentRow, orders_table, payments_table
 from server.payments.sandbox import sandbox_table
 from server.store.group import Answer, Work, refused
 from tests.contract.house import (

@@ -11,7 +11,7 @@ from rooms.unit import Unit
 from server.shop_front import ShopFront
 from server.store.group import Work
 from server.store.keys import CommandKey
-from tests.contract.house import OTHER, VIEWER, House
+from tests.contract.house import OTHER, ROOM, VIEWER, House
 
 GROUP_MAX = 256
 
@@ -73,8 +73,7 @@ async def test_a_buyers_event_names_the_key(house: House) -> None:
     await begun.wait()
     others = [asyncio.create_task(house.store.write(Work("other", nothing))) for _ in range(GROUP_MAX)]
     await asyncio.sleep(0)
-    payload = {"room": "r-main", "sku": sku, "qty": 1, "key": "my-purchase"}
-    payload["room"] = (await house.sku(sku)).room_id
+    payload = {"room": ROOM, "sku": sku, "qty": 1, "key": "my-purchase"}
     buying = asyncio.create_task(
         house.commands.run("buy", payload, VIEWER, "", lambda name, data: told.append((name, data)))
     )

@@ -11,7 +11,7 @@ from rooms.ports import Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
 from rooms.shop.coupons import rules
 from rooms.shop.coupons.store import CLAIMS, COUPONS, ClaimRow, CouponRow, count_coupons
-from rooms.shop.store import PRODUCTS_READ
+from rooms.shop.shelf import OFFERS
 from rooms.unit import Unit
 
 TITLE_MAX_CHARS = 60
@@ -34,10 +34,9 @@ class Coupons:
         ``too_many``, ``text_…``."""
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
-        yield PRODUCTS_READ.rows(cmd.product or "")
+        yield OFFERS.rows((cmd.room, cmd.product or ""))
         self._require(tx, cmd.room, caller)
-        product = tx.get(PRODUCTS_READ, cmd.product or "")
-        if cmd.product and (product is None or product.removed or product.room_id != cmd.room):
+        if cmd.product and tx.get(OFFERS, cmd.room, cmd.product) is None:
             raise Refused("not_found", "There is no such product on this room's shelf.")
         coupon = _made(cmd, self._texts.clean(cmd.title, TITLE_MAX_CHARS), tx.now_ms)
         if tx.now_ms >= rules.closes_at_ms(coupon):

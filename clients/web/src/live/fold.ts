@@ -17,6 +17,7 @@ export function emptyState(room: string): RoomState {
     coupons: [],
     comments: [],
     sales: [],
+    explaining: null,
   };
 }
 
@@ -83,7 +84,16 @@ const rules: Record<string, Rule> = {
     ...state,
     products: state.products.filter((product) => product.id !== event.data.id),
     pins: state.pins.filter((id) => id !== event.data.id),
+    explaining: state.explaining === event.data.id ? null : state.explaining,
   }),
+
+  "product.moved": (state, event) => {
+    const place = (event.data.position as number) - 1;
+    const rest = state.products.filter((product) => product.id !== event.data.id);
+    const moved = state.products.filter((product) => product.id === event.data.id);
+    const shelf = [...rest.slice(0, place), ...moved, ...rest.slice(place)];
+    return { ...state, products: shelf.map((product, n) => ({ ...product, position: n + 1 })) };
+  },
 
   "product.pinned": (state, event) => {
     const pinned = event.data.id as string;
@@ -108,6 +118,10 @@ const rules: Record<string, Rule> = {
     ...state,
     coupons: state.coupons.filter((coupon) => coupon.id !== event.data.id),
   }),
+  "explaining.started": (state, event) => ({ ...state, explaining: event.data.product as string }),
+
+  "explaining.stopped": (state, event) =>
+    state.explaining === event.data.product ? { ...state, explaining: null } : state,
 };
 
 /** A reply keeps its place, but loses the words that it quotes of a deleted comment. */

@@ -46,6 +46,9 @@ export interface Product {
   id: string;
   title: string;
   picture: string | null;
+  /** All pictures, the first being `picture`; what older logs tell of has neither them nor a category. */
+  pictures?: string[];
+  category?: string;
   position: number;
   skus: Sku[];
 }
@@ -128,6 +131,8 @@ export interface RoomState {
   comments: LiveEvent[];
   /** Announced and running. */
   sales: Sale[];
+  /** The product that the host is talking about. */
+  explaining: string | null;
 }
 
 export interface Sale {
@@ -294,8 +299,12 @@ export interface Commands {
     { product: Product },
   ];
   "product.remove": [{ room: string; product: string }, object];
-  pin: [{ room: string; product: string }, object];
-  unpin: [{ room: string; product: string }, object];
+  "shelf.add": [{ room: string; product: string }, { product: Product }];
+  "shelf.move": [{ room: string; product: string; position: number }, { products: string[] }];
+  pin: [{ room: string; product: string }, { pins: string[] }];
+  unpin: [{ room: string; product: string }, { pins: string[] }];
+  "explain.start": [{ room: string; product: string }, { explaining: string }];
+  "explain.stop": [{ room: string }, { explaining: null }];
   "room.change": [
     { room: string; title?: string; slow_mode_s?: number; who_may_comment?: WhoMayComment },
     { settings: RoomSettings },
