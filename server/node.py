@@ -151,7 +151,8 @@ class Node:
         rules = self.settings.rooms
         texts, audit = Texts(self.settings.moderation.word_lists), AuditTrail()
         standing = RoomStanding()
-        payments, coupons = Payments(), CouponRedeeming()
+        coupons = CouponRedeeming()
+        payments = Payments(coupons)
         self.outbound = Outbound(self.settings.outbound)
         self.providers = make_providers(self.settings.payments, self.store, self.outbound, self._clock_ms)
         self.services = Services(

@@ -20,7 +20,7 @@ from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
 from rooms.ports import Caller
 from rooms.rows import Steps, as_dict
-from rooms.shop.orders import announce, hand_over, load_goods, own_order
+from rooms.shop.orders import CouponPort, announce, hand_over, load_goods, own_order
 from rooms.shop.rules import Outcome, refund, refuse_unless_held
 from rooms.shop.sales import say_what_is_left
 from rooms.shop.settling import Settled, close_at, owe, settle
@@ -118,7 +118,10 @@ class CheckoutProvider(PaymentProvider, Protocol):
 
 
 class Payments:
-    """The steps of ``order.pay`` that happen in transactions."""
+    """The steps of ``order.pay`` that happen in transactions. ``coupons`` None: there are none."""
+
+    def __init__(self, coupons: CouponPort | None = None) -> None:
+        self._coupons = coupons
 
     def begin(
         self, tx: Unit, cmd: PayOrder, caller: Caller, payment_id: str, provider: str
@@ -208,6 +211,8 @@ class Payments:
         yield ORDERS.rows(order_id)
         order = tx.get(ORDERS, order_id)
         yield PAYMENTS.rows(payment_id)
+        if self._coupons and order and order.coupon_ids:
+            yield from self._coupons.load_for(order)
         yield USERS.rows(order.buyer_id if order else "")
         yield ROOMS.rows(order.room_id if order else "")
         payment, order = tx.get(PAYMENTS, payment_id), tx.get(ORDERS, order_id)
@@ -217,6 +222,8 @@ class Payments:
         if order.status == "paid" and order.payment_id == payment.id:
             returned = refund(order, tx.now_ms, by=None, reason="The provider gave the money back.")
             announce(tx, tx.put(ORDERS, returned))
+            if self._coupons and order.coupon_ids:
+                self._coupons.give_back(tx, returned)
         elif order.status != "refunded":
             _brief(tx, replace(payment, status="refunded"), order.room_id)
         return {}

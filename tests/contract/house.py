@@ -87,7 +87,8 @@ class House:
             clock_ms=lambda: self.now_ms,
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
-        self.payments, coupons = Payments(), CouponRedeeming()
+        coupons = CouponRedeeming()
+        self.payments = Payments(coupons)
         self.sandbox = SandboxProvider(self.store.write)
         self.providers: dict[str, PaymentProvider] = {"sandbox": self.sandbox}
         self.registry = CollectorRegistry()

@@ -15,8 +15,9 @@ from sqlalchemy import select
 
 from rooms.ports import Caller
 from rooms.shop.coupons.store import claims_table, coupons_table, read_held, read_tallies
-from rooms.shop.store import OrderRow, orders_table
+from rooms.shop.store import OrderRow, orders_table, payments_table
 from server.store.engine import open_writer
+from server.store.group import Work
 from tests.contract.house import HOST, OTHER, ROOM, VIEWER, House, house_at, open_house
 from tests.contract.test_coupons import dropped
 
@@ -126,8 +127,9 @@ async def test_a_hold_that_ends_gives_it_back(house: House, end: str) -> None:
         await house.ok("buy", VIEWER, sku=sku, qty=1, coupons=[claim_id])
 
 
+@pytest.mark.parametrize("by", ["host", "provider"])
 @pytest.mark.parametrize("in_time", [True, False])
-async def test_a_refund_gives_it_back_while_it_is_good(house: House, in_time: bool) -> None:
+async def test_a_refund_gives_it_back_while_it_is_good(house: House, in_time: bool, by: str) -> None:
     _, sku = await house.product(price_minor=10_000)
     claim_id = await mine(house, VIEWER, await dropped(house, kind="fixed", minimum_minor=0, valid_s=60))
     order = (await house.ok("buy", VIEWER, sku=sku, qty=1, coupons=[claim_id]))["order"]
@@ -135,7 +137,14 @@ async def test_a_refund_gives_it_back_while_it_is_good(house: House, in_time: bo
     assert paid["total_minor"] == 7_000
     assert await house.code("buy", VIEWER, sku=sku, qty=1, coupons=[claim_id]) == "coupon_used"
     house.now_ms += 59_999 if in_time else 60_000
-    await house.ok("order.refund", HOST, order=order["id"], reason="broken")
+    if by == "host":
+        await house.ok("order.refund", HOST, order=order["id"], reason="broken")
+    else:
+        (payment,) = await house.rows(select(payments_table))
+        refunded = house.payments.refunded
+        await house.store.write(
+            Work("payment.refunded", lambda tx: refunded(tx, payment["id"], payment["order_id"]))
+        )
     (row,) = await claim_rows(house)
     assert row["order_id"] == (None if in_time else order["id"])
 
