@@ -104,14 +104,3 @@ export function coupons(room: string, token: string | null): Promise<Page<MadeCo
 export function wholeOrder(order: string, token: string | null): Promise<Order> {
   return json(`/api/v1/orders/${encodeURIComponent(order)}`, { token });
 }
-
-export interface PayMethod {
-  method: string;
-  /** `charge` is answered with the paid order, `checkout` with another page's address. */
-  kind: "charge" | "checkout";
-}
-
-/** The ways to pay here, the usual one first. */
-export async function payMethods(): Promise<readonly PayMethod[]> {
-  return (await json<Page<PayMethod>>("/api/v1/payments/methods")).items;
-}

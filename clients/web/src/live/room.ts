@@ -134,9 +134,10 @@ export class Room {
 
   /** Pays; or gives the address of the page where that is done. */
   async pay(payload: InRoom<"order.pay">): Promise<string | null> {
-    const { order, redirect } = await this.send("order.pay", payload);
-    if (order) this.you.addOrder(order);
-    return redirect?.url ?? null;
+    const answer = await this.send("order.pay", payload);
+    if ("redirect" in answer) return answer.redirect.url;
+    this.you.addOrder(answer.order);
+    return null;
   }
 
   /** Claims a coupon, and knows it at once. */

@@ -250,7 +250,7 @@ export interface Commands {
   "explain.stop": [{ room: string }, object];
   "order.pay": [
     { room: string; order: string; method?: string; card?: "ok" | "declined" },
-    { order?: Order; redirect?: { url: string }; expires_at_ms?: number },
+    { order: Order } | { redirect: { url: string }; payment: string; expires_at_ms: number },
   ];
   "order.cancel": [{ room: string; order: string }, { order: Order }];
   "moderate.mute": [{ room: string; user: string; seconds: number | null; reason: string }, { sanction: Sanction }];

@@ -1,36 +1,26 @@
 /** The second half of buying: the hold with its countdown, the payment, and how it ended. */
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { errorText } from "../i18n/errors";
 import { money } from "../i18n/format";
-import { isKey, t } from "../i18n";
-import { payMethods, type PayMethod } from "../live/api";
+import { t } from "../i18n";
 import type { Room } from "../live/room";
 import type { Order, OrderStatus } from "../live/wire";
 import { Notice, Spinner } from "../ui/basics";
 import { Countdown } from "../ui/countdown";
-import { useCountdown, useTask } from "../ui/hooks";
+import { useCountdown } from "../ui/hooks";
 import { Icon } from "../ui/icon";
 import { Lines, Summary } from "../ui/lines";
+import { BackNotice, Methods, SandboxCards, usePayment } from "./payment";
 
 const SOON_S = 60;
 
-/** Where the server doesn't say. */
-const USUAL: readonly PayMethod[] = [{ method: "sandbox", kind: "charge" }];
-
 export function Pay({ room, order }: { room: Room; order: Order }) {
-  const methods = useMethods();
-  const [wanted, setWanted] = useState(0);
   const [declined, setDeclined] = useState(false);
-  const task = useTask();
+  const payment = usePayment(room, order);
+  const { task } = payment;
   const left = useCountdown(order.hold_until_ms, room.now) ?? Infinity;
-  const method = methods[wanted] ?? methods[0];
-  const pay = () =>
-    task.run(async () => {
-      const card = method?.method === "sandbox" ? { card: declined ? ("declined" as const) : ("ok" as const) } : {};
-      const url = await room.pay({ order: order.id, ...(method ? { method: method.method } : {}), ...card });
-      if (url !== null) leaveFor(url);
-    });
+  const pay = () => payment.pay(declined ? "declined" : "ok");
   const cancel = () => task.run(() => room.order("order.cancel", { order: order.id }));
   return (
     <>
@@ -46,9 +36,10 @@ export function Pay({ room, order }: { room: Room; order: Order }) {
       </div>
       <Summary order={order} />
       <Lines lines={order.lines} totalMinor={order.total_minor} currency={order.currency} />
-      {cameBack(order.id) && <Notice icon="clock">{t("pay.confirming")}</Notice>}
-      {methods.length > 1 && <Methods methods={methods} chosen={wanted} onChoose={setWanted} />}
-      {method?.method === "sandbox" && <TestCards declined={declined} onChoose={setDeclined} />}
+      <BackNotice order={order} />
+      <Methods payment={payment} />
+      {payment.method?.method === "sandbox" && <SandboxCards declined={declined} onDeclined={setDeclined} />}
+      {payment.method?.kind === "checkout" && <p class="small quiet center">{t("pay.elsewhere")}</p>}
       {task.refusal && (
         <Notice tone="bad" icon="warn" data-testid="pay-error">
           {errorText(task.refusal)}
@@ -63,67 +54,6 @@ export function Pay({ room, order }: { room: Room; order: Order }) {
       </button>
     </>
   );
-}
-
-function useMethods(): readonly PayMethod[] {
-  const [methods, setMethods] = useState<readonly PayMethod[]>([]);
-  useEffect(() => {
-    let here = true;
-    payMethods().then(
-      (found) => here && setMethods(found),
-      () => here && setMethods(USUAL),
-    );
-    return () => {
-      here = false;
-    };
-  }, []);
-  return methods;
-}
-
-function Methods({ methods, chosen, onChoose }: {
-  methods: readonly PayMethod[];
-  chosen: number;
-  onChoose: (index: number) => void;
-}) {
-  return (
-    <fieldset class="cards">
-      <legend class="small quiet">{t("pay.method")}</legend>
-      {methods.map(({ method }, index) => {
-        const key = `pay.method.${method}`;
-        return (
-          <label key={method} class="card-choice">
-            <input type="radio" name="method" checked={index === chosen} onChange={() => onChoose(index)} />
-            <span>{isKey(key) ? t(key) : method}</span>
-          </label>
-        );
-      })}
-    </fieldset>
-  );
-}
-
-function TestCards({ declined, onChoose }: { declined: boolean; onChoose: (declined: boolean) => void }) {
-  return (
-    <fieldset class="cards">
-      <legend class="small quiet">{t("pay.sandbox")}</legend>
-      {[false, true].map((bad) => (
-        <label key={String(bad)} class="card-choice">
-          <input type="radio" name="card" checked={declined === bad} onChange={() => onChoose(bad)} />
-          <span>{t(bad ? "pay.card.declined" : "pay.card.ok")}</span>
-        </label>
-      ))}
-    </fieldset>
-  );
-}
-
-/** To the page where it is paid; whatever isn't a web page is no such page. */
-function leaveFor(url: string): void {
-  if (/^https?:$/.test(new URL(url).protocol)) location.assign(url);
-}
-
-/** Whether the buyer comes from a page that says it took the money, which is not known before the server says so. */
-function cameBack(order: string): boolean {
-  const asked = new URLSearchParams(location.search);
-  return asked.get("order") === order && asked.get("checkout") === "done";
 }
 
 export function Settled({ order, status, onAgain, onClose }: {
