@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from moderation.permissions import Role
 from moderation.standing import MEMBERS, MemberRow
 from rooms import people
-from rooms.commands import AddProduct, CreateRoom, ProductRef
+from rooms.commands import AddProduct, CreateCoupon, CreateRoom, ProductRef
 from rooms.heads import ROOMS
 from rooms.history import read_room
 from rooms.ports import SYSTEM, Caller
@@ -165,6 +165,26 @@ class Demo:
             await self._store.write(
                 Work("pin", lambda tx: self._services.catalogue.spotlight.pin(tx, pin, HOST))
             )
+
+        await self._make_coupon()
+
+    async def _make_coupon(self) -> None:
+        """One that the host has only to drop into the room."""
+        cmd = CreateCoupon(
+            room=DEMO_ROOM,
+            title="Welcome · 开播福利",
+            kind="threshold",
+            value=1_000,
+            minimum_minor=3_000,
+            currency="CNY",
+            quota=1_000,
+            valid_s=24 * 3600,
+            stackable=True,
+            key="demo-coupon",
+        )
+        await self._store.write(
+            Work("coupon.create", lambda tx: self._services.coupons.create(tx, cmd, HOST))
+        )
 
     async def _add(self, index: int) -> str:
         good = _GOODS[index]

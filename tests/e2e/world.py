@@ -112,14 +112,18 @@ async def arrive(
     locale: str = "en-US",
     size: tuple[int, int] = (1280, 800),
     color_scheme: Literal["light", "dark"] = "light",
+    before: str = "",
 ) -> Person:
-    """Open a page of the demo's room as somebody new with this role."""
+    """Open a page of the demo's room as somebody new with this role. ``before`` is a script that runs in the
+    page before its own."""
     context = await browser.new_context(
         locale=locale,
         viewport={"width": size[0], "height": size[1]},
         color_scheme=color_scheme,
         permissions=["camera", "microphone"],
     )
+    if before:
+        await context.add_init_script(before)
     page = await context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

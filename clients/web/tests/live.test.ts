@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 
-import { offsetOf, ServerClock } from "../src/live/clock";
 import { withComments, withoutComments } from "../src/live/timeline";
 import type { LiveEvent } from "../src/live/wire";
 
@@ -30,29 +29,5 @@ describe("the timeline", () => {
   it("never shows a deleted one", () => {
     expect(withComments([], [comment(1, { deleted: true })], 10)).toEqual([]);
     expect(offsets(withoutComments([comment(1), comment(2)], new Set(["c1"])))).toEqual([2]);
-  });
-});
-
-describe("the server's clock", () => {
-  it("trusts the sample with the shortest round trip", () => {
-    expect(
-      offsetOf([
-        { sentAt: 0, receivedAt: 400, serverNow: 1_390 },
-        { sentAt: 500, receivedAt: 520, serverNow: 1_510 },
-      ]),
-    ).toBe(1_000);
-  });
-
-  it("is right within half a round trip", async () => {
-    let local = 0;
-    const clock = new ServerClock(() => local);
-    const delays = [120, 30, 80, 60];
-    await clock.sync(() => {
-      const delay = delays.shift() ?? 50;
-      local += delay;
-      // All of the delay on one way is the worst that can happen.
-      return Promise.resolve(local + 5_000);
-    });
-    expect(Math.abs(clock.now() - (local + 5_000))).toBeLessThanOrEqual(15);
   });
 });

@@ -1,6 +1,6 @@
 /** The HTTP API, as far as the pages use it. */
 import { offline, refusalOf } from "./errors";
-import type { LiveEvent, Person, Role, RoomStatus } from "./wire";
+import type { Coupon, LiveEvent, Order, Person, Role, RoomStatus } from "./wire";
 
 export interface RoomCard {
   id: string;
@@ -87,4 +87,20 @@ export function uploadPicture(room: string, picture: Blob, token: string | null)
 
 export function publisher(room: string, token: string | null): Promise<PublisherHealth> {
   return json(inRoom(room, "/publisher"), { token });
+}
+
+/** What a host sees of a coupon beside what everybody does. */
+export interface MadeCoupon extends Coupon {
+  claimed: number;
+  used: number;
+}
+
+/** The room's coupons, newest first; for its host. */
+export function coupons(room: string, token: string | null): Promise<Page<MadeCoupon>> {
+  return json(inRoom(room, "/coupons"), { token });
+}
+
+/** A whole order: address, note and history too; for its buyer and its host. */
+export function wholeOrder(order: string, token: string | null): Promise<Order> {
+  return json(`/api/v1/orders/${encodeURIComponent(order)}`, { token });
 }

@@ -6,6 +6,7 @@ import { Connection } from "./connection";
 import { asRefusal } from "./errors";
 import { emptyState, fold } from "./fold";
 import { StaffSide } from "./staff";
+import { Timekeeper } from "./timekeeper";
 import { withComments, withoutComments, type Timeline } from "./timeline";
 import type {
   Action,
@@ -61,6 +62,7 @@ export class Room {
   private position: Position | null = null;
   private entering = false;
   private readonly connection: Connection;
+  private readonly timekeeper: Timekeeper;
 
   constructor(
     readonly id: string,
@@ -83,6 +85,7 @@ export class Room {
       },
       bye: (bye) => this.takeBye(bye),
     });
+    this.timekeeper = new Timekeeper(this.clock, async () => (await this.connection.ask("time", {})).now_ms);
   }
 
   open(): void {
@@ -90,6 +93,7 @@ export class Room {
   }
 
   close(): void {
+    this.timekeeper.close();
     this.connection.close();
   }
 
@@ -116,14 +120,6 @@ export class Room {
     return (await this.connection.ask("publish.token", { room: this.id })).token;
   }
 
-  /** Pays. Null if that is done; else the address of the page on which to pay: the order stays held. */
-  async pay(payload: InRoom<"order.pay">): Promise<string | null> {
-    const answer = await this.send("order.pay", payload);
-    if ("redirect" in answer) return answer.redirect.url;
-    this.you.addOrder(answer.order);
-    return null;
-  }
-
   /** Buys or cancels, and knows the order at once. */
   async order<C extends "buy" | "order.cancel">(command: C, payload: InRoom<C>) {
     this.before.value = null;
@@ -134,6 +130,19 @@ export class Room {
     } finally {
       this.before.value = null;
     }
+  }
+
+  /** Pays; or gives the address of the page where that is done. */
+  async pay(payload: InRoom<"order.pay">): Promise<string | null> {
+    const answer = await this.send("order.pay", payload);
+    if ("redirect" in answer) return answer.redirect.url;
+    this.you.addOrder(answer.order);
+    return null;
+  }
+
+  /** Claims a coupon, and knows it at once. */
+  async claim(coupon: string): Promise<void> {
+    this.you.addClaim((await this.send("coupon.claim", { coupon })).coupon);
   }
 
   /** Earlier comments, read from the log. */
@@ -152,13 +161,15 @@ export class Room {
     if (this.entering) return;
     this.entering = true;
     try {
-      const answer = await this.connection.ask("enter", {
-        room: this.id,
-        ...(this.position ? { after: this.position } : {}),
-        ...(this.entered.value ? { after_you: this.you.seq, after_staff: this.staff.seq } : {}),
-      });
+      const ask = () =>
+        this.connection.ask("enter", {
+          room: this.id,
+          ...(this.position ? { after: this.position } : {}),
+          ...(this.entered.value ? { after_you: this.you.seq, after_staff: this.staff.seq } : {}),
+        });
+      const answer = await this.clock.measure(ask, ({ now_ms }) => now_ms);
       batch(() => this.takeEntered(answer));
-      void this.syncClock();
+      this.timekeeper.connected();
     } catch (thrown) {
       const refusal = asRefusal(thrown);
       if (!refusal.temporary) this.shut(refusal);
@@ -168,19 +179,9 @@ export class Room {
     }
   }
 
-  private async syncClock(): Promise<void> {
-    try {
-      await this.clock.sync(async () => (await this.connection.ask("time", {})).now_ms);
-    } catch {
-      // The connection went away: the next one syncs again.
-    }
-  }
-
   private takeEntered(answer: Entered): void {
-    const local = Date.now();
-    this.clock.add({ sentAt: local, receivedAt: local, serverNow: answer.now_ms });
     if (answer.snapshot) {
-      this.state.value = answer.snapshot;
+      this.state.value = { ...emptyState(this.id), ...answer.snapshot };
       this.comments.value = withComments([], answer.snapshot.comments, this.commentsKept);
     }
     for (const event of answer.items ?? []) this.apply(event);
@@ -248,6 +249,6 @@ export class Room {
   private shut(why: Pick<WireError, "code" | "message">): void {
     this.closedBy.value = { code: why.code, message: why.message };
     this.link.value = "closed";
-    this.connection.close();
+    this.close();
   }
 }

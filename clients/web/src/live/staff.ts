@@ -54,7 +54,7 @@ export class StaffSide {
     }
   }
 
-  private addOrder(order: Order): void {
+  addOrder(order: Order): void {
     const others = this.orders.value.filter((each) => each.id !== order.id);
     this.orders.value = [...others, order].sort((a, b) => b.created_at_ms - a.created_at_ms).slice(0, ORDERS_KEPT);
   }

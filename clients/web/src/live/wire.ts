@@ -1,5 +1,9 @@
 /** What travels between the server and the pages: docs/protocol.md as types. */
 
+import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
+
+export type * from "./shop_wire";
+
 export type RoomStatus = "idle" | "live" | "interrupted" | "ended";
 export type Role = "guest" | "viewer" | "moderator" | "senior_moderator" | "host" | "operator";
 export type WhoMayComment = "everyone" | "moderators";
@@ -40,6 +44,22 @@ export interface Sku {
   name: string;
   price_minor: number;
   currency: string;
+}
+
+/** A variant of a product to be made. */
+export interface NewSku {
+  name: string;
+  price_minor: number;
+  stock: number;
+}
+
+/** A change of the variant `sku`, or a new one without it. */
+export interface ChangeSku {
+  sku?: string;
+  name?: string;
+  price_minor?: number;
+  stock?: number;
+  stock_delta?: number;
 }
 
 export interface Product {
@@ -85,101 +105,19 @@ export interface RoomSettings {
   who_may_comment: WhoMayComment;
 }
 
-export type CouponKind = "threshold" | "percent" | "fixed" | "voucher";
-
-/** What a coupon takes off: minor units, per cent, or the most of one piece (`voucher`; 0: all of it). */
-export interface CouponTerms {
-  title: string;
-  kind: CouponKind;
-  value: number;
-  minimum_minor: number;
-  product: string | null;
-  currency: string;
-  stackable: boolean;
-}
-
-/** A coupon that can be claimed. */
-export interface Coupon extends CouponTerms {
-  id: string;
-  quota: number;
-  per_person: number;
-  claim_from_ms: number | null;
-  claim_until_ms: number | null;
-  valid_until_ms: number | null;
-  valid_s: number | null;
-  drop_until_ms: number | null;
-}
-
-/** A coupon that the caller has claimed; `id` is what `buy` takes. */
-export interface ClaimedCoupon extends CouponTerms {
-  id: string;
-  coupon: string;
-  room: string;
-  status: "free" | "reserved";
-  order: string | null;
-  claimed_at_ms: number;
-  valid_until_ms: number;
-}
-
 /** The fold of a room's log. */
 export interface RoomState {
   room: RoomInfo;
   settings: RoomSettings;
   products: Product[];
   pins: string[];
-  coupons: Coupon[];
   comments: LiveEvent[];
-  /** Announced and running. */
+  /** Announced and running, in the order in which they begin. */
   sales: Sale[];
+  /** Those that can be claimed now. */
+  coupons: Coupon[];
   /** The product that the host is talking about. */
   explaining: string | null;
-}
-
-export interface Sale {
-  id: string;
-  room: string;
-  sku: string;
-  product: string;
-  price_minor: number;
-  currency: string;
-  quantity: number;
-  left: number;
-  per_buyer: number;
-  starts_at_ms: number;
-  ends_at_ms: number;
-  status: "scheduled" | "running";
-  stackable: boolean;
-}
-
-export interface OrderLine {
-  kind: "item" | "sale" | "coupon";
-  label: string;
-  amount_minor: number;
-  ref?: string;
-}
-
-export type OrderStatus = "held" | "paid" | "cancelled" | "expired" | "refunded";
-
-export interface Order {
-  id: string;
-  room: string;
-  product: string;
-  sku: string;
-  title: string;
-  qty: number;
-  unit_price_minor: number;
-  subtotal_minor: number;
-  discount_minor: number;
-  total_minor: number;
-  lines: OrderLine[];
-  currency: string;
-  sale: string | null;
-  status: OrderStatus;
-  created_at_ms: number;
-  hold_until_ms: number | null;
-  paid_at_ms: number | null;
-  refunded_at_ms: number | null;
-  buyer: Person;
 }
 
 export interface Sanction {
@@ -211,6 +149,7 @@ export interface You {
   items: NumberedEvent[];
   mute: Mute | null;
   orders: Order[];
+  coupons?: Claim[];
 }
 
 export interface Staff {
@@ -225,12 +164,6 @@ export interface Signals {
   likes?: number;
   stock?: Record<string, number>;
   reaction?: number;
-}
-
-/** How many are before a purchase that waits. */
-export interface Place {
-  key: string;
-  position: number;
 }
 
 export interface Frame {
@@ -281,7 +214,41 @@ export interface Commands {
   refresh: [{ token: string }, { user: Person; expires_at_ms: number }];
   comment: [{ room: string; text: string; color?: Color; lane?: Lane; reply_to?: string }, { event: LiveEvent }];
   like: [{ room: string; count: number }, { counted: number }];
-  buy: [{ room: string; sku: string; qty: number }, { order: Order }];
+  buy: [
+    {
+      room: string;
+      sku: string;
+      qty: number;
+      sale?: string;
+      coupons?: string[];
+      address?: Address;
+      note?: string;
+    },
+    { order: Order },
+  ];
+  "order.refund": [{ room: string; order: string; reason: string; restock?: boolean }, { order: Order }];
+  "sale.start": [
+    {
+      room: string;
+      sku: string;
+      price_minor: number;
+      quantity: number;
+      per_buyer: number;
+      starts_at_ms?: number;
+      countdown_s?: number;
+      duration_s: number;
+      stackable?: boolean;
+    },
+    { sale: Sale },
+  ];
+  "sale.end": [{ room: string; sale: string }, { sale: Sale }];
+  "coupon.create": [
+    Partial<Coupon> & Pick<Coupon, "title" | "kind" | "value" | "currency" | "quota"> & { room: string },
+    { coupon: Coupon },
+  ];
+  "coupon.drop": [{ room: string; coupon: string; seconds: number }, { coupon: Coupon }];
+  "coupon.close": [{ room: string; coupon: string }, { coupon: Coupon }];
+  "coupon.claim": [{ room: string; coupon: string }, { coupon: Claim }];
   "order.pay": [
     { room: string; order: string; method?: string; card?: "ok" | "declined" },
     { order: Order } | { redirect: { url: string }; payment: string; expires_at_ms: number },
@@ -291,11 +258,28 @@ export interface Commands {
   "moderate.unmute": [{ room: string; user: string }, object];
   "moderate.delete": [{ room: string; event: string }, object];
   "product.add": [
-    { room: string; title: string; price_minor: number; currency: string; stock: number; picture?: string },
+    {
+      room: string;
+      title: string;
+      currency: string;
+      picture?: string;
+      /** Either these, or the price and the stock of the only one. */
+      skus?: NewSku[];
+      price_minor?: number;
+      stock?: number;
+    },
     { product: Product },
   ];
   "product.change": [
-    { room: string; product: string; title?: string; price_minor?: number; stock_delta?: number; picture?: string },
+    {
+      room: string;
+      product: string;
+      title?: string;
+      picture?: string;
+      skus?: ChangeSku[];
+      price_minor?: number;
+      stock_delta?: number;
+    },
     { product: Product },
   ];
   "product.remove": [{ room: string; product: string }, object];

@@ -1,7 +1,7 @@
 /** The caller's own side of a room: who they are, what they may, their mute and their orders. */
 import { batch, computed, signal } from "@preact/signals";
 
-import type { Action, Mute, NumberedEvent, Order, Person, Role, Sanction, You } from "./wire";
+import type { Action, Claim, Mute, NumberedEvent, Order, Person, Role, Sanction, You } from "./wire";
 
 export class YourSide {
   readonly user = signal<Person | null>(null);
@@ -10,6 +10,8 @@ export class YourSide {
   readonly mute = signal<Mute | null>(null);
   /** Newest first. */
   readonly orders = signal<readonly Order[]>([]);
+  /** Claimed coupons, newest first. */
+  readonly coupons = signal<readonly Claim[]>([]);
   readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
 
   private last = 0;
@@ -26,6 +28,7 @@ export class YourSide {
     // The answer's own fields are newer than any event before it.
     this.mute.value = you.mute;
     for (const order of you.orders) this.addOrder(order);
+    if (you.coupons) this.coupons.value = you.coupons;
     this.last = you.seq;
   }
 
@@ -44,9 +47,15 @@ export class YourSide {
     this.orders.value = [...others, order].sort((a, b) => b.created_at_ms - a.created_at_ms).slice(0, 50);
   }
 
+  addClaim(claim: Claim): void {
+    const others = this.coupons.value.filter((each) => each.id !== claim.id);
+    this.coupons.value = [claim, ...others].slice(0, 100);
+  }
+
   private apply(event: NumberedEvent): void {
     const { data } = event;
     if (event.kind === "order") this.addOrder(data.order as Order);
+    else if (event.kind === "coupon") this.addClaim(data.coupon as Claim);
     else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
     else if (event.kind === "unmuted") this.mute.value = null;
     else if (event.kind === "role") {

@@ -3,19 +3,28 @@ import { useEffect, useState } from "preact/hooks";
 
 import { errorText } from "../i18n/errors";
 import { minorDigits } from "../i18n/format";
-import { lang, t } from "../i18n";
+import { t } from "../i18n";
 import { uploadPicture } from "../live/api";
 import type { Room } from "../live/room";
 import type { Product } from "../live/wire";
-import { Notice, Spinner } from "../ui/basics";
+import { IconButton, Notice, Spinner } from "../ui/basics";
 import { useTask } from "../ui/hooks";
 import { Icon } from "../ui/icon";
 import { Sheet } from "../ui/sheet";
 import { toast } from "../ui/toasts";
+import { CURRENCIES, keepCurrency, usualCurrency } from "./currency";
 import { parsePrice, showPrice } from "./price";
+import {
+  additionOf,
+  changeOf,
+  draftOf,
+  meaningOf,
+  newSku,
+  SKUS_MAX,
+  type ProductDraft,
+  type SkuDraft,
+} from "./product_draft";
 
-const CURRENCIES = ["CNY", "USD", "EUR", "GBP", "JPY", "HKD", "TWD", "SGD", "KRW", "INR"];
-const CURRENCY = "danmart.currency";
 const PICTURE_MAX_BYTES = 5_000_000;
 
 interface ProductFormProps {
@@ -24,41 +33,17 @@ interface ProductFormProps {
   onClose: () => void;
 }
 
-/** What stands in the fields, and what it means. */
-interface Draft {
-  title: string;
-  price: string;
-  currency: string;
-  stock: string;
-}
-
-function draftOf(product: Product | null): Draft {
-  const sku = product?.skus[0];
-  if (!product || !sku) return { title: "", price: "", currency: usualCurrency(), stock: "10" };
-  const price = showPrice(sku.price_minor, minorDigits(sku.currency));
-  return { title: product.title, price, currency: sku.currency, stock: "0" };
-}
-
-function meaningOf({ title, price, currency, stock }: Draft) {
-  const priceMinor = parsePrice(price, minorDigits(currency));
-  const count = /^\d{1,7}$/.test(stock) ? Number(stock) : null;
-  return title.trim() === "" || priceMinor === null || count === null
-    ? null
-    : { title: title.trim(), price_minor: priceMinor, currency, stock: count };
-}
-
-async function save(room: Room, product: Product | null, draft: Draft, picture: File | null): Promise<void> {
-  const meaning = meaningOf(draft);
+async function save(room: Room, product: Product | null, draft: ProductDraft, picture: File | null): Promise<void> {
+  const meaning = meaningOf(draft, minorDigits(draft.currency));
   if (!meaning) return;
-  const { stock, currency, ...fields } = meaning;
   const shown = picture ? { picture: (await uploadPicture(room.id, picture, room.token)).url } : {};
-  if (product) await room.send("product.change", { product: product.id, ...fields, ...shown });
-  else await room.send("product.add", { ...fields, ...shown, currency, stock });
-  localStorage.setItem(CURRENCY, currency);
+  if (product) await room.send("product.change", { product: product.id, ...changeOf(meaning, product), ...shown });
+  else await room.send("product.add", { ...additionOf(meaning, draft.currency), ...shown });
+  keepCurrency(draft.currency);
 }
 
 export function ProductForm({ room, product, onClose }: ProductFormProps) {
-  const [draft, setDraft] = useState(() => draftOf(product));
+  const [draft, setDraft] = useState(() => draftOf(product, usualCurrency(), minorDigits));
   const [picture, setPicture] = useState<File | null>(null);
   const task = useTask();
   const submit = async () => {
@@ -84,7 +69,7 @@ export function ProductForm({ room, product, onClose }: ProductFormProps) {
         )}
         <button
           class="button primary wide"
-          disabled={meaningOf(draft) === null || task.busy}
+          disabled={meaningOf(draft, minorDigits(draft.currency)) === null || task.busy}
           data-testid="product-save"
         >
           {task.busy && <Spinner />}
@@ -96,37 +81,25 @@ export function ProductForm({ room, product, onClose }: ProductFormProps) {
 }
 
 function Fields({ draft, isNew, onChange }: {
-  draft: Draft;
+  draft: ProductDraft;
   isNew: boolean;
-  onChange: (change: Partial<Draft>) => void;
+  onChange: (change: Partial<ProductDraft>) => void;
 }) {
-  const digits = minorDigits(draft.currency);
-  const badPrice = draft.price !== "" && parsePrice(draft.price, digits) === null;
+  const change = (index: number, some: Partial<SkuDraft>) =>
+    onChange({ skus: draft.skus.map((sku, at) => (at === index ? { ...sku, ...some } : sku)) });
+  const bad = draft.skus.some(({ price }) => price !== "" && parsePrice(price, minorDigits(draft.currency)) === null);
   return (
     <>
-      <label class="field">
-        <span class="label">{t("product.title")}</span>
-        <input
-          class="input"
-          value={draft.title}
-          required
-          maxLength={120}
-          onInput={(event) => onChange({ title: event.currentTarget.value })}
-          data-testid="product-title"
-        />
-      </label>
       <div class="field-row">
-        <label class="field">
-          <span class="label">{t("product.price")}</span>
+        <label class="field grow">
+          <span class="label">{t("product.title")}</span>
           <input
-            class="input numbers"
-            value={draft.price}
+            class="input"
+            value={draft.title}
             required
-            inputMode="decimal"
-            placeholder={showPrice(0, digits)}
-            aria-invalid={badPrice}
-            onInput={(event) => onChange({ price: event.currentTarget.value })}
-            data-testid="product-price"
+            maxLength={120}
+            onInput={(event) => onChange({ title: event.currentTarget.value })}
+            data-testid="product-title"
           />
         </label>
         <label class="field">
@@ -143,27 +116,74 @@ function Fields({ draft, isNew, onChange }: {
             ))}
           </select>
         </label>
-        {isNew && (
-          <label class="field">
-            <span class="label">{t("product.stock")}</span>
-            <input
-              class="input numbers"
-              value={draft.stock}
-              required
-              inputMode="numeric"
-              onInput={(event) => onChange({ stock: event.currentTarget.value })}
-              data-testid="product-stock"
-            />
-          </label>
-        )}
       </div>
-      {badPrice && <p class="composer-note bad">{t("product.price.bad")}</p>}
+      {draft.skus.map((sku, index) => (
+        <Variant
+          key={index}
+          sku={sku}
+          digits={minorDigits(draft.currency)}
+          named={draft.skus.length > 1}
+          onChange={(some) => change(index, some)}
+          onRemove={
+            sku.id === null && draft.skus.length > 1
+              ? () => onChange({ skus: draft.skus.filter((_, at) => at !== index) })
+              : null
+          }
+        />
+      ))}
+      {bad && <p class="composer-note bad">{t("product.price.bad")}</p>}
+      <button
+        type="button"
+        class="button outline"
+        disabled={draft.skus.length >= SKUS_MAX}
+        onClick={() => onChange({ skus: [...draft.skus, newSku(draft.skus[0]?.price)] })}
+        data-testid="variant-add"
+      >
+        <Icon name="plus" size={18} />
+        {t("variants.add")}
+      </button>
     </>
   );
 }
 
-function usualCurrency(): string {
-  return localStorage.getItem(CURRENCY) ?? (lang.value === "zh" ? "CNY" : "USD");
+/** One kind of the product. The only one needs no name. */
+function Variant({ sku, digits, named, onChange, onRemove }: {
+  sku: SkuDraft;
+  digits: number;
+  named: boolean;
+  onChange: (change: Partial<SkuDraft>) => void;
+  onRemove: (() => void) | null;
+}) {
+  return (
+    <div class="field-row variant" data-testid="variant">
+      {named && (
+        <label class="field">
+          <span class="label">{t("variants.name")}</span>
+          <input class="input" required maxLength={60} value={sku.name} placeholder={t("variants.name.hint")} onInput={(event) => onChange({ name: event.currentTarget.value })} data-testid="variant-name" />
+        </label>
+      )}
+      <label class="field">
+        <span class="label">{t("product.price")}</span>
+        <input
+          class="input numbers"
+          value={sku.price}
+          required
+          inputMode="decimal"
+          placeholder={showPrice(0, digits)}
+          aria-invalid={sku.price !== "" && parsePrice(sku.price, digits) === null}
+          onInput={(event) => onChange({ price: event.currentTarget.value })}
+          data-testid="product-price"
+        />
+      </label>
+      {sku.id === null && (
+        <label class="field">
+          <span class="label">{t("product.stock")}</span>
+          <input class="input numbers" value={sku.stock} required inputMode="numeric" onInput={(event) => onChange({ stock: event.currentTarget.value })} data-testid="product-stock" />
+        </label>
+      )}
+      {onRemove && <IconButton icon="trash" label={t("variants.remove")} onClick={onRemove} />}
+    </div>
+  );
 }
 
 function PictureField({ current, onPick }: { current: string | null; onPick: (file: File | null) => void }) {

@@ -14,12 +14,13 @@ import { Comments } from "./comments";
 import { Controls } from "./controls";
 import { Orders } from "./orders";
 import { Preview } from "./preview";
+import { Sales } from "./sales";
 import { Settings } from "./settings";
 import { ShareSheet } from "./share";
 import { Shelf } from "./shelf";
 import "./studio.css";
 
-type Panel = "comments" | "shelf" | "orders" | "settings";
+type Panel = "comments" | "shelf" | "sales" | "orders" | "settings";
 
 export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
   const wide = useMedia("(min-width: 1180px)");
@@ -43,6 +44,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
   const all: { name: Panel; label: string; count?: number }[] = [
     { name: "comments", label: t("studio.comments") },
     { name: "shelf", label: t("studio.shelf"), count: room.state.value.products.length },
+    { name: "sales", label: t("studio.sales"), count: room.state.value.sales.length },
     { name: "orders", label: t("studio.orders"), count: held },
     { name: "settings", label: t("studio.settings") },
   ];
@@ -73,6 +75,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
           <Tabs tabs={tabs} current={shown} label={t("studio.panels")} onChange={(name) => (panel.value = name)}>
             {shown === "comments" && <Comments room={room} />}
             {shown === "shelf" && <Shelf room={room} />}
+            {shown === "sales" && <Sales room={room} />}
             {shown === "orders" && <Orders room={room} />}
             {shown === "settings" && <Settings room={room} />}
           </Tabs>

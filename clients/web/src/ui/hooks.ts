@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 
+import { nextChangeMs, secondsLeft } from "../live/countdown";
 import { asRefusal, type Refusal } from "../live/errors";
 
 /** `now()` again and again while `active`, for countdowns. */
@@ -52,4 +53,28 @@ export function useTask(): Task {
     }
   };
   return { busy, refusal, run, clear: () => setRefusal(null) };
+}
+
+/** A wait is cut into pieces of this length, so that a clock that was put right meanwhile counts at once. */
+const PIECE_MS = 200;
+
+/**
+ * Whole seconds until `untilMs` by the clock `now`, changing at the moment when each one ends; 0 from the very
+ * end on. Null while there is nothing to count to.
+ */
+export function useCountdown(untilMs: number | null, now: () => number): number | null {
+  const [, shown] = useState(0);
+  useEffect(() => {
+    if (untilMs === null) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tick = () => {
+      const at = now();
+      shown(secondsLeft(untilMs, at));
+      const change = nextChangeMs(untilMs, at);
+      if (change !== null) timer = setTimeout(tick, Math.min(change, PIECE_MS));
+    };
+    tick();
+    return () => clearTimeout(timer);
+  }, [untilMs, now]);
+  return untilMs === null ? null : secondsLeft(untilMs, now());
 }

@@ -5,7 +5,7 @@ import type { Product } from "../live/wire";
 import { Empty } from "../ui/basics";
 import { OrderChip } from "../ui/order";
 import { Sheet } from "../ui/sheet";
-import { Summary } from "./buy";
+import { Summary } from "../ui/lines";
 
 interface OrdersProps {
   room: Room;

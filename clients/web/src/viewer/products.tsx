@@ -2,9 +2,13 @@
 import { money } from "../i18n/format";
 import { t } from "../i18n";
 import type { Room } from "../live/room";
+import { nextTurnMs, saleOf, unitPrice } from "../live/sales";
 import type { Product } from "../live/wire";
 import { Empty, Thumb } from "../ui/basics";
+import { useCountdown } from "../ui/hooks";
+import { Icon } from "../ui/icon";
 import { Sheet } from "../ui/sheet";
+import { OldPrice, useOnSale } from "./sale_card";
 
 const FEW = 10;
 
@@ -14,16 +18,23 @@ export function stockLeft(room: Room, product: Product): number | null {
   return known.length === 0 ? null : known.reduce((sum, left) => sum + left, 0);
 }
 
-export function Price({ product }: { product: Product }) {
-  const prices = product.skus.map((sku) => sku.price_minor);
+export function Price({ room, product }: { room: Room; product: Product }) {
+  const { sales } = room.state.value;
+  useCountdown(nextTurnMs(sales, room.now()), room.now);
+  const now = room.now();
+  const prices = product.skus.map((sku) => unitPrice(sku, saleOf(sales, sku.id, now), now));
   const currency = product.skus[0]?.currency;
   if (currency === undefined) return null;
   const lowest = Math.min(...prices);
   const text = money(lowest, currency);
+  const cheaper = product.skus.find((sku, index) => prices[index] === lowest && sku.price_minor > lowest);
   return (
-    <span class="price numbers" data-testid="price">
-      {Math.max(...prices) > lowest ? t("price.from", { price: text }) : text}
-    </span>
+    <>
+      <span class="price numbers" data-testid="price">
+        {Math.max(...prices) > lowest ? t("price.from", { price: text }) : text}
+      </span>
+      {cheaper && <OldPrice sku={cheaper} />}
+    </>
   );
 }
 
@@ -46,13 +57,19 @@ interface CardProps {
 
 function ProductCard({ room, product, size, testId, onBuy }: CardProps) {
   const left = stockLeft(room, product);
+  const explained = room.state.value.explaining === product.id;
   return (
-    <article class="product" data-testid={testId} data-id={product.id}>
+    <article class={`product${explained ? " explained" : ""}`} data-testid={testId} data-id={product.id}>
       <Thumb url={product.picture} size={size} />
       <div class="product-text">
         <h3 class="product-title">{product.title}</h3>
+        {explained && (
+          <span class="explaining small" data-testid="explaining">
+            <Icon name="talk" size={13} /> {t("explain.now")}
+          </span>
+        )}
         <div class="product-facts">
-          <Price product={product} />
+          <Price room={room} product={product} />
           <StockLeft left={left} />
         </div>
       </div>
@@ -69,8 +86,14 @@ function ProductCard({ room, product, size, testId, onBuy }: CardProps) {
   );
 }
 
-export function Pinned({ room, onBuy }: { room: Room; onBuy: (product: Product) => void }) {
-  const pinned = room.pinned.value;
+export function Pinned({ room, hidden, onBuy }: {
+  room: Room;
+  /** `sale`: not the one that the sale's card shows, where there is little room. */
+  hidden: "sale" | null;
+  onBuy: (product: Product) => void;
+}) {
+  const onSale = useOnSale(room);
+  const pinned = room.pinned.value.filter(({ id }) => hidden !== "sale" || id !== onSale?.product.id);
   if (pinned.length === 0) return null;
   return (
     <div class="pinned" role="region" aria-label={t("pinned.label")} aria-live="polite">

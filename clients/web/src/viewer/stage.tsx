@@ -1,5 +1,6 @@
 /** The picture and everything that lies on it. */
 import { useSignalEffect, type Signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { t } from "../i18n";
@@ -17,9 +18,11 @@ interface StageProps {
   hearts: Signal<Hearts | null>;
   onLike: (x: number, y: number) => void;
   onOpen: (sheet: "settings") => void;
+  /** What lies over the picture beside its own things. */
+  children: ComponentChildren;
 }
 
-export function Stage({ room, player, hearts, onLike, onOpen }: StageProps) {
+export function Stage({ room, player, hearts, onLike, onOpen, children }: StageProps) {
   const video = useRef<HTMLVideoElement>(null);
   useEffect(() => (video.current ? player.attach(video.current) : undefined), [player]);
   return (
@@ -39,6 +42,7 @@ export function Stage({ room, player, hearts, onLike, onOpen }: StageProps) {
       <Overlay room={room} player={player} />
       <TopBar room={room} player={player} onOpen={onOpen} />
       <SoundInvitation player={player} live={room.status.value === "live"} />
+      {children}
     </section>
   );
 }

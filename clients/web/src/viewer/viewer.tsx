@@ -9,27 +9,30 @@ import type { Player } from "../media/player";
 import { IconButton } from "../ui/basics";
 import { Chat } from "../ui/chat";
 import { Composer } from "../ui/composer";
+import { Countdown } from "../ui/countdown";
 import { Closed } from "../ui/gate";
+import { useMedia } from "../ui/hooks";
 import { Icon } from "../ui/icon";
 import { BuySheet } from "./buy";
 import { Hearts } from "./hearts";
 import { Likes } from "./likes";
 import { OrdersSheet } from "./orders";
-import { returnedFrom } from "./payment";
+import { Drops } from "./drops";
 import { Pinned, ShelfSheet } from "./products";
+import { SaleCard, useOnSale } from "./sale_card";
 import { SettingsSheet } from "./settings";
 import { Stage } from "./stage";
 import "./viewer.css";
 
-export type Open = null | { sheet: "shelf" | "orders" | "settings" } | { sheet: "buy"; product: Product; order?: string };
+export type Open = null | { sheet: "shelf" | "orders" | "settings" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
 
 export function Viewer({ room, player }: { room: Room; player: Player }) {
   const open = useSignal<Open>(null);
   const replyTo = useSignal<LiveEvent | null>(null);
+  const resumed = useRef(false);
+  const wide = useMedia("(min-width: 900px)");
   const likes = useMemo(() => new Likes((count) => room.like(count)), [room]);
   const hearts = useSignal<Hearts | null>(null);
-  // Whoever comes back from paying on another page is led to the order, once.
-  const led = useRef(false);
 
   useSignalEffect(() => {
     if (room.entered.value) player.follow(room.status.value);
@@ -41,19 +44,19 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
     const { title } = room.state.value.room;
     document.title = `${title || t("title.viewer")} · Danmart`;
   });
+  useSignalEffect(() => {
+    // Back from a page where an order was to be paid: on with it, once.
+    const asked = new URLSearchParams(location.search).get("order");
+    const order = room.you.orders.value.find(({ id }) => id === asked);
+    const product = room.state.value.products.find(({ id }) => id === order?.product);
+    if (!order || !product || resumed.current) return;
+    resumed.current = true;
+    open.value = { sheet: "buy", product, order: order.id };
+  });
   useEffect(() => {
     room.onReaction = (count) => hearts.value?.shower(count);
     return () => (room.onReaction = null);
   }, [room, hearts]);
-
-  useSignalEffect(() => {
-    const back = returnedFrom();
-    const order = back && !led.current ? room.you.orders.value.find((each) => each.id === back.order) : undefined;
-    const product = order && room.state.value.products.find((each) => each.id === order.product);
-    if (!order || !product) return;
-    led.current = true;
-    open.value = { sheet: "buy", product, order: order.id };
-  });
 
   const closed = room.closedBy.value;
   if (closed) return <Closed code={closed.code} demoRole="viewer" />;
@@ -64,9 +67,12 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
   };
   return (
     <div class={`viewer${player.landscape.value ? " landscape" : ""}`}>
-      <Stage room={room} player={player} onLike={like} onOpen={(sheet) => (open.value = { sheet })} hearts={hearts} />
+      <Stage room={room} player={player} onLike={like} onOpen={(sheet) => (open.value = { sheet })} hearts={hearts}>
+        {wide && <Offers room={room} open={open} />}
+      </Stage>
       <section class="side" aria-label={t("side.label")}>
-        <Pinned room={room} onBuy={(product) => (open.value = { sheet: "buy", product })} />
+        {!wide && <Offers room={room} open={open} />}
+        <Pinned room={room} hidden={wide ? null : "sale"} onBuy={(product) => (open.value = { sheet: "buy", product })} />
         <HeldReminder room={room} open={open} />
         <Chat
           room={room}
@@ -99,6 +105,23 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
   );
 }
 
+/** What won't be there for long: over the picture, wherever that is. */
+function Offers({ room, open }: { room: Room; open: Signal<Open> }) {
+  const on = useOnSale(room);
+  return (
+    <div class="offers">
+      <Drops room={room} />
+      {on && (
+        <SaleCard
+          room={room}
+          on={on}
+          onBuy={({ product, sku }) => (open.value = { sheet: "buy", product, sku: sku.id })}
+        />
+      )}
+    </div>
+  );
+}
+
 function LikeButton({ room, onLike }: { room: Room; onLike: () => void }) {
   return (
     <button class="round like" onClick={onLike} aria-label={t("like")} data-testid="like-button">
@@ -126,6 +149,9 @@ function HeldReminder({ room, open }: { room: Room; open: Signal<Open> }) {
     >
       <Icon name="clock" size={18} />
       <span class="ellipsis">{t("order.held.reminder", { title: order.title })}</span>
+      {order.hold_until_ms !== null && (
+        <Countdown untilMs={order.hold_until_ms} now={room.now} data-testid="reminder-countdown" />
+      )}
       <strong>{t("order.pay")}</strong>
     </button>
   );
@@ -136,7 +162,9 @@ function Sheets({ room, player, open }: { room: Room; player: Player; open: Sign
   const shown = open.value;
   switch (shown?.sheet) {
     case "buy":
-      return <BuySheet room={room} product={shown.product} resume={shown.order ?? null} onClose={close} />;
+      return (
+        <BuySheet room={room} product={shown.product} sku={shown.sku} resume={shown.order ?? null} onClose={close} />
+      );
     case "shelf":
       return (
         <ShelfSheet
