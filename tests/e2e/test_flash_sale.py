@@ -172,7 +172,7 @@ async def reload_keeps_the_hold(buyer: Person) -> None:
     await expect(buyer.at("reminder-countdown")).to_have_attribute("data-until", until or "?")
     left = await buyer.at("reminder-countdown").inner_text()
     minutes, seconds = left.split(":")
-    assert 240 < int(minutes) * 60 + int(seconds) < 300
+    assert 240 < int(minutes) * 60 + int(seconds) <= 300  # a page may be back within the first second
 
 
 async def host_refunds(host: Person, buyer: Person) -> None:
