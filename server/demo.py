@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from moderation.permissions import Role
 from moderation.standing import MEMBERS, MemberRow
 from rooms import people
-from rooms.commands import AddProduct, CreateCoupon, CreateRoom, ProductRef
+from rooms.commands import AddProduct, CreateCoupon, CreateRoom, NewSku, ProductRef
 from rooms.heads import ROOMS
 from rooms.history import read_room
 from rooms.ports import SYSTEM, Caller
@@ -44,16 +44,33 @@ RESTART_S = 2.0
 @dataclass(frozen=True, slots=True)
 class _Good:
     title: str
-    price_minor: int
-    stock: int
+    skus: tuple[NewSku, ...]
     colors: tuple[str, str]
     shape: str
 
 
 _GOODS = (
-    _Good("Jasmine tea, 100 g · 茉莉花茶", 4_900, 50, ("#2f7d5b", "#d9f2e3"), "tin"),
-    _Good("Celadon cup · 青瓷杯", 12_800, 20, ("#4a90a4", "#e2f1f5"), "cup"),
-    _Good("Osmanthus cake · 桂花糕", 3_600, 8, ("#c98a1b", "#fdf1d8"), "cake"),
+    _Good(
+        "Jasmine tea, 100 g · 茉莉花茶",
+        (NewSku(price_minor=4_900, stock=50),),
+        ("#2f7d5b", "#d9f2e3"),
+        "tin",
+    ),
+    _Good(
+        "Celadon cup · 青瓷杯",
+        (NewSku(price_minor=12_800, stock=20),),
+        ("#4a90a4", "#e2f1f5"),
+        "cup",
+    ),
+    _Good(
+        "Osmanthus cake · 桂花糕",
+        (
+            NewSku(name="4 pieces · 四块", price_minor=3_600, stock=8),
+            NewSku(name="8 pieces · 八块", price_minor=6_400, stock=4),
+        ),
+        ("#c98a1b", "#fdf1d8"),
+        "cake",
+    ),
 )
 
 
@@ -195,9 +212,8 @@ class Demo:
         cmd = AddProduct(
             room=DEMO_ROOM,
             title=good.title,
-            price_minor=good.price_minor,
             currency="CNY",
-            stock=good.stock,
+            skus=good.skus,
             picture=orjson.loads(kept.body)["url"],
             key=f"demo-product-{index}",
         )
