@@ -11,11 +11,13 @@ from sqlalchemy import Connection, select
 
 from rooms.commands import ExternalId, Id, Stock, StockDelta, Version
 from rooms.errors import Refused
+from rooms.heads import ROOMS
 from rooms.ports import Caller, Standing
 from rooms.rows import Steps
 from rooms.shop.rules import count_anew, refuse_stale, restock
 from rooms.shop.sale_store import SALES
 from rooms.shop.sales import say_what_is_left
+from rooms.shop.shelf import read_shelves_of
 from rooms.shop.store import SKUS, SkuRow, skus_table
 from rooms.unit import Unit
 
@@ -62,9 +64,15 @@ class StockSync:
         known = {sku_id for sku_id in ids if sku_id}
         yield SALES.rows(*known)
         yield SKUS.rows(*known)
-        return {
-            "items": [self._one(tx, seller_id, sku_id, row) for sku_id, row in zip(ids, rows, strict=True)]
-        }
+        shelves = read_shelves_of(tx.conn, {sku.product_id for i in known if (sku := tx.get(SKUS, i))})
+        yield ROOMS.rows(*{row.room_id for row in shelves})
+        before = {sku_id: tx.get(SKUS, sku_id) for sku_id in known}
+        items = [self._one(tx, seller_id, sku_id, row) for sku_id, row in zip(ids, rows, strict=True)]
+        for sku_id in sorted(known):
+            sku = tx.get(SKUS, sku_id)
+            if sku is not None and sku != before[sku_id]:
+                _tell(tx, sku, [row.room_id for row in shelves if row.product_id == sku.product_id])
+        return {"items": items}
 
     def _one(self, tx: Unit, seller_id: str, sku_id: str | None, row: StockRow) -> dict[str, Any]:
         sku = tx.get(SKUS, sku_id) if sku_id else None
@@ -80,6 +88,13 @@ class StockSync:
         if new.stock != sku.stock:
             say_what_is_left(tx, new)
         return named | {"stock": new.stock, "held": new.held, "version": new.version}
+
+
+def _tell(tx: Unit, sku: SkuRow, room_ids: Sequence[str]) -> None:
+    """Viewers get what is left as a signal; who reads the logs later (webhooks) needs it in one."""
+    for room_id in room_ids:
+        data = {"sku": sku.id, "stock": sku.stock, "held": sku.held, "version": sku.version}
+        tx.brief(room_id, "stock", data, action="see_orders")
 
 
 def find_skus(conn: Connection, seller_id: str, rows: Sequence[StockRow]) -> list[str | None]:

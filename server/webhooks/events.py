@@ -31,6 +31,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "product.added": ("product.added", "stock.changed"),
     "product.changed": ("product.changed", "stock.changed"),
     "product.removed": ("product.removed",),
+    "product.moved": ("product.moved",),
     "product.pinned": ("product.pinned",),
     "product.unpinned": ("product.unpinned",),
     "explaining.started": ("explaining.started",),

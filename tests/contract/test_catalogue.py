@@ -160,6 +160,11 @@ async def test_two_rooms_show_a_product_and_share_its_stock(house: House) -> Non
     assert heard[-1] == {ROOM: {sku: 3}, SILK: {sku: 3}}
     await sync(house, {"sku": sku, "change": 4})
     assert heard[-1] == {ROOM: {sku: 7}, SILK: {sku: 7}}
+    told = {event["room"]: event["data"] for event in house.briefed("stock")}
+    assert told[ROOM] == told[SILK]
+    assert (told[ROOM]["sku"], told[ROOM]["stock"]) == (sku, 7)
+    await sync(house, {"sku": sku, "change": 4, "version": 1})  # refused: nothing to tell
+    assert len(house.briefed("stock")) == 2
     for room in (ROOM, SILK):
         assert await house.store.read(lambda conn, r=room: read_stock(conn, r)) == {sku: 7}  # type: ignore[misc]
     changed = await house.ok("product.change", HOST, product=product, title="Green tea")
