@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.server.world import running_world
-from tests.support.sale import ENV, check, selling, until
+from tests.support.sale import ENV, check, kill_busy, selling, until
 
 
 async def one_sale(folder: Path, buyers: int, units: int, within_s: float) -> None:
     database = f"sqlite:///{folder / 'data' / 'danmart.db'}"
     async with running_world(folder, **ENV) as world, selling([world], buyers, units) as (sale, task):
         await until(sale, lambda: sale.answered("ok") >= units // 2, task)
-        world.node.kill9()
+        await kill_busy(sale, world)
         async with running_world(folder, **ENV) as again:
             watcher = await again.join("watcher")
             await watcher.enter(sale.room)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -51,6 +52,10 @@ class Node:
     def kill9(self) -> None:
         """Kills the node as ``kill -9`` does, and returns when it's gone."""
         self._server.kill()
+
+    def freeze(self) -> None:
+        """Stops the node where it is (SIGSTOP): it answers nobody, and can only be killed."""
+        self._server.process.send_signal(signal.SIGSTOP)
 
     async def terminate(self, timeout: float = 15) -> int:
         """Sends SIGTERM and returns the exit code; after ``timeout`` seconds the node is killed (-9)."""

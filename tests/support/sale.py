@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from bench.peers.sides import raised_limits
 from clients.load.run import raise_file_limit
 from tests.server.world import World, fresh, token
-from tests.support.history import Stored, faults, read_stored
+from tests.support.history import Asked, Stored, faults, read_stored
 from tests.support.shoppers import Sale, Shopper
 
 # One machine plays everybody; holds run out while one can watch.
 ENV = {**raised_limits(), "DANMART_ROOMS__HOLD_S": "2"}
 SETTLED_WITHIN_S = 45.0
+STUCK_S, STUCK_WITHIN_S = 0.5, 30.0
 _OPEN = {"started", "refund_due"}
 
 
@@ -52,6 +53,18 @@ async def until(sale: Sale, enough: Callable[[], bool], task: asyncio.Task[None]
     while not enough():
         assert not task.done(), f"all is over before its time: {sale.codes()}"
         await asyncio.sleep(0.01)
+
+
+async def kill_busy(sale: Sale, world: World) -> None:
+    """``kill -9`` while buyers wait for an answer of this node: whatever it was at, they never get it."""
+    world.node.freeze()
+    stuck: list[Asked] = []
+    async with asyncio.timeout(STUCK_WITHIN_S):
+        # Of the other nodes answers come sooner than that.
+        while not any(asked.answer is None for asked in stuck):
+            stuck = [asked for asked in sale.history if asked.answer is None]
+            await asyncio.sleep(STUCK_S)
+    world.node.kill9()
 
 
 async def check(
