@@ -58,6 +58,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.valkey import ValkeyServer
 
 VIEWERS = 3
+ANSWERED_WITHIN_S = 15.0
 TALKERS = 20
 OTHER_ROOM, NOBODYS_ROOM = "elsewhere", "nobody"
 DRAIN_S, ARRIVE_WITHIN_S = 0.3, 3.0
@@ -128,8 +129,9 @@ class Place:
         task = asyncio.create_task(at_rate(rate, talkers.comment, counts))
         await asyncio.sleep(seconds)
         task.cancel()
-        while counts.comments.unanswered:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(ANSWERED_WITHIN_S):
+            while counts.comments.unanswered:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         if counts.comments.refused:
             raise RuntimeError(f"comments were refused: {dict(counts.comments.refused)}")
         return counts.comments.sent - sent
