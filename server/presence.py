@@ -16,7 +16,8 @@ import msgpack
 import structlog
 
 from server.bus.line import AWAY, Line
-from server.live.rooms import LiveRoom, LiveRooms
+from server.live.room import LiveRoom
+from server.live.rooms import LiveRooms
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,8 @@ from rooms.unit import News
 from server.auth import Identity
 from server.bus.memory import MemoryBus
 from server.live.connection import Connection
-from server.live.rooms import LiveRoom, LiveRooms
+from server.live.room import LiveRoom
+from server.live.rooms import LiveRooms
 from server.live.view import RoomView
 from server.socket.admission import Admission
 from server.socket.hub import Hub, Times
