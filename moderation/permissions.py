@@ -31,6 +31,11 @@ class Action(StrEnum):
     COMMENT = "comment"
     LIKE = "like"
     BUY = "buy"
+    GIFT = "gift"
+    """Gifts and red packets: giving one's coins away."""
+    PLAY = "play"
+    """Taking part: lotteries, opening red packets, quizzes, polls."""
+    FOLLOW = "follow"
     STYLE = "style"
     """Coloured comments, and comments that stand at the top or the bottom."""
     MUTE = "mute"
@@ -45,7 +50,14 @@ class Action(StrEnum):
     PUBLISH = "publish"
     SEE_ORDERS = "see_orders"
     REFUND = "refund"
+    RUN_PLAY = "run_play"
+    """Beginning and ending lotteries, quizzes and polls."""
+    SEE_EARNINGS = "see_earnings"
     SEE_AUDIT = "see_audit"
+    MANAGE_WALLETS = "manage_wallets"
+    """Corrections, payouts, refunds of gifts."""
+    MANAGE_GIFTS = "manage_gifts"
+    """The catalogue of gifts, and the rules of points."""
 
 
 _RANKS = {role: rank for rank, role in enumerate(Role)}
@@ -53,7 +65,7 @@ _RANKS = {role: rank for rank, role in enumerate(Role)}
 # Each role with what it adds to the one below it.
 _ADDED: dict[Role, tuple[Action, ...]] = {
     Role.GUEST: (),
-    Role.VIEWER: (Action.COMMENT, Action.LIKE, Action.BUY),
+    Role.VIEWER: (Action.COMMENT, Action.LIKE, Action.BUY, Action.GIFT, Action.PLAY, Action.FOLLOW),
     Role.MODERATOR: (Action.STYLE, Action.MUTE, Action.DELETE_COMMENT, Action.SEE_STAFF),
     Role.SENIOR_MODERATOR: (Action.MUTE_LONG,),
     Role.HOST: (
@@ -65,9 +77,11 @@ _ADDED: dict[Role, tuple[Action, ...]] = {
         Action.PUBLISH,
         Action.SEE_ORDERS,
         Action.REFUND,
+        Action.RUN_PLAY,
+        Action.SEE_EARNINGS,
         Action.SEE_AUDIT,
     ),
-    Role.OPERATOR: (),
+    Role.OPERATOR: (Action.MANAGE_WALLETS, Action.MANAGE_GIFTS),
 }
 
 

@@ -75,6 +75,9 @@ _KINDS = (
     ErrorKind(
         "order_not_held", 409, "This order is not waiting for payment; `details.status` says what it is."
     ),
+    ErrorKind("insufficient_coins", 409, "You haven't enough coins; `details` says how many you have."),
+    ErrorKind("insufficient_points", 409, "You haven't enough points; `details` says how many you have."),
+    ErrorKind("insufficient_funds", 409, "There isn't enough in this account; `details.balance` is what is."),
     ErrorKind("payment_declined", 402, "The payment was declined: try another way.", temporary=True),
     ErrorKind("payment_pending", 409, "A payment of this order is under way.", temporary=True),
     ErrorKind("payment_mismatch", 409, "That is not the amount or the currency that was asked for."),

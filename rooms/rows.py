@@ -30,6 +30,10 @@ class Rank:
     ORDERS = 10
     PAYMENTS = 15
     TIMERS = 20
+    GIFTS = 22
+    PLAYS = 24
+    PLAY_ENTRIES = 26
+    PEOPLE = 28
     WALLETS = 30
     COUPONS = 40
     CLAIMS = 42

@@ -15,14 +15,16 @@ import orjson
 
 from rooms.log import LogEvent, Visibility, unquote
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 COMMENTS_KEPT = 50
 PINS_KEPT = 3
 COUPONS_KEPT = 5
+PLAYS_KEPT = 5
 
 Product = Mapping[str, Any]
 Sale = Mapping[str, Any]
 Coupon = Mapping[str, Any]
+Play = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class RoomState:
-    """What a newcomer sees. ``room`` and ``settings`` are as docs/protocol.md has them."""
+    """What a newcomer sees. ``room`` and ``settings`` are as docs/protocol.md has them. ``plays`` are what
+    one can take part in (lotteries, packets, quizzes, polls; each says its ``kind``), the newest first."""
 
     room: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -45,6 +48,7 @@ class RoomState:
     sales: tuple[Sale, ...] = ()
     coupons: tuple[Coupon, ...] = ()
     explaining: str | None = None
+    plays: tuple[Play, ...] = ()
 
 
 EMPTY = RoomState()
@@ -190,6 +194,22 @@ def _coupon_closed(state: RoomState, event: LogEvent) -> RoomState:
     return replace(state, coupons=tuple(c for c in state.coupons if c["id"] != gone))
 
 
+def _play(state: RoomState, event: LogEvent) -> RoomState:
+    """A lottery, red packet, quiz or poll begins, or goes on: then it keeps its place. Of each kind only the
+    newest few are kept; the others go on without being shown to newcomers."""
+    kind = event.kind.partition(".")[0]
+    new = {**event.data[kind], "kind": kind}
+    if any(play["id"] == new["id"] for play in state.plays):
+        return replace(state, plays=tuple(new if p["id"] == new["id"] else p for p in state.plays))
+    others = [play for play in state.plays if play["kind"] == kind][PLAYS_KEPT - 1 :]
+    return replace(state, plays=(new, *(play for play in state.plays if play not in others)))
+
+
+def _play_ended(state: RoomState, event: LogEvent) -> RoomState:
+    gone = event.data["id"]
+    return replace(state, plays=tuple(play for play in state.plays if play["id"] != gone))
+
+
 _RULES = {
     "room.created": _created,
     "room.status": _status,
@@ -208,6 +228,19 @@ _RULES = {
     "coupon.closed": _coupon_closed,
     "explaining.started": _explaining,
     "explaining.stopped": _explaining,
+    "lottery.opened": _play,
+    "lottery.closed": _play,
+    "lottery.drawn": _play,
+    "lottery.ended": _play_ended,
+    "packet.opened": _play,
+    "packet.ended": _play_ended,
+    "quiz.opened": _play,
+    "quiz.asked": _play,
+    "quiz.closed": _play,
+    "quiz.ended": _play_ended,
+    "poll.opened": _play,
+    "poll.closed": _play,
+    "poll.ended": _play_ended,
 }
 
 
@@ -223,6 +256,7 @@ def encode_state(state: RoomState) -> bytes:
             "comments": [orjson.Fragment(c.body) for c in state.comments],
             "sales": state.sales,
             "explaining": state.explaining,
+            "plays": state.plays,
         }
     )
 
@@ -239,4 +273,5 @@ def decode_state(encoded: bytes) -> RoomState:
         comments=tuple(Shown(c["id"], orjson.dumps(c)) for c in plain["comments"]),
         sales=tuple(plain["sales"]),
         explaining=plain["explaining"],
+        plays=tuple(plain["plays"]),
     )

@@ -17,7 +17,8 @@ import rooms.paces
 import rooms.shop.coupons.store
 import rooms.shop.sale_store
 import rooms.shop.shelf
-import rooms.shop.store  # noqa: F401
+import rooms.shop.store
+import rooms.wallet.store  # noqa: F401
 import server.credentials
 import server.payments.sandbox
 import server.pictures

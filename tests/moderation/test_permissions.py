@@ -11,6 +11,9 @@ TABLE = """
 comment          - x x x x x
 like             - x x x x x
 buy              - x x x x x
+gift             - x x x x x
+play             - x x x x x
+follow           - x x x x x
 style            - - x x x x
 mute             - - x x x x
 mute_long        - - - x x x
@@ -24,7 +27,11 @@ grant_role       - - - - x x
 publish          - - - - x x
 see_orders       - - - - x x
 refund           - - - - x x
+run_play         - - - - x x
+see_earnings     - - - - x x
 see_audit        - - - - x x
+manage_wallets   - - - - - x
+manage_gifts     - - - - - x
 """
 ROLES = ["guest", "viewer", "moderator", "senior_moderator", "host", "operator"]
 CELLS = [

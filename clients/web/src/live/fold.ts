@@ -2,11 +2,12 @@
  * The state of a room as a fold of its log, the same as the server's `rooms/state.py`; both are held to
  * `tests/vectors/fold.json`. Pure: a changed state is a new object, an unchanged one is the same.
  */
-import type { Coupon, LiveEvent, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
+import type { Coupon, LiveEvent, Play, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
 
 const COMMENTS_KEPT = 50;
 const PINS_KEPT = 3;
 const COUPONS_KEPT = 5;
+const PLAYS_KEPT = 5;
 
 export function emptyState(room: string): RoomState {
   return {
@@ -18,6 +19,7 @@ export function emptyState(room: string): RoomState {
     comments: [],
     sales: [],
     explaining: null,
+    plays: [],
   };
 }
 
@@ -122,7 +124,36 @@ const rules: Record<string, Rule> = {
 
   "explaining.stopped": (state, event) =>
     state.explaining === event.data.product ? { ...state, explaining: null } : state,
+
+  "lottery.opened": withPlay,
+  "lottery.closed": withPlay,
+  "lottery.drawn": withPlay,
+  "lottery.ended": withoutPlay,
+  "packet.opened": withPlay,
+  "packet.ended": withoutPlay,
+  "quiz.opened": withPlay,
+  "quiz.asked": withPlay,
+  "quiz.closed": withPlay,
+  "quiz.ended": withoutPlay,
+  "poll.opened": withPlay,
+  "poll.closed": withPlay,
+  "poll.ended": withoutPlay,
 };
+
+/** A lottery, red packet, quiz or poll begins, or goes on: then it keeps its place. Only the newest of each kind. */
+function withPlay(state: RoomState, event: LiveEvent): RoomState {
+  const kind = event.kind.split(".", 1)[0] as Play["kind"];
+  const fresh: Play = { ...(event.data[kind] as Omit<Play, "kind">), kind };
+  if (state.plays.some((play) => play.id === fresh.id)) {
+    return { ...state, plays: state.plays.map((play) => (play.id === fresh.id ? fresh : play)) };
+  }
+  const others = state.plays.filter((play) => play.kind === kind).slice(PLAYS_KEPT - 1);
+  return { ...state, plays: [fresh, ...state.plays.filter((play) => !others.includes(play))] };
+}
+
+function withoutPlay(state: RoomState, event: LiveEvent): RoomState {
+  return { ...state, plays: state.plays.filter((play) => play.id !== event.data.id) };
+}
 
 /** A reply keeps its place, but loses the words that it quotes of a deleted comment. */
 function unquoted(comment: LiveEvent, gone: string): LiveEvent {

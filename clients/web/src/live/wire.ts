@@ -118,6 +118,14 @@ export interface RoomState {
   coupons: Coupon[];
   /** The product that the host is talking about. */
   explaining: string | null;
+  /** Lotteries, red packets, quizzes and polls, the newest first. */
+  plays: Play[];
+}
+
+/** What one can take part in; each kind's own fields are in a type of its own that extends this one. */
+export interface Play {
+  kind: "lottery" | "packet" | "quiz" | "poll";
+  id: string;
 }
 
 export interface Sanction {

@@ -13,6 +13,7 @@ import type { Broadcast } from "./broadcast";
 import { Comments } from "./comments";
 import { Controls } from "./controls";
 import { Orders } from "./orders";
+import { PlayTab } from "./play/play";
 import { Preview } from "./preview";
 import { Sales } from "./sales";
 import { Settings } from "./settings";
@@ -20,7 +21,7 @@ import { ShareSheet } from "./share";
 import { Shelf } from "./shelf";
 import "./studio.css";
 
-type Panel = "comments" | "shelf" | "sales" | "orders" | "settings";
+type Panel = "comments" | "shelf" | "sales" | "play" | "orders" | "settings";
 
 export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
   const wide = useMedia("(min-width: 1180px)");
@@ -45,6 +46,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
     { name: "comments", label: t("studio.comments") },
     { name: "shelf", label: t("studio.shelf"), count: room.state.value.products.length },
     { name: "sales", label: t("studio.sales"), count: room.state.value.sales.length },
+    { name: "play", label: t("studio.play"), count: room.state.value.plays.length },
     { name: "orders", label: t("studio.orders"), count: held },
     { name: "settings", label: t("studio.settings") },
   ];
@@ -76,6 +78,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
             {shown === "comments" && <Comments room={room} />}
             {shown === "shelf" && <Shelf room={room} />}
             {shown === "sales" && <Sales room={room} />}
+            {shown === "play" && <PlayTab room={room} />}
             {shown === "orders" && <Orders room={room} />}
             {shown === "settings" && <Settings room={room} />}
           </Tabs>

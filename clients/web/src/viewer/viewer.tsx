@@ -17,6 +17,7 @@ import { BuySheet } from "./buy";
 import { Hearts } from "./hearts";
 import { Likes } from "./likes";
 import { OrdersSheet } from "./orders";
+import { Plays } from "./play/plays";
 import { Drops } from "./drops";
 import { Pinned, ShelfSheet } from "./products";
 import { SaleCard, useOnSale } from "./sale_card";
@@ -111,6 +112,7 @@ function Offers({ room, open }: { room: Room; open: Signal<Open> }) {
   return (
     <div class="offers">
       <Drops room={room} />
+      <Plays room={room} />
       {on && (
         <SaleCard
           room={room}

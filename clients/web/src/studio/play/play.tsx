@@ -1,0 +1,16 @@
+/** The host's tab for what viewers take part in: a section for each kind, with what runs and a form for more. */
+import type { ComponentType } from "preact";
+
+import type { Room } from "../../live/room";
+
+const SECTIONS: ComponentType<{ room: Room }>[] = [];
+
+export function PlayTab({ room }: { room: Room }) {
+  return (
+    <div class="play-tab">
+      {SECTIONS.map((Section) => (
+        <Section key={Section.displayName ?? Section.name} room={room} />
+      ))}
+    </div>
+  );
+}

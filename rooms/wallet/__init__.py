@@ -1,0 +1,1 @@
+"""Coins and points: a double-entry ledger, and what moves in it."""
