@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rooms.errors import Refused
 from rooms.shop.coupons import rules
 from rooms.shop.coupons.store import ClaimRow, CouponRow
-from tests.rooms.test_shop_rules import order
+from tests.rooms.shop.test_rules import order
 
 NOW = 1000
 moments = st.none() | st.integers(990, 1010)
