@@ -78,6 +78,10 @@ class Unit:
             raise LookupError(f"{kind.table.name} {key} was not asked for")
         return cache.now[key]
 
+    def asked(self, kind: Kind[Any], *key: Any) -> bool:
+        """Whether this unit has asked for the row, or written it."""
+        return key in self._cache(kind).now
+
     def fresh(self, kind: Kind[R]) -> list[R]:
         """The rows that this unit adds."""
         cache = self._cache(kind)

@@ -21,6 +21,11 @@ def balance(tx: Unit, account: Account) -> int:
     return row.balance if row else 0
 
 
+def known_balance(tx: Unit, account: Account) -> int | None:
+    """The same, or None if it was not asked for in this unit."""
+    return balance(tx, account) if tx.asked(ACCOUNTS, *account) else None
+
+
 def move(
     tx: Unit,
     kind: str,

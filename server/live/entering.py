@@ -21,6 +21,7 @@ from rooms.people import read_private, read_seqs
 from rooms.ports import Caller
 from rooms.shop.coupons.store import read_held
 from rooms.shop.store import OrderRow, read_open_orders, read_orders
+from rooms.wallet.news import read_wallets
 from server.live.view import RoomView
 
 PAID_SHOWN_MS = 3_600_000
@@ -70,7 +71,7 @@ class Side:
 def read_sides(conn: Connection, asked: Sequence[Ask], now_ms: int) -> list[Side | Refused]:
     """Who each of them is in the room that they want to enter; for each the same as if it had asked alone.
 
-    A refusal is ``room_not_found`` or ``unauthenticated``. However many they are, it is two statements, four
+    A refusal is ``room_not_found`` or ``unauthenticated``. However many they are, it is two statements, six
     more a room, and others only for the staff and for those who missed private events.
     """
     rooms = read_rooms(conn, {ask.cmd.room for ask in asked})
@@ -92,17 +93,19 @@ class _Facts:
     mutes: dict[str, SanctionRow]
     orders: dict[str, list[OrderRow]]
     coupons: Mapping[str, list[dict[str, Any]]]
+    wallets: Mapping[str, dict[str, int]]
 
 
 def _read_facts(conn: Connection, room: RoomRow, user_ids: list[str] | None, now_ms: int) -> _Facts:
     if not user_ids:
-        return _Facts(room, {}, {}, {}, {})
+        return _Facts(room, {}, {}, {}, {}, {})
     return _Facts(
         room,
         read_roles_of(conn, room.id, user_ids),
         read_mutes_of(conn, room.id, user_ids, now_ms),
         read_open_orders(conn, room.id, user_ids, paid_since_ms=now_ms - PAID_SHOWN_MS),
         read_held(conn, room.id, user_ids, now_ms=now_ms),
+        read_wallets(conn, user_ids),
     )
 
 
@@ -125,6 +128,7 @@ def _side(
         "mute": None,
         "orders": [],
         "coupons": [],
+        "wallet": None,
     }
     if caller.id is not None:
         you |= _own(conn, cmd, caller.id, facts, heads.get(caller.id, 0))
@@ -143,6 +147,7 @@ def _own(conn: Connection, cmd: Enter, user_id: str, facts: _Facts, seq: int) ->
         "mute": {"until_ms": mute.until_ms, "reason": mute.reason} if mute else None,
         "orders": [order.wire() for order in facts.orders.get(user_id, ())],
         "coupons": facts.coupons.get(user_id, []),
+        "wallet": facts.wallets.get(user_id),
     }
 
 

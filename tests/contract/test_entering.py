@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ from rooms.log import PrivateEvent, user_events
 from rooms.ports import Caller
 from rooms.rows import as_dict
 from rooms.shop.store import OrderRow, orders_table, read_open_orders
+from rooms.wallet.store import AccountRow, accounts_table
 from server.live.entering import PAID_SHOWN_MS, Ask, Enter, Side, read_sides
 from server.store.engine import open_writer
 
@@ -40,6 +41,7 @@ class Facts:
     mutes: dict[tuple[str, str], int | None]
     others: frozenset[tuple[str, str]]
     orders: list[tuple[tuple[str, str], str, int | None]]
+    wallets: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 facts_of = st.builds(
@@ -50,6 +52,10 @@ facts_of = st.builds(
     others=st.frozensets(places),
     orders=st.lists(
         st.tuples(places, st.sampled_from(["held", "paid", "cancelled"]), st.none() | moments), max_size=12
+    ),
+    wallets=st.dictionaries(
+        st.sampled_from(USERS),
+        st.fixed_dictionaries({"coins": st.integers(0, 9), "points": st.integers(0, 9)}),
     ),
 )
 asks = st.builds(
@@ -114,6 +120,11 @@ def write(conn: Connection, facts: Facts) -> None:
             order(number, *place, status, paid_at_ms)
             for number, (place, status, paid_at_ms) in enumerate(facts.orders)
         ],
+        accounts_table: [
+            AccountRow({"coins": "wallet"}.get(name, name), user, balance, 1)
+            for user, balances in facts.wallets.items()
+            for name, balance in balances.items()
+        ],
     }
     for table, rows in tables.items():
         if rows:
@@ -126,7 +137,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
     if name not in ROOMS:
         return "room_not_found"
     if caller.id is None:
-        none = {"seq": 0, "items": [], "mute": None, "orders": [], "coupons": []}
+        none = {"seq": 0, "items": [], "mute": None, "orders": [], "coupons": [], "wallet": None}
         return "unauthenticated" if name == "closed" else {"role": "guest", "user": None, **none}
     place, head = (name, caller.id), facts.heads.get(caller.id, 0)
     given = "host" if caller.id == HOST else facts.roles.get(place, "viewer")
@@ -145,6 +156,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
         "mute": {"until_ms": facts.mutes[place], "reason": "flood"} if muted else None,
         "orders": shown[::-1],
         "coupons": [],
+        "wallet": facts.wallets.get(caller.id, {"coins": 0, "points": 0}),
     }
 
 
@@ -202,4 +214,4 @@ def test_a_thousand_who_enter_are_no_more_statements_than_one(engine: Engine) ->
             sides = read_sides(conn, [Ask(cmd, Caller(f"v{n}", "V")) for n in range(count)], NOW_MS)
             assert len(sides) == count
             counts.append(len(statements))
-    assert counts == [6, 6]
+    assert counts == [8, 8]
