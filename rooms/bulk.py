@@ -8,7 +8,7 @@ where a statement a row would cost it a plan each; SQLite, which is in this proc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -26,6 +26,8 @@ from sqlalchemy import (
     TypeDecorator,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+
+from rooms.arrays import array
 
 Names = tuple[str, ...]
 Key = tuple[Any, ...]
@@ -61,7 +63,7 @@ def select(
     # Locks are taken in one order by everybody, so which column varies can't depend on the keys.
     for place, others, values in by_one_column(keys, last=bool(lock)):
         sql = _select_sql(conn.dialect.name, table, key, place, lock)
-        many = orjson.dumps(values).decode() if conn.dialect.name == "sqlite" else arrays([values])[0]
+        many = orjson.dumps(values).decode() if conn.dialect.name == "sqlite" else array(values)
         for record in conn.exec_driver_sql(sql, (*others, many)):
             if not readers:
                 yield record
@@ -77,6 +79,9 @@ def by_one_column(keys: Sequence[Key], *, last: bool = False) -> Iterator[tuple[
     place, the other columns' values, and its values, sorted. That column is the ``last``, or else the one
     that makes the fewest bundles."""
     if not keys:
+        return
+    if len(keys[0]) == 1:
+        yield 0, (), sorted([key[0] for key in keys])
         return
     others = [len({key[:n] + key[n + 1 :] for key in keys}) for n in range(len(keys[0]))]
     place = len(others) - 1 if last else others.index(min(others))
@@ -101,28 +106,6 @@ def array_type(column: Column[Any]) -> str:
     return f"{kind.compile(_DIALECTS['postgresql'])}[]"
 
 
-def arrays(columns: Iterable[Sequence[Any]]) -> tuple[str, ...]:
-    """PostgreSQL's array literals of each column's values: None, integers, texts and bytes. psycopg would
-    look up a dumper for every value."""
-    return tuple(["{" + ",".join([_element(value) for value in values]) + "}" for values in columns])
-
-
-def _element(value: Any) -> str:
-    if type(value) is int:
-        return str(value)
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return (
-            f'"{value}"' if value.isalnum() else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        )
-    if isinstance(value, bytes):
-        return f'"\\\\x{value.hex()}"'
-    if isinstance(value, int):  # a bool, in a column of small numbers
-        return str(int(value))
-    raise TypeError(f"no array of {type(value).__name__}")
-
-
 def _run(conn: Connection, sql: str, table: Table, names: Names, rows: Sequence[Sequence[Any]]) -> None:
     if not rows:
         return
@@ -132,10 +115,10 @@ def _run(conn: Connection, sql: str, table: Table, names: Names, rows: Sequence[
             rows = [_written(row, writers) for row in rows]
         conn.exec_driver_sql(sql, [tuple(row) for row in rows])
         return
-    columns = [list(values) for values in zip(*rows, strict=True)]
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for index, write in writers:
-        columns[index] = [write(value) for value in columns[index]]
-    conn.exec_driver_sql(sql, arrays(columns))
+        columns[index] = list(map(write, columns[index]))
+    conn.exec_driver_sql(sql, tuple(map(array, columns)))
 
 
 def _written(row: Sequence[Any], writers: Sequence[tuple[int, Any]]) -> list[Any]:
