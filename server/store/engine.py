@@ -32,7 +32,11 @@ def open_writer(url: str, *, timeout_ms: int = WRITE_TIMEOUT_MS) -> Engine:
     if is_sqlite(url):
         return _sqlite(url, begin="BEGIN IMMEDIATE", size=1)
     return create_engine(
-        url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=_postgres_args(timeout_ms)
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args=_postgres_args(timeout_ms, _BY_KEY),
     )
 
 
@@ -50,11 +54,16 @@ def open_readers(url: str, *, size: int = READERS) -> Engine:
     )
 
 
-def _postgres_args(statement_timeout_ms: int) -> dict[str, Any]:
+# For a few hundred keys the planner would rather read a whole table of some megabytes, each time. The writer
+# finds its rows by their keys, whatever the tables come to.
+_BY_KEY = "-c enable_seqscan=off"
+
+
+def _postgres_args(statement_timeout_ms: int, options: str = "") -> dict[str, Any]:
     """Bounds for a host that has gone without a word: libpq would wait for minutes."""
     return {
         "connect_timeout": CONNECT_TIMEOUT_S,
-        "options": f"-c statement_timeout={statement_timeout_ms}",
+        "options": f"-c statement_timeout={statement_timeout_ms} {options}",
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Table, select, tuple_
 from sqlalchemy import delete as sql_delete
 
 from rooms import bulk
+from rooms.arrays import array
 from rooms.schema import metadata
 
 KEPT_MS = 7 * 24 * 3600 * 1000
@@ -32,8 +34,7 @@ command_keys = Table(
 _COLUMNS = (command_keys.c.user_id, command_keys.c.command, command_keys.c.key)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CommandKey:
+class CommandKey(NamedTuple):
     """Whose command, which command, and the key that the client chose."""
 
     user_id: str
@@ -62,8 +63,8 @@ def claim(
     if conn.dialect.name == "sqlite":
         known = _known(conn, list(wanted))
         return wanted.keys() - known.keys(), known
-    rows = [(k.user_id, k.command, k.key, wanted[k], now_ms) for k in sorted(wanted)]
-    columns = bulk.arrays(zip(*rows, strict=True))
+    rows = [(*key, wanted[key], now_ms) for key in sorted(wanted)]
+    columns = tuple(map(array, zip(*rows, strict=True)))
     new = {CommandKey(*record) for record in conn.exec_driver_sql(_CLAIM, columns)}
     return new, _known(conn, [key for key in wanted if key not in new])
 
@@ -88,34 +89,33 @@ ON k.user_id = wanted.user_id AND k.command = wanted.command AND k.key = wanted.
 def _known(conn: Connection, keys: list[CommandKey]) -> dict[CommandKey, Remembered]:
     if not keys:
         return {}
-    plain = [(k.user_id, k.command, k.key) for k in keys]
     if conn.dialect.name == "sqlite":
-        found = conn.exec_driver_sql(_KNOWN_SQLITE, (orjson.dumps(plain).decode(),))
+        found = conn.exec_driver_sql(_KNOWN_SQLITE, (orjson.dumps([tuple(key) for key in keys]).decode(),))
     else:
-        found = conn.exec_driver_sql(_KNOWN, bulk.arrays(zip(*plain, strict=True)))
+        found = conn.exec_driver_sql(_KNOWN, tuple(map(array, zip(*keys, strict=True))))
     return {
         CommandKey(user_id, command, key): Remembered(request, answer)
         for user_id, command, key, request, answer in found
     }
 
 
-_NAMES = ("user_id", "command", "key")
+_NAMES = CommandKey._fields
 
 
 def remember(conn: Connection, answers: Sequence[tuple[CommandKey, Remembered]], now_ms: int) -> None:
     """Keep what claimed keys were answered."""
     if conn.dialect.name == "sqlite":
-        rows = [(k.user_id, k.command, k.key, r.request, r.answer, now_ms) for k, r in answers]
+        rows = [(*key, known.request, known.answer, now_ms) for key, known in answers]
         bulk.insert(conn, command_keys, (*_NAMES, "request", "answer", "at_ms"), rows)
     else:
-        given = [(r.answer, k.user_id, k.command, k.key) for k, r in answers]
+        given = [(known.answer, *key) for key, known in answers]
         bulk.update(conn, command_keys, ("answer",), _NAMES, given)
 
 
 def forget(conn: Connection, keys: Iterable[CommandKey]) -> None:
     """Let claimed keys go, as if they had never been used."""
     if conn.dialect.name != "sqlite":
-        bulk.delete(conn, command_keys, _NAMES, [(k.user_id, k.command, k.key) for k in keys])
+        bulk.delete(conn, command_keys, _NAMES, list(keys))
 
 
 def prune(conn: Connection, now_ms: int, *, limit: int = 2000) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
+from server.store.engine import open_writer
+from server.store.keys import CommandKey, Remembered, claim, remember
 from tests.contract.house import HOST, MODERATOR, VIEWER, House, house_at
 
 # One row a node, or none but what is due now.
@@ -75,3 +77,26 @@ async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
         await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="noise")
         await house.ok("room.change", HOST, slow_mode_s=5)
         assert await statements.scans(house) == []
+
+
+def test_many_keys_at_once_are_each_found_by_the_index(shared_url: str) -> None:
+    """PostgreSQL's planner would rather read all of a table that a group's keys are a twentieth of."""
+    engine = open_writer(shared_url)
+    plans = []
+
+    def explain(conn: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("UPDATE"):
+            plans.append("\n".join(r[0] for r in cursor.execute(f"EXPLAIN {statement}", parameters)))
+
+    def use(conn: Connection, keys: list[CommandKey]) -> None:
+        new, _ = claim(conn, dict.fromkeys(keys, b"request"), 0)
+        remember(conn, [(key, Remembered(b"request", b"answer" * 100)) for key in new], 0)
+
+    with engine.begin() as conn:
+        for part in range(20):
+            use(conn, [CommandKey(f"user-{n}", "buy", f"key-{part}") for n in range(250)])
+        event.listen(engine, "before_cursor_execute", explain)
+        use(conn, [CommandKey(f"user-{n}", "buy", "the latest") for n in range(250)])
+    engine.dispose()
+    assert len(plans) == 1
+    assert "Seq Scan" not in plans[0]
