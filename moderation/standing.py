@@ -106,9 +106,9 @@ class RoomStanding:
 
     def load(self, room_id: str, *user_ids: str | None) -> Steps[None]:
         """Members and sanctions of these users. The room must have been asked for before."""
-        known = sorted({user_id for user_id in user_ids if user_id is not None})
-        yield MEMBERS.rows(*((room_id, user_id) for user_id in known))
-        yield SANCTIONS.rows(*((room_id, user_id, MUTE) for user_id in known))
+        known = [user_id for user_id in user_ids if user_id is not None]
+        yield MEMBERS.rows(*[(room_id, user_id) for user_id in known])
+        yield SANCTIONS.rows(*[(room_id, user_id, MUTE) for user_id in known])
 
     def role(self, tx: Unit, room_id: str, caller: Caller) -> Role:
         room = tx.get(ROOMS, room_id)

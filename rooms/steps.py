@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from rooms.rows import Key, Kind, Need, Steps
@@ -34,6 +35,8 @@ class Run:
     """One command in a group on its way: its steps, the rows it waits for, and how it ended."""
 
     steps: Steps[Any]
+    number: int
+    """Its place in the order of arrival."""
     need: Need | None = None
     reply: Any = None
     error: Exception | None = None
@@ -47,20 +50,23 @@ def run_steps(unit: Unit, generators: Sequence[Steps[Any]]) -> list[Run]:
     A ``Refused`` (or any other exception) ends up in its run's ``error``; ``changed`` tells whether that
     handler had changed something before, in which case the group must be rolled back.
     """
-    runs = [Run(steps) for steps in generators]
-    for run in runs:
-        _advance(unit, run)
-    while waiting := [run for run in runs if run.need is not None]:
-        rank = min(run.need.kind.rank for run in waiting if run.need)
-        now = [run for run in waiting if run.need and run.need.kind.rank == rank]
-        kinds: dict[Kind[Any], list[Key]] = {}
-        for need in [run.need for run in now if run.need]:
-            kinds.setdefault(need.kind, []).extend(need.keys)
-        for kind in sorted(kinds, key=lambda k: k.table.name):
-            unit.load(kind, kinds[kind])
+    runs = [Run(steps, number) for number, steps in enumerate(generators)]
+    waiting: dict[int, list[Run]] = {}
+    now = runs
+    while True:
         for run in now:
             _advance(unit, run)
-    return runs
+            if run.need is not None:
+                waiting.setdefault(run.need.kind.rank, []).append(run)
+        if not waiting:
+            return runs
+        now = sorted(waiting.pop(min(waiting)), key=attrgetter("number"))
+        kinds: dict[Kind[Any], list[Key]] = {}
+        for run in now:
+            if run.need is not None:
+                kinds.setdefault(run.need.kind, []).extend(run.need.keys)
+        for kind in sorted(kinds, key=lambda k: k.table.name):
+            unit.load(kind, kinds[kind])
 
 
 def _advance(unit: Unit, run: Run) -> None:

@@ -73,10 +73,10 @@ class Unit:
 
     def get(self, kind: Kind[R], *key: Any) -> R | None:
         """The row as it is now in this unit, or None. It must have been asked for by a ``yield``."""
-        cache = self._cache(kind)
-        if key not in cache.now:
-            raise LookupError(f"{kind.table.name} {key} was not asked for")
-        return cache.now[key]
+        try:
+            return self._caches[kind.table].now[key]
+        except KeyError:
+            raise LookupError(f"{kind.table.name} {key} was not asked for") from None
 
     def asked(self, kind: Kind[Any], *key: Any) -> bool:
         """Whether this unit has asked for the row, or written it."""
@@ -184,13 +184,13 @@ class Unit:
     def tell(self, user_id: str, kind: str, data: Data, *, room_id: str | None = None) -> None:
         """A private event for one user. ``USERS.rows(user_id)`` must have been asked for."""
         user = self.get(USERS, user_id) or UserRow(user_id, "", 0, 0, self.now_ms)
-        seq = user.seq + 1
-        wire: dict[str, Any] = {"seq": seq, "kind": kind, "at_ms": self.now_ms}
+        user = UserRow(user_id, user.name, user.operator, user.seq + 1, user.seen_at_ms)
+        wire: dict[str, Any] = {"seq": user.seq, "kind": kind, "at_ms": self.now_ms}
         if room_id is not None:
             wire["room"] = room_id
         wire["data"] = data
-        event = PrivateEvent(user_id, seq, self.now_ms, room_id, kind, orjson.dumps(wire))
-        self.put(USERS, replace(user, seq=seq))
+        event = PrivateEvent(user_id, user.seq, self.now_ms, room_id, kind, orjson.dumps(wire))
+        self.put(USERS, user)
         self.add(user_events, event)
         self.news.private.append(event)
 

@@ -15,7 +15,7 @@ from rooms.ports import Caller, Standing
 from rooms.rows import Steps, new_id
 from rooms.shop import sale_rules
 from rooms.shop.pricing import CouponTerms, price
-from rooms.shop.rules import give_back, refuse_unless_held, sell, step, take
+from rooms.shop.rules import entry, give_back, refuse_unless_held, sell, step, take
 from rooms.shop.sale_store import PAST_SALES, SALE_BUYERS, SALES, SaleRow
 from rooms.shop.sales import count_bought, end_if_sold_out, sale_of, say_what_is_left
 from rooms.shop.shelf import OFFERS, OfferRow
@@ -104,8 +104,7 @@ class Orders:
             self._coupons.redeem(tx, cmd.coupons, order.id)
         tx.wake(HOLD_TIMER, order.id, cmd.room, order.hold_until_ms)
         say_what_is_left(tx, taken)
-        announce(tx, order)
-        return {"order": order.wire()}
+        return {"order": announce(tx, order)}
 
     def _terms(self, tx: Unit, cmd: Buy, caller: Caller) -> list[CouponTerms]:
         if not cmd.coupons:
@@ -133,7 +132,7 @@ class Orders:
             product=offer.product_id,
             currency=sku.currency,
         )
-        order = OrderRow(
+        return OrderRow(
             id=new_id(),
             room_id=cmd.room,
             product_id=offer.product_id,
@@ -156,8 +155,8 @@ class Orders:
             lines=priced.lines,
             address=cmd.address.model_dump(exclude_none=True) if cmd.address else None,
             note=cmd.note,
+            history=[entry("held", tx.now_ms, caller.id)],
         )
-        return step(order, "held", tx.now_ms, by=caller.id)
 
     def cancel(self, tx: Unit, cmd: CancelOrder, caller: Caller) -> Steps[Any]:
         """The buyer lets a hold go. Refuses with ``not_found``, ``order_not_held``, ``payment_pending``."""
@@ -250,11 +249,13 @@ def hand_over(tx: Unit, order: OrderRow) -> None:
         end_if_sold_out(tx, sale, order.room_id)
 
 
-def announce(tx: Unit, order: OrderRow) -> None:
-    """Tell the buyer, and who may see the room's orders. The buyer's and the room's head must be locked."""
-    data = orjson.Fragment(orjson.dumps({"order": order.wire()}))
-    tx.tell(order.buyer_id, "order", data, room_id=order.room_id)
-    tx.brief(order.room_id, "order", data, action="see_orders")
+def announce(tx: Unit, order: OrderRow) -> orjson.Fragment:
+    """Tell the buyer, and who may see the room's orders; gives the order as it was told. The buyer's and the
+    room's head must be locked."""
+    told = orjson.Fragment(orjson.dumps(order.wire()))
+    tx.tell(order.buyer_id, "order", {"order": told}, room_id=order.room_id)
+    tx.brief(order.room_id, "order", {"order": told}, action="see_orders")
+    return told
 
 
 def own_order(tx: Unit, room_id: str, order_id: str, caller: Caller) -> OrderRow:

@@ -83,7 +83,8 @@ def price(
     lines: list[dict[str, Any]] = [{"kind": "item", "label": label, "amount_minor": subtotal}]
     if sale is not None:
         lines.append({"kind": "sale", "label": sale.label, "amount_minor": goods - subtotal, "ref": sale.id})
-    _refuse_unusable(coupons, goods, sale, product, currency)
+    if coupons:
+        _refuse_unusable(coupons, goods, sale, product, currency)
     for coupon in sorted(coupons, key=lambda c: (_ORDER[c.kind], c.id)):
         off = min(_discount(coupon, left, unit), left)
         left -= off

@@ -65,10 +65,13 @@ def step(
     order: OrderRow, status: str, now_ms: int, *, by: str | None = None, reason: str | None = None
 ) -> OrderRow:
     """The order with its next status, and with that in its history. ``by`` None: it happened by itself."""
-    entry: dict[str, Any] = {"status": status, "at_ms": now_ms, "by": by}
-    if reason is not None:
-        entry["reason"] = reason
-    return replace(order, status=status, history=[*order.history, entry])
+    return replace(order, status=status, history=[*order.history, entry(status, now_ms, by, reason)])
+
+
+def entry(status: str, now_ms: int, by: str | None, reason: str | None = None) -> dict[str, Any]:
+    """A line of an order's history."""
+    line: dict[str, Any] = {"status": status, "at_ms": now_ms, "by": by}
+    return line if reason is None else line | {"reason": reason}
 
 
 def refund(order: OrderRow, now_ms: int, *, by: str | None, reason: str) -> OrderRow:
