@@ -37,6 +37,7 @@ from bench.peers.sides import danmart, make_room
 from bench.shop import STOCK, Shop
 from rooms.ports import Caller
 from rooms.shop.store import orders_table, skus_table
+from server import garbage
 from server.commands import Commands
 from server.shop_front import ShopFront
 from tests.support.postgres import PostgresServer
@@ -64,6 +65,7 @@ class Side:
         await first.open()
         for shop in others:
             await shop.join(first)
+        garbage.settle()  # as a node does
 
     async def close(self) -> None:
         for shop in self.shops:
