@@ -14,8 +14,8 @@ from rooms.heads import rooms_table
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
 from server.outbound import URL_MAX_CHARS
+from server.signing import new_secret, secret_key
 from server.webhooks.events import is_pattern
-from server.webhooks.signing import new_secret, secret_bytes
 from server.webhooks.tables import (
     DELIVERIES,
     ENDPOINTS,
@@ -38,7 +38,7 @@ def _pattern(text: str) -> str:
 
 
 def _secret(text: str) -> str:
-    secret_bytes(text)
+    secret_key(text)
     return text
 
 
