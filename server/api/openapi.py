@@ -32,6 +32,7 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("PATCH", "/api/v1/webhooks/{webhook}"): EndpointChange,
     ("POST", "/api/v1/webhooks/{webhook}/rotate"): Rotation,
     ("POST", "/api/v1/webhooks/{webhook}/replay"): Replay,
+    ("POST", "/api/v1/payments/{payment}/refund"): payments.RefundStep,
     ("POST", "/api/v1/products"): NewProduct,
     ("PATCH", "/api/v1/products/{product}"): EditProduct,
     ("POST", "/api/v1/products/import"): ProductFile,
@@ -50,6 +51,7 @@ _CSV = {
     }
 }
 _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("GET", "/api/v1/payments/owed"): ("cursor", "limit", "status"),
     ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),
     ("GET", "/api/v1/products/export"): ("format",),
     ("POST", "/api/v1/products/import"): ("dry_run",),
