@@ -89,9 +89,18 @@ class Cashier:
 
     # the buyer's way
 
-    async def pay(self, cmd: PayOrder, caller: Caller, key: CommandKey, request: bytes) -> Answer:
+    async def pay(
+        self,
+        cmd: PayOrder,
+        caller: Caller,
+        key: CommandKey,
+        request: bytes,
+        *,
+        asking: Callable[[], None] = lambda: None,
+    ) -> Answer:
         """The command ``order.pay``; the answer is given when the order is paid, refused, or has a page on
-        which to pay it."""
+        which to pay it. ``asking`` is called when the attempt is written down and only the provider is waited
+        for: until then, nothing else of the same buyer's should begin that was sent later."""
         method = cmd.method or next(iter(self._providers), "")
         provider = self._providers.get(method)
         if provider is None:
@@ -110,7 +119,7 @@ class Cashier:
         attempt = orjson.loads(begun.body)
         payment = PaymentRow(**attempt["payment"])
         try:
-            word = await self._charge(provider, payment, attempt["order"], cmd.card)
+            word = await self._charge(provider, payment, attempt["order"], cmd.card, asking)
         except OSError as error:
             log.warning("payment_open", payment=payment_id, provider=method, error=repr(error))
             self._metrics.attempt(method, "unanswered")
@@ -118,7 +127,12 @@ class Cashier:
         return await self._answer(payment, word, key, request)
 
     async def _charge(
-        self, provider: PaymentProvider, payment: PaymentRow, order: dict[str, Any], card: str
+        self,
+        provider: PaymentProvider,
+        payment: PaymentRow,
+        order: dict[str, Any],
+        card: str,
+        asking: Callable[[], None],
     ) -> Outcome | Redirect:
         """The provider's word on an attempt that is open. Raises ``OSError``."""
         if payment.redirect_url is not None:
@@ -126,6 +140,7 @@ class Cashier:
         if payment.status != "started" or payment.amount_minor == 0:
             return "succeeded"  # of what isn't open any more, nothing else is told here
         back = f"{self._return_base()}/r/{quote(order['room'])}?order={quote(order['id'])}"
+        asking()
         async with asyncio.timeout(self._answer_within_s):
             return await provider.charge(as_charge(payment, order, card, back))
 
