@@ -34,6 +34,7 @@ export const shop = {
   "coupon.from": "from {amount}",
   "coupon.only": "only for {title}",
   "coupon.mine": "Your coupons",
+  "coupon.left": "{n} left",
   "coupon.claim": "Get it",
   "coupon.claimed": "It's yours. Use it when you buy.",
   "coupon.sign_in": "Sign in first",

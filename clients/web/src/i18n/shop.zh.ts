@@ -36,6 +36,7 @@ export const shop: Record<keyof typeof en, string> = {
   "coupon.from": "满 {amount} 可用",
   "coupon.only": "仅限 {title}",
   "coupon.mine": "我的优惠券",
+  "coupon.left": "剩余 {n} 张",
   "coupon.claim": "领取",
   "coupon.claimed": "领到了，下单时可用",
   "coupon.sign_in": "请先登录",
