@@ -168,7 +168,7 @@ async def test_webhooks_are_seen_and_replayed_beside_a_running_node(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def cli(*words: str) -> tuple[int, str, str]:
-        code = run(["webhooks", words[0], "--data", str(tmp_path), *words[1:]])
+        code = run(["webhooks", words[0], "--data", str(tmp_path / "data"), *words[1:]])
         said = capsys.readouterr()
         return code, said.out, said.err
 
