@@ -81,6 +81,9 @@ _KINDS = (
     ErrorKind("payment_declined", 402, "The payment was declined: try another way.", temporary=True),
     ErrorKind("payment_pending", 409, "A payment of this order is under way.", temporary=True),
     ErrorKind("payment_mismatch", 409, "That is not the amount or the currency that was asked for."),
+    ErrorKind(
+        "refund_not_failed", 409, "Nothing is to be done about this refund; `details.status` says why."
+    ),
     ErrorKind("bad_signature", 401, "The signature doesn't prove who sent this, or it is too old."),
     ErrorKind("too_many", 409, "There are too many of these already; `details.limit` says how many may be."),
     ErrorKind("not_live", 404, "Nobody is live in this room at the moment.", temporary=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -38,6 +38,7 @@ class News:
     staff: list[StaffEvent]
     stock: dict[str, dict[str, int]]
     redacted: dict[str, list[str]]
+    coupons: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 class Unit:
@@ -208,6 +209,10 @@ class Unit:
         rooms, ``left`` in the others."""
         self._left[sku] = Left(left, in_room or {})
         self.changes += 1
+
+    def coupons_left(self, room_id: str, coupon_id: str, left: int) -> None:
+        """Let the next signals of the room say how many of a coupon can still be claimed."""
+        self.news.coupons.setdefault(room_id, {})[coupon_id] = left
 
     def wake(self, kind: str, ref: str, room_id: str, due_at_ms: int) -> None:
         """Have the handler of timers of this kind called at (or soon after) a time."""

@@ -19,7 +19,7 @@ from rooms.commands import CreateRoom
 from rooms.errors import Refused
 from rooms.history import read_room
 from rooms.ports import Caller
-from server import logs
+from server import cli_webhooks, logs
 from server.auth.own import sign
 from server.config import ConfigError, Settings, load, node_secret
 
@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     link.set_defaults(do=_host_link)
 
     commands.add_parser("load", add_help=False, help="put load on a node, and see what reaches the viewers")
+    cli_webhooks.add_parser(commands, common)
     doctor = commands.add_parser("doctor", parents=[common], help="say what is wrong with config or machine")
     doctor.set_defaults(do=_doctor)
     return parser

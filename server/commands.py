@@ -124,6 +124,10 @@ SPECS: dict[str, Spec] = {
 }
 
 
+LENGTHY = frozenset({"order.pay"})
+"""Those that wait for somebody else than our own database, and for long if that one hangs."""
+
+
 class Commands:
     """Carries out commands, wherever they come from. ``direct`` has those that go past the writer."""
 
@@ -149,11 +153,18 @@ class Commands:
         self._direct = direct or {}
 
     async def run(
-        self, name: str, payload: dict[str, Any], caller: Caller, viewer: str, tell: Tell | None = None
+        self,
+        name: str,
+        payload: dict[str, Any],
+        caller: Caller,
+        viewer: str,
+        tell: Tell | None = None,
+        step_aside: Callable[[], None] = lambda: None,
     ) -> Answer:
         """The answer to a command. Raises ``Refused`` or pydantic's ``ValidationError`` for a bad payload;
         what the handler refuses is in the answer. ``viewer`` is what likes are capped by; ``tell`` reaches
-        the caller while it waits."""
+        the caller while it waits. ``step_aside`` is called by the ``LENGTHY`` ones when they begin to wait
+        for somebody else, with everything written that comes before that."""
         spec = SPECS.get(name)
         if spec is None:
             raise Refused("unknown_command")
@@ -170,7 +181,7 @@ class Commands:
             return await self._buy(cmd, caller, caller.id, tell)
         key, request = CommandKey(caller.id, name, cmd.key), request_hash(cmd)
         if isinstance(cmd, c.PayOrder):
-            return await self._services.cashier.pay(cmd, caller, key, request)
+            return await self._services.cashier.pay(cmd, caller, key, request, asking=step_aside)
         if spec.handler is None:
             raise Refused("unknown_command")
         handler = spec.handler(self._services)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from rooms.errors import Refused
 from rooms.log import LogEvent
 from server.answers import as_refused, error_object
 from server.auth import GUEST, Identity, Tokens
-from server.commands import SPECS, Commands
+from server.commands import LENGTHY, SPECS, Commands
 from server.gathering import Gathering
 from server.handover import hand_over
 from server.limits import CommandLimits, site_of, too_many_connections
@@ -38,6 +38,7 @@ from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.live.view import RoomView
 from server.signins import SignIns
+from server.socket.aside import StepAside, stay
 from server.socket.packets import encode_message
 from server.store.store import Store
 
@@ -70,7 +71,8 @@ Handler = Callable[[Connection, Any], Awaitable[dict[str, Any]]]
 
 class Gateway:
     """Namespace ``/live``, whichever driver a client comes by. Implements ``server.socket.hub.Handler``; the
-    drivers hand in one command of a connection at a time, in the order sent."""
+    drivers hand in one command of a connection at a time, in the order sent; the next one begins when it is
+    answered, or has stepped aside to wait for a payment's provider."""
 
     def __init__(
         self,
@@ -188,7 +190,13 @@ class Gateway:
 
     # commands
 
-    async def command(self, sid: str, name: str, args: tuple[Any, ...], length: int) -> Any:
+    @property
+    def lengthy(self) -> Collection[str]:
+        return LENGTHY
+
+    async def command(
+        self, sid: str, name: str, args: tuple[Any, ...], length: int, step_aside: StepAside = stay
+    ) -> Any:
         """The acknowledgement of a client's event. Raises nothing but ``CancelledError``."""
         connection = self._connections.get(sid)
         if connection is None or not connection.outlet.is_open:
@@ -201,7 +209,7 @@ class Gateway:
             payload = args[0] if args else {}
             if not name or len(args) > 1 or not isinstance(payload, dict):
                 raise Refused("bad_request", "A command is a name and one JSON object.")
-            reply, code = await self._run(connection, name, payload)
+            reply, code = await self._run(connection, name, payload, step_aside)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -228,7 +236,7 @@ class Gateway:
         self._limits.check_size(length)
 
     async def _run(
-        self, connection: Connection, name: str, payload: dict[str, Any]
+        self, connection: Connection, name: str, payload: dict[str, Any], step_aside: StepAside
     ) -> tuple[Any, str | None]:
         if own := self._own.get(name):
             model, handler = own
@@ -237,7 +245,9 @@ class Gateway:
         if isinstance(room_id, str) and not connection.identity.may_enter(room_id):
             raise Refused("forbidden", "Your token is for another room.")
         tell = partial(_tell, connection.outlet)
-        answer = await self._commands.run(name, payload, connection.caller, connection.viewer_id, tell)
+        answer = await self._commands.run(
+            name, payload, connection.caller, connection.viewer_id, tell, step_aside
+        )
         return orjson.Fragment(answer.body), answer.code
 
     async def _enter(self, connection: Connection, cmd: Enter) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -31,15 +31,23 @@ Chore = Callable[[], Awaitable[bool]]
 
 
 class Housekeeping:
-    """One task. Each node has its own: what another has tidied up already is simply not there any more."""
+    """One task; ``more`` are chores of others. Each node has its own: what another has tidied up already is
+    simply not there any more."""
 
     def __init__(
-        self, store: Store, checkpoints: Checkpoints, clock_ms: Callable[[], int], *, pace_window_ms: int
+        self,
+        store: Store,
+        checkpoints: Checkpoints,
+        clock_ms: Callable[[], int],
+        *,
+        pace_window_ms: int,
+        more: Sequence[Chore] = (),
     ) -> None:
         self._store = store
         self._checkpoints = checkpoints
         self._clock_ms = clock_ms
         self._pace_window_ms = pace_window_ms
+        self._more = more
         self._at: PaceKey = ("", "")
         self._task: asyncio.Task[None] | None = None
 
@@ -57,6 +65,7 @@ class Housekeeping:
     async def _run(self) -> None:
         now = asyncio.get_running_loop().time
         rests_until: dict[Chore, float] = dict.fromkeys((self.prune_keys, self.prune_paces), now() + REST_S)
+        rests_until |= dict.fromkeys(self._more, 0.0)
         while True:
             await self._try(self._save_checkpoints)
             for chore, until in rests_until.items():

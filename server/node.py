@@ -28,6 +28,7 @@ from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
+from rooms.shop.owed import Owed
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import SALE_TIMER, Sales
@@ -176,6 +177,7 @@ class Node:
             cashier=Cashier(
                 self.store,
                 payments,
+                Owed(audit),
                 self.providers,
                 clock_ms=self._clock_ms,
                 return_base=lambda: self.settings.listen.public_url or self.url,
@@ -188,7 +190,11 @@ class Node:
         self.pictures = Pictures(standing)
         services = self.services
         self.housekeeping = Housekeeping(
-            self.store, self.checkpoints, self._clock_ms, pace_window_ms=COMMENT_WINDOW_MS
+            self.store,
+            self.checkpoints,
+            self._clock_ms,
+            pace_window_ms=COMMENT_WINDOW_MS,
+            more=(services.cashier.count_owed,),
         )
         self.timers = Timers(
             self.store,

@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.25
 AT_ONCE = 200
+ROUNDS = 20
+"""After so many full hands, those are looked at too that wait for others."""
 OUTSIDE_AT_ONCE = 200
 """So many wait for others at a time, and so many of those that wait for nobody are done at a look. They are
 looked for apart: a hold ends in time though a hundred payments wait for a provider that is away."""
@@ -87,30 +89,50 @@ class Timers:
 
     async def _run(self) -> None:
         while True:
+            more = False
             try:
-                due = await self._store.read(self._read_inside)
-                await asyncio.gather(*(self._do(timer) for timer in due))
+                more = await self._do_inside()
                 for timer in await self._store.read(self._read_outside):
                     self._begin(timer)
             except Refused:
-                due = []
+                log.debug("timers_wait_for_the_database")
             except Exception:
                 log.exception("timers_failed")
-                due = []
-            if len(due) < AT_ONCE:
+            if not more:
                 await asyncio.sleep(LOOK_EVERY_S)
 
-    def _read_inside(self, conn: Connection) -> list[TimerRow]:
-        return read_due(conn, self._clock_ms(), self._inside.keys(), limit=AT_ONCE)
+    async def _do_inside(self) -> bool:
+        """Do what is due and waits for nobody; whether there is more of it. When a crowd's holds run out
+        together, a handful is being written while the next one is read and queued behind it."""
+        before: list[asyncio.Task[bool]] = []
+        busy: list[str] = []
+        async with asyncio.TaskGroup() as group:
+            for _ in range(ROUNDS):
+                try:
+                    due = await self._store.read(lambda conn, busy=busy: self._read_inside(conn, busy))  # type: ignore[misc]
+                except Refused:
+                    return False  # the database is away
+                doing = [group.create_task(self._do(timer)) for timer in due]
+                if before:
+                    await asyncio.wait(before)
+                failed = not all(task.result() for task in before)
+                if failed or len(due) < AT_ONCE:
+                    return False  # what couldn't be written comes again at the next look, not at once
+                before, busy = doing, [timer.id for timer in due]
+        return all(task.result() for task in before)
+
+    def _read_inside(self, conn: Connection, busy: Collection[str]) -> list[TimerRow]:
+        return read_due(conn, self._clock_ms(), self._inside.keys(), limit=AT_ONCE, but=busy)
 
     def _read_outside(self, conn: Connection) -> list[TimerRow]:
         busy = tuple(self._under_way)
         limit = OUTSIDE_AT_ONCE - len(busy)
         return read_due(conn, self._clock_ms(), self._outside.keys(), limit=limit, but=busy)
 
-    async def _do(self, timer: TimerRow) -> None:
+    async def _do(self, timer: TimerRow) -> bool:
         handler = self._inside[timer.kind]
-        await self._store.write(Work(f"timer:{timer.kind}"[:32], lambda tx: handler(tx, timer)))
+        work = Work(f"timer:{timer.kind}"[:32], lambda tx: handler(tx, timer), urgent=True)
+        return (await self._store.write(work)).ok
 
     def _begin(self, timer: TimerRow) -> None:
         if timer.id in self._under_way:

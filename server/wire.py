@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,6 +15,7 @@ from aiohttp import web
 from engineio.async_drivers.aiohttp import WebSocket
 
 from server.outlet import OutQueue, hang_up
+from server.socket.aside import Asides, Spawn, StepAside, stay
 from server.socket.packets import RESERVED, MalformedError
 
 SEND_BUFFER_BYTES = 131_072
@@ -22,6 +23,9 @@ SEND_BUFFER_BYTES = 131_072
 
 ANSWERS_WITHIN_S = 5.0
 """How long the answers to earlier commands may wait for a client that sends further ones."""
+
+step_aside: ContextVar[StepAside] = ContextVar("step_aside", default=stay)
+"""What the event that is being carried out calls when the connection's next one needn't wait for it."""
 
 message_length: ContextVar[int] = ContextVar("message_length", default=0)
 """How many characters the message has that is being carried out."""
@@ -85,6 +89,8 @@ class WireServer(socketio.AsyncServer):
         arrived: Callable[[str, dict[str, Any]], None],
         gone: Callable[[str], None],
         too_slow: Callable[[], None],
+        spawn: Spawn,
+        lengthy: Callable[[], Collection[str]],
         **options: Any,
     ) -> None:
         super().__init__(serializer=WirePacket, **options)
@@ -92,6 +98,9 @@ class WireServer(socketio.AsyncServer):
         self._arrived = arrived
         self._gone = gone
         self._too_slow = too_slow
+        self._spawn = spawn
+        self._lengthy = lengthy
+        self._asides: dict[str, Asides] = {}
         self._hanging_up: dict[str, asyncio.Task[None]] = {}
         self.eio.create_queue = OutQueue
         self.eio.disconnect = self._disconnect
@@ -106,6 +115,21 @@ class WireServer(socketio.AsyncServer):
                 await super()._handle_eio_message(eio_sid, data)
         except MalformedError:
             self._malformed()
+
+    async def _handle_event_internal(
+        self, server: Any, sid: str, eio_sid: str, data: Any, namespace: str, number: Any
+    ) -> None:
+        """python-socketio's, in a task of its own for an event that may step aside."""
+        carry_out = super()._handle_event_internal
+        if data[0] not in self._lengthy() or eio_sid not in self.eio.sockets:
+            await carry_out(server, sid, eio_sid, data, namespace, number)
+            return
+
+        async def run(aside: StepAside) -> None:
+            step_aside.set(aside)
+            await carry_out(server, sid, eio_sid, data, namespace, number)
+
+        await self._asides.setdefault(eio_sid, Asides()).turn(self._spawn, run)
 
     async def _reads_answers(self, eio_sid: str) -> bool:
         """Whether the client may have another answer; who leaves them lying is sent away."""
@@ -154,6 +178,7 @@ class WireServer(socketio.AsyncServer):
             await super()._handle_eio_disconnect(eio_sid, reason)
         finally:
             self._gone(eio_sid)
+            self._asides.pop(eio_sid, None)
             if (engine := self.eio.sockets.get(eio_sid)) is not None:
                 # A poll that waits is to end now, not with the next ping; after what is still to be told.
                 asyncio.get_running_loop().call_soon(engine.queue.put_nowait, None)

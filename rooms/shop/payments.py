@@ -23,7 +23,7 @@ from rooms.rows import Steps, as_dict
 from rooms.shop.orders import CouponPort, announce, hand_over, load_goods, own_order
 from rooms.shop.rules import Outcome, refund, refuse_unless_held
 from rooms.shop.sales import say_what_is_left
-from rooms.shop.settling import Settled, close_at, owe, settle
+from rooms.shop.settling import Settled, close_at, give_back_done, owe, settle
 from rooms.shop.store import ORDERS, PAYMENTS, SKUS, OrderRow, PaymentRow
 from rooms.unit import Unit
 
@@ -73,14 +73,17 @@ class Redirect:
 class Report:
     """What a provider reports by itself, proved to be its word. None: it doesn't say.
 
-    ``refunded`` means the whole amount, given back at the provider's own hand.
+    ``refunded`` means the whole amount, given back as was asked or at the provider's own hand;
+    ``refund_failed``, that a refund which it had taken on came to nothing, and ``reason`` why. ``reference``
+    is the provider's name of the attempt, with these two words that of the refund.
     """
 
     payment_id: str
-    word: Literal["succeeded", "failed", "refunded"]
+    word: Literal["succeeded", "failed", "refunded", "refund_failed"]
     amount_minor: int | None = None
     currency: str | None = None
     reference: str | None = None
+    reason: str | None = None
 
 
 class PaymentProvider(Protocol):
@@ -96,8 +99,9 @@ class PaymentProvider(Protocol):
         """What became of an attempt; None: the provider never heard of it, and can't take money for it."""
         ...
 
-    async def refund(self, payment: PaymentRow) -> None:
-        """Give all of it back; returns when the provider has taken that on."""
+    async def refund(self, payment: PaymentRow) -> str | None:
+        """Give all of it back; returns when the provider has taken that on, with its name of the refund if it
+        has one. Should it fail after that, the provider reports it."""
         ...
 
 
@@ -206,8 +210,12 @@ class Payments:
             return Refused("order_not_held", details={"status": after.order.status, "refund": True})
         return {"order": after.order.wire()}
 
-    def refunded(self, tx: Unit, payment_id: str, order_id: str) -> Steps[Any]:
-        """The provider has given the money back: as was asked, or by itself, which refunds the order too."""
+    def refunded(self, tx: Unit, payment_id: str, order_id: str, reference: str | None = None) -> Steps[Any]:
+        """The provider has given the money back: as was asked, or by itself, which refunds the order too.
+
+        ``reference`` is its name of the refund. A refund that failed is mended by another one only: the word
+        that the same one was made may have been under way for long.
+        """
         yield ORDERS.rows(order_id)
         order = tx.get(ORDERS, order_id)
         yield PAYMENTS.rows(payment_id)
@@ -216,16 +224,21 @@ class Payments:
         yield USERS.rows(order.buyer_id if order else "")
         yield ROOMS.rows(order.room_id if order else "")
         payment, order = tx.get(PAYMENTS, payment_id), tx.get(ORDERS, order_id)
-        if payment is None or order is None or payment.status not in ("succeeded", "refund_due"):
+        if payment is None or order is None:
             return {}
-        tx.put(PAYMENTS, replace(payment, status="refunded"))
+        after = give_back_done(payment, reference)
+        if after is payment:
+            return {}
+        tx.put(PAYMENTS, after)
+        if payment.status == "refunded":
+            return {}  # it is only now that the refund's name is known
         if order.status == "paid" and order.payment_id == payment.id:
             returned = refund(order, tx.now_ms, by=None, reason="The provider gave the money back.")
             announce(tx, tx.put(ORDERS, returned))
             if self._coupons and order.coupon_ids:
                 self._coupons.give_back(tx, returned)
-        elif order.status != "refunded":
-            _brief(tx, replace(payment, status="refunded"), order.room_id)
+        elif order.status != "refunded" or payment.status == "refund_failed":
+            brief(tx, after, order.room_id)
         return {}
 
     def again(self, tx: Unit, timer: TimerRow, due_at_ms: int) -> Steps[Any]:
@@ -293,7 +306,7 @@ def _write(tx: Unit, after: Settled, order: OrderRow, reference: str | None) -> 
     if payment.status == "refund_due":
         tx.wake(REFUND_TIMER, payment.id, order.room_id, tx.now_ms)
     if payment.status in ("failed", "refund_due"):
-        _brief(tx, payment, order.room_id)
+        brief(tx, payment, order.room_id)
     if after.order.status != order.status:
         if after.sku is not None and order.status != "held":
             say_what_is_left(tx, tx.put(SKUS, after.sku))
@@ -301,7 +314,7 @@ def _write(tx: Unit, after: Settled, order: OrderRow, reference: str | None) -> 
         announce(tx, after.order)
 
 
-def _brief(tx: Unit, payment: PaymentRow, room_id: str) -> None:
+def brief(tx: Unit, payment: PaymentRow, room_id: str) -> None:
     """Tell the staff of an attempt that no change of its order tells of. The room must be locked."""
     wire = {
         "id": payment.id,
@@ -311,4 +324,6 @@ def _brief(tx: Unit, payment: PaymentRow, room_id: str) -> None:
         "amount_minor": payment.amount_minor,
         "currency": payment.currency,
     }
+    if payment.problem is not None:
+        wire["problem"] = payment.problem
     tx.brief(room_id, "payment", {"payment": wire}, action="see_orders")

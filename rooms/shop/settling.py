@@ -61,6 +61,52 @@ def owe(payment: PaymentRow, now_ms: int) -> PaymentRow:
     return replace(payment, status="refund_due", settled_at_ms=now_ms)
 
 
+def give_back_done(payment: PaymentRow, reference: str | None) -> PaymentRow:
+    """The provider says that it has given the money back, by the refund of this name (None: it has none).
+
+    Of a payment whose refund had failed only another refund says so: words may overtake each other, and the
+    one that the failed refund was made is older.
+    """
+    if payment.status == "refunded":
+        known = reference is None or payment.refund_reference is not None
+        return payment if known else replace(payment, refund_reference=reference)
+    if payment.status == "refund_failed" and reference in (None, payment.refund_reference):
+        return payment
+    if payment.status not in ("succeeded", "refund_due", "refund_failed"):
+        return payment
+    return replace(
+        payment,
+        status="refunded",
+        refund_reference=reference or payment.refund_reference,
+        problem=None,
+    )
+
+
+def give_back_failed(
+    payment: PaymentRow, reference: str | None, reason: str | None, now_ms: int
+) -> PaymentRow:
+    """The provider says that a refund which it had taken on came to nothing.
+
+    What it says of an earlier refund than the latest changes nothing, nor does saying it again.
+    """
+    latest = payment.refund_reference
+    if payment.status == "refunded":
+        is_old = latest is not None and reference is not None and latest != reference
+    elif payment.status == "refund_due":
+        is_old = reference is not None and latest == reference  # it was this one that is being tried again
+    else:
+        return payment
+    if is_old:
+        return payment
+    return replace(
+        payment,
+        status="refund_failed",
+        settled_at_ms=now_ms,
+        refund_reference=reference or latest,
+        problem=reason or "the provider doesn't say why",
+    )
+
+
 def close_at(created_at_ms: int, hold_until_ms: int) -> int:
     """When a provider's own page stops taking money: a little before the hold ends, so that what became of
     the attempt is known while the stock is still there."""

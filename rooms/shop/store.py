@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     func,
     select,
+    text,
 )
 
 from rooms.rows import Kind, Rank
@@ -212,10 +213,12 @@ orders_table = Table(
 
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """One attempt to pay an order. ``status``: started, succeeded, failed, refund_due, refunded.
+    """One attempt to pay an order. ``status``: started, succeeded, failed, refund_due, refunded,
+    refund_failed: the provider had taken the refund on, and the money came back to it; somebody has to see
+    to that.
 
     On a provider's own page (``redirect_url``) it is open until ``expires_at_ms``. ``reference`` is what the
-    provider calls it.
+    provider calls it, ``refund_reference`` what it calls the latest refund; ``problem`` is why that failed.
     """
 
     id: str
@@ -229,6 +232,24 @@ class PaymentRow:
     reference: str | None = None
     redirect_url: str | None = None
     expires_at_ms: int | None = None
+    refund_reference: str | None = None
+    problem: str | None = None
+
+    def wire(self) -> dict[str, Any]:
+        """The attempt for the order's buyer, and who may see the room's orders: without the provider's page,
+        which is the buyer's alone."""
+        return {
+            "id": self.id,
+            "provider": self.provider,
+            "status": self.status,
+            "amount_minor": self.amount_minor,
+            "currency": self.currency,
+            "created_at_ms": self.created_at_ms,
+            "settled_at_ms": self.settled_at_ms,
+            "reference": self.reference,
+            "refund_reference": self.refund_reference,
+            "problem": self.problem,
+        }
 
 
 payments_table = Table(
@@ -245,6 +266,16 @@ payments_table = Table(
     Column("reference", String(255)),
     Column("redirect_url", Text),
     Column("expires_at_ms", BigInteger),
+    Column("refund_reference", String(255)),
+    Column("problem", Text),
+    # Few are owed at any time, among all that were ever made.
+    Index(
+        "ix_payments_owed",
+        "status",
+        "settled_at_ms",
+        sqlite_where=text("status IN ('refund_due', 'refund_failed')"),
+        postgresql_where=text("status IN ('refund_due', 'refund_failed')"),
+    ),
 )
 
 PRODUCTS: Kind[ProductRow] = Kind(products_table, ProductRow, Rank.PRODUCTS)
@@ -337,6 +368,14 @@ def read_product_id(conn: Connection, sku: str) -> str | None:
 def read_order(conn: Connection, order_id: str) -> OrderRow | None:
     record = conn.execute(select(orders_table).where(orders_table.c.id == order_id)).one_or_none()
     return OrderRow(*record) if record else None
+
+
+def read_payments(conn: Connection, order_id: str) -> list[PaymentRow]:
+    """Every attempt to pay an order, oldest first."""
+    columns = payments_table.c
+    query = select(payments_table).where(columns.order_id == order_id)
+    found = conn.execute(query.order_by(columns.created_at_ms, columns.id))
+    return [PaymentRow(*record) for record in found]
 
 
 def read_orders(

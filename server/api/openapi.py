@@ -20,6 +20,7 @@ from server.gateway import Leave, Refresh, Time
 from server.live.entering import Enter
 from server.webhooks.describe import described_webhooks, endpoint_schema
 from server.webhooks.endpoints import EndpointChange, NewEndpoint, Replay, Rotation
+from server.webhooks.replaying import LogSpan
 
 routes = web.RouteTableDef()
 
@@ -32,6 +33,8 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("PATCH", "/api/v1/webhooks/{webhook}"): EndpointChange,
     ("POST", "/api/v1/webhooks/{webhook}/rotate"): Rotation,
     ("POST", "/api/v1/webhooks/{webhook}/replay"): Replay,
+    ("POST", "/api/v1/webhooks/{webhook}/replay/log"): LogSpan,
+    ("POST", "/api/v1/payments/{payment}/refund"): payments.RefundStep,
     ("POST", "/api/v1/products"): NewProduct,
     ("PATCH", "/api/v1/products/{product}"): EditProduct,
     ("POST", "/api/v1/products/import"): ProductFile,
@@ -50,6 +53,7 @@ _CSV = {
     }
 }
 _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("GET", "/api/v1/payments/owed"): ("cursor", "limit", "status"),
     ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),
     ("GET", "/api/v1/products/export"): ("format",),
     ("POST", "/api/v1/products/import"): ("dry_run",),

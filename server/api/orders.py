@@ -11,7 +11,7 @@ from rooms.errors import Refused
 from rooms.history import read_room
 from rooms.ports import Caller
 from rooms.shop.sale_store import read_past_sales, read_sales
-from rooms.shop.store import OrderRow, read_order
+from rooms.shop.store import OrderRow, PaymentRow, read_order, read_payments
 from server.api.context import API, ok, page_args
 from server.live.connection import as_caller
 
@@ -20,7 +20,8 @@ routes = web.RouteTableDef()
 
 @routes.get("/api/v1/orders/{order}")
 async def get_order(request: web.Request) -> web.Response:
-    """One order, with address, note and whole history: its buyer's, and who may see the room's orders."""
+    """One order, with address, note, whole history, and every attempt to pay it: its buyer's, and who may see
+    the room's orders."""
     api = request.app[API]
     identity = await api.identify(request)
     if identity.is_guest:
@@ -30,18 +31,20 @@ async def get_order(request: web.Request) -> web.Response:
     # Somebody else's order looks as if it weren't there.
     if found is None or not identity.may_enter(found[0].room_id):
         raise Refused("not_found")
-    order, role = found
+    order, role, payments = found
     if order.buyer_id != caller.id and not may(role, Action.SEE_ORDERS):
         raise Refused("not_found")
-    return ok(order.whole())
+    return ok(order.whole() | {"payments": [payment.wire() for payment in payments]})
 
 
-def _order_and_role(conn: Connection, order_id: str, caller: Caller) -> tuple[OrderRow, Role] | None:
+def _order_and_role(
+    conn: Connection, order_id: str, caller: Caller
+) -> tuple[OrderRow, Role, list[PaymentRow]] | None:
     order = read_order(conn, order_id) if order_id.isascii() and order_id.isprintable() else None
     room = read_room(conn, order.room_id) if order else None
     if order is None or room is None:
         return None
-    return order, read_role(conn, room.id, caller, room.host_id)
+    return order, read_role(conn, room.id, caller, room.host_id), read_payments(conn, order.id)
 
 
 @routes.get("/api/v1/rooms/{room}/sales")

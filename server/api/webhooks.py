@@ -21,6 +21,7 @@ from server.store.keys import CommandKey
 from server.webhooks.endpoints import EndpointChange, NewEndpoint, Replay, Rotation
 from server.webhooks.events import PING, TYPES, body_of
 from server.webhooks.reading import STATUSES, read_deliveries, read_endpoints
+from server.webhooks.replaying import LogSpan, replay_log
 from server.webhooks.tables import EndpointRow, LeaseRow
 
 routes = web.RouteTableDef()
@@ -204,4 +205,14 @@ async def replay_span(request: web.Request) -> web.Response:
         await _write(
             api, Work("webhook.replay_span", lambda tx: api.endpoints.replay(tx, endpoint_id, wanted))
         )
+    )
+
+
+@routes.post("/api/v1/webhooks/{webhook}/replay/log")
+async def replay_from_log(request: web.Request) -> web.Response:
+    """Send what a span of a room's log says once more, however old; `next_offset` says where to go on."""
+    api = await _operator(request)
+    endpoint_id, span = request.match_info["webhook"], await parsed(request, LogSpan)
+    return from_answer(
+        await _write(api, Work("webhook.replay_log", lambda tx: replay_log(tx, endpoint_id, span)))
     )

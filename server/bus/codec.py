@@ -14,7 +14,7 @@ from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from server.bus.port import RoomNews
 
 SENDER_BYTES = 8
-VERSION = b"\x02"
+VERSION = b"\x03"
 _START = SENDER_BYTES + len(VERSION)
 
 
@@ -33,12 +33,13 @@ def encode_room(sender: bytes, news: RoomNews) -> bytes:
         for e in news.events
     ]
     staff = [(e.seq, e.at_ms, e.kind, e.action, e.body) for e in news.staff]
-    return _encode(sender, (events, staff, news.stock, news.redacted, news.likes, news.origin))
+    content = (events, staff, news.stock, news.redacted, news.likes, news.origin, news.coupons)
+    return _encode(sender, content)
 
 
 def decode_room(room_id: str, message: bytes) -> RoomNews:
     """The inverse of :func:`encode_room`. Raises ``UnknownMessageError``."""
-    events, staff, stock, redacted, likes, origin = _decode(message, 6)
+    events, staff, stock, redacted, likes, origin, coupons = _decode(message, 7)
     return RoomNews(
         room_id,
         [LogEvent(room_id, *event) for event in events],
@@ -47,6 +48,7 @@ def decode_room(room_id: str, message: bytes) -> RoomNews:
         redacted,
         likes,
         origin,
+        coupons,
     )
 
 

@@ -25,6 +25,7 @@ class RoomNews:
     redacted: list[str] = field(default_factory=list)
     likes: int = 0
     origin: bool = False
+    coupons: dict[str, int] = field(default_factory=dict)
 
 
 def merge(several: Sequence[RoomNews]) -> RoomNews:
@@ -39,6 +40,7 @@ def merge(several: Sequence[RoomNews]) -> RoomNews:
         merged.redacted += news.redacted
         merged.likes += news.likes
         merged.origin |= news.origin
+        merged.coupons |= news.coupons
     return merged
 
 
@@ -100,6 +102,8 @@ def by_room(news: News) -> dict[str, RoomNews]:
         of(staff_event.room_id).staff.append(staff_event)
     for room_id, stock in news.stock.items():
         of(room_id).stock.update(stock)
+    for room_id, coupons in news.coupons.items():
+        of(room_id).coupons.update(coupons)
     for room_id, ids in news.redacted.items():
         of(room_id).redacted.extend(ids)
     return rooms

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, IPvAnyAddress, IPvAnyNetwork, SecretStr, model_validator
 
 from server.config.fields import HttpUrl, NodeName, Port, Secret, SecretFile, Section, WebOrigin
-from server.payments.signing import secret_key
+from server.signing import shared_key
 
 HMAC_SECRET_MIN_BYTES = 32
 """HS256 needs a key at least as long as its hash (RFC 7518, 3.2)."""
@@ -233,7 +233,7 @@ class Payments(Section):
                     raise ValueError(f"{name}: {provider} is one of the providers and needs it")
         if self.external_secret is not None:
             try:
-                key = secret_key(self.external_secret.get_secret_value())
+                key = shared_key(self.external_secret.get_secret_value())
             except ValueError as error:
                 raise ValueError(f"external_secret: {error}") from None
             if len(key) < HMAC_SECRET_MIN_BYTES:

@@ -23,6 +23,7 @@ _BLOCKING: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     network.check_exposure,
     network.check_announced_addresses,
     payments.check_payments,
+    payments.check_owed,
     lambda _: machine.check_udp_buffers(),
     lambda _: machine.check_open_files(),
     files.check_word_lists,

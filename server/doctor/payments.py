@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from rooms.shop.owed import count_owed
 from server.config import Settings
 from server.doctor.finding import Finding, error, ok, warn
+from server.store.engine import open_readers, sqlite_file
+
+LONG_DUE_MS = 3_600_000
+"""Until then a refund that the provider doesn't take on is tried at growing distances, and may be well."""
 
 
 def check_payments(settings: Settings) -> Iterator[Finding]:
@@ -31,6 +39,41 @@ def check_payments(settings: Settings) -> Iterator[Finding]:
         yield from _check_stripe(settings)
     if others:
         yield ok(f"money is taken by {' and '.join(others)}")
+
+
+def check_owed(settings: Settings) -> Iterator[Finding]:
+    """No buyer waits for money that nobody sees to. Blocks: for a thread."""
+    file = sqlite_file(settings.database_url)
+    if file is not None and not file.exists():
+        return
+    engine = open_readers(settings.database_url, size=1)
+    try:
+        with engine.connect() as connection:
+            owed = count_owed(connection)
+    except SQLAlchemyError:
+        return  # the database is away, or hasn't been migrated yet: other checks say so
+    finally:
+        engine.dispose()
+    yield from judge_owed(owed, time.time_ns() // 1_000_000)
+
+
+def judge_owed(owed: Mapping[str, tuple[int, int]], now_ms: int) -> Iterator[Finding]:
+    """What to say of ``count_owed``'s answer."""
+    failed, _ = owed["refund_failed"]
+    due, since_ms = owed["refund_due"]
+    if failed:
+        yield error(
+            f"{failed} refund(s) failed after the provider had taken them on: buyers wait for their money",
+            "see GET /api/v1/payments/owed, and have each tried again or note how it was given back",
+        )
+    if due and now_ms - since_ms >= LONG_DUE_MS:
+        hours = (now_ms - since_ms) // 3_600_000
+        yield warn(
+            f"{due} refund(s) are under way, the oldest for {hours} h: the provider doesn't take it on",
+            "see GET /api/v1/payments/owed?status=refund_due and the node's log, refund_failed",
+        )
+    if not failed and not due:
+        yield ok("no buyer waits for a refund")
 
 
 def _check_stripe(settings: Settings) -> Iterator[Finding]:

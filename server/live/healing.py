@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from rooms.errors import Refused
 from rooms.history import Heads, read_heads
 from rooms.people import read_seqs
+from rooms.shop.coupons.store import read_left
 from rooms.shop.shelf import read_stocks
 from server.bus.port import Bus
 from server.live.rooms import LiveRooms
@@ -31,7 +32,8 @@ STOCK_EVERY = 5
 """Looks between two at the stock, whose news may be lost like others and which has no number to tell."""
 USERS_AT_ONCE = 2000
 
-Found = tuple[dict[str, Heads], dict[str, int], dict[str, dict[str, int]]]
+Left = dict[str, dict[str, int]]
+Found = tuple[dict[str, Heads], dict[str, int], tuple[Left, Left] | None]
 
 
 class Healer:
@@ -86,14 +88,17 @@ class Healer:
         self._looks.inc()
 
         def read(conn: Connection) -> Found:
-            stocks: dict[str, dict[str, int]] = read_stocks(conn, rooms) if with_stock and rooms else {}
-            return read_heads(conn, rooms), read_seqs(conn, users), stocks
+            left = (read_stocks(conn, rooms), read_left(conn, rooms)) if with_stock and rooms else None
+            return read_heads(conn, rooms), read_seqs(conn, users), left
 
         found: Any = await self._store.read(read)
-        heads, seqs, stocks = found
+        heads, seqs, left = found
         self._live.follow(heads)
         self._users.follow(seqs)
-        self._live.follow_stock(stocks)
+        if left is not None:
+            stocks, coupons = left
+            self._live.follow_stock(stocks)
+            self._live.follow_coupons({room: coupons.get(room, {}) for room in rooms})
 
     def _some_users(self) -> list[str]:
         """The next ones in turn, so that a look stays cheap with many thousands of them."""

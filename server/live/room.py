@@ -31,6 +31,9 @@ class LiveRoom:
     likes: int
     members: dict[str, Connection] = field(default_factory=dict)
     changed_stock: dict[str, int] = field(default_factory=dict)
+    coupons: dict[str, int] = field(default_factory=dict)
+    """How many are left of each coupon that is dropped now."""
+    changed_coupons: dict[str, int] = field(default_factory=dict)
     reactions: int = 0
     told_viewers: int = -1
     told_likes: int = -1
@@ -88,6 +91,7 @@ class LiveRoom:
             "viewers": self.viewers,
             "likes": self.likes,
             "stock": self.stock,
+            "coupons": self.coupons,
             "reaction": 0,
         }
 
@@ -101,6 +105,8 @@ class LiveRoom:
             news["likes"] = self.told_likes = self.likes
         if self.changed_stock:
             news["stock"], self.changed_stock = self.changed_stock, {}
+        if self.changed_coupons:
+            news["coupons"], self.changed_coupons = self.changed_coupons, {}
         if self.reactions:
             news["reaction"], self.reactions = self.reactions, 0
         return {"room": self.row.id, **news} if news else None

@@ -15,6 +15,7 @@ from rooms.errors import Refused
 from rooms.heads import RoomRow
 from rooms.history import Heads, RoomNow, read_events, read_now, read_room, read_staff_events
 from rooms.log import LogEvent, StaffEvent
+from rooms.shop.coupons.store import read_left
 from rooms.shop.shelf import read_stock
 from server.bus.port import Bus, RoomNews
 from server.live.connection import Connection
@@ -126,8 +127,9 @@ class LiveRooms:
         except BaseException:
             await self._bus.leave_room(room_id, early.append)
             raise
-        row, now, stock = loaded
+        row, now, stock, coupons = loaded
         room = LiveRoom(RoomView(room_id, now), row, stock, row.likes)
+        room.coupons = coupons
         room.staff_head = row.staff_head
         room.elsewhere = self._elsewhere.get(room_id, 0)
         room.empty_since = asyncio.get_running_loop().time()
@@ -196,6 +198,11 @@ class LiveRooms:
             room.view.redact(news.redacted)
         for sku, left in news.stock.items():
             room.stock[sku] = room.changed_stock[sku] = left
+        for coupon, left in news.coupons.items():
+            room.coupons[coupon] = room.changed_coupons[coupon] = left
+        for event in news.events:
+            if event.kind == "coupon.closed":
+                room.coupons.pop(event.data["id"], None)
         room.likes += news.likes
         room.reactions += news.likes
         self._take_staff(room, news.staff)
@@ -255,6 +262,17 @@ class LiveRooms:
                 for sku, left in stock.items():
                     if room.stock.get(sku) != left:
                         room.stock[sku] = room.changed_stock[sku] = left
+
+    def follow_coupons(self, coupons: Mapping[str, Mapping[str, int]]) -> None:
+        """The same of the coupons that are dropped now, all of a room's."""
+        for room_id, now in coupons.items():
+            room = self._rooms.get(room_id)
+            if room is None:
+                continue
+            room.changed_coupons |= {
+                coupon: left for coupon, left in now.items() if room.coupons.get(coupon) != left
+            }
+            room.coupons = dict(now)
 
     async def reach(self, room: LiveRoom, offset: int) -> None:
         """Have the view catch up with a client that has seen more than this node, if the log goes so far."""
@@ -397,9 +415,11 @@ def _one_room_only(room: LiveRoom) -> Iterator[None]:
         log.exception("fan_out_failed", room=room.row.id)
 
 
-def _load(conn: Any, room_id: str) -> tuple[RoomRow, RoomNow, dict[str, int]] | None:
+def _load(conn: Any, room_id: str) -> tuple[RoomRow, RoomNow, dict[str, int], dict[str, int]] | None:
     row, now = read_room(conn, room_id), read_now(conn, room_id)
-    return None if row is None or now is None else (row, now, read_stock(conn, room_id))
+    if row is None or now is None:
+        return None
+    return row, now, read_stock(conn, room_id), read_left(conn, [room_id]).get(room_id, {})
 
 
 def _after(conn: Any, view: RoomView) -> list[LogEvent]:

@@ -18,6 +18,7 @@ from rooms.commands import PayOrder
 from rooms.errors import Refused
 from rooms.heads import TimerRow
 from rooms.ports import Caller
+from rooms.shop.owed import Owed, count_owed
 from rooms.shop.payments import (
     CHECK_AFTER_MS,
     CheckoutProvider,
@@ -61,6 +62,7 @@ class Cashier:
         self,
         store: Store,
         payments: Payments,
+        owed: Owed,
         providers: Mapping[str, PaymentProvider],
         *,
         clock_ms: Callable[[], int] = wall_ms,
@@ -70,6 +72,7 @@ class Cashier:
     ) -> None:
         self._store = store
         self._payments = payments
+        self._owed = owed
         self._providers = providers
         self._clock_ms = clock_ms
         self._return_base = return_base
@@ -86,9 +89,18 @@ class Cashier:
 
     # the buyer's way
 
-    async def pay(self, cmd: PayOrder, caller: Caller, key: CommandKey, request: bytes) -> Answer:
+    async def pay(
+        self,
+        cmd: PayOrder,
+        caller: Caller,
+        key: CommandKey,
+        request: bytes,
+        *,
+        asking: Callable[[], None] = lambda: None,
+    ) -> Answer:
         """The command ``order.pay``; the answer is given when the order is paid, refused, or has a page on
-        which to pay it."""
+        which to pay it. ``asking`` is called when the attempt is written down and only the provider is waited
+        for: until then, nothing else of the same buyer's should begin that was sent later."""
         method = cmd.method or next(iter(self._providers), "")
         provider = self._providers.get(method)
         if provider is None:
@@ -107,7 +119,7 @@ class Cashier:
         attempt = orjson.loads(begun.body)
         payment = PaymentRow(**attempt["payment"])
         try:
-            word = await self._charge(provider, payment, attempt["order"], cmd.card)
+            word = await self._charge(provider, payment, attempt["order"], cmd.card, asking)
         except OSError as error:
             log.warning("payment_open", payment=payment_id, provider=method, error=repr(error))
             self._metrics.attempt(method, "unanswered")
@@ -115,7 +127,12 @@ class Cashier:
         return await self._answer(payment, word, key, request)
 
     async def _charge(
-        self, provider: PaymentProvider, payment: PaymentRow, order: dict[str, Any], card: str
+        self,
+        provider: PaymentProvider,
+        payment: PaymentRow,
+        order: dict[str, Any],
+        card: str,
+        asking: Callable[[], None],
     ) -> Outcome | Redirect:
         """The provider's word on an attempt that is open. Raises ``OSError``."""
         if payment.redirect_url is not None:
@@ -123,6 +140,7 @@ class Cashier:
         if payment.status != "started" or payment.amount_minor == 0:
             return "succeeded"  # of what isn't open any more, nothing else is told here
         back = f"{self._return_base()}/r/{quote(order['room'])}?order={quote(order['id'])}"
+        asking()
         async with asyncio.timeout(self._answer_within_s):
             return await provider.charge(as_charge(payment, order, card, back))
 
@@ -184,7 +202,9 @@ class Cashier:
             raise Refused("payment_mismatch")
         try:
             if report.word == "refunded":
-                await self._refunded(payment)
+                await self._refunded(payment, report.reference)
+            elif report.word == "refund_failed":
+                await self._refund_failed(payment, report)
             else:
                 await self._settle(payment, report.word, report.reference)
         except ConnectionError as error:
@@ -229,16 +249,17 @@ class Cashier:
         time that grows as the refund ages."""
         payment = await self._read(timer.ref)
         if payment is not None and payment.status == "refund_due":
+            reference = None
             try:
                 if payment.amount_minor:
                     async with asyncio.timeout(self._answer_within_s):
-                        await self._provider(payment).refund(payment)
+                        reference = await self._provider(payment).refund(payment)
             except OSError as error:
                 log.warning("refund_failed", payment=payment.id, error=repr(error))
                 self._metrics.attempt(payment.provider, "refund_failed")
                 await self._again(timer, refund_again_ms(payment, self._clock_ms()))
                 return
-            await self._refunded(payment)
+            await self._refunded(payment, reference)
         await self._done(timer)
 
     def _provider(self, payment: PaymentRow) -> PaymentProvider:
@@ -246,6 +267,35 @@ class Cashier:
         if provider is None:
             raise ConnectionError(f"the provider {payment.provider} of an open payment is not on")
         return provider
+
+    # what is owed
+
+    async def count_owed(self) -> bool:
+        """Count for the metrics what is owed to buyers; never more to do at once. Raises ``Refused``."""
+        for status, (number, _) in (await self._store.read(count_owed)).items():
+            self._metrics.owed.labels(status).set(number)
+        return False
+
+    async def retry_refund(self, payment_id: str, caller: Caller) -> Answer:
+        """Have a refund that failed be asked for again; see ``Owed.retry``."""
+        order_id = await self._order_of(payment_id)
+        return await self._store.write(
+            Work("payment.refund_retry", lambda tx: self._owed.retry(tx, payment_id, order_id, caller))
+        )
+
+    async def settle_refund(self, payment_id: str, caller: Caller, note: str) -> Answer:
+        """Note that the buyer got the money in another way; see ``Owed.settle``."""
+        order_id = await self._order_of(payment_id)
+        return await self._store.write(
+            Work(
+                "payment.refund_settled",
+                lambda tx: self._owed.settle(tx, payment_id, order_id, caller, note),
+            )
+        )
+
+    async def _order_of(self, payment_id: str) -> str:
+        payment = await self._read(payment_id)
+        return payment.order_id if payment is not None else ""
 
     # writing
 
@@ -259,13 +309,25 @@ class Cashier:
         )
         self._count(payment, answer)
 
-    async def _refunded(self, payment: PaymentRow) -> None:
+    async def _refunded(self, payment: PaymentRow, reference: str | None) -> None:
         steps = self._payments
         await self._write(
-            Work("payment.refunded", lambda tx: steps.refunded(tx, payment.id, payment.order_id))
+            Work("payment.refunded", lambda tx: steps.refunded(tx, payment.id, payment.order_id, reference))
         )
         if payment.status in ("succeeded", "refund_due"):
             self._metrics.attempt(payment.provider, "refunded")
+
+    async def _refund_failed(self, payment: PaymentRow, report: Report) -> None:
+        log.error("refund_came_back", payment=payment.id, provider=payment.provider, reason=report.reason)
+        owed = self._owed
+        await self._write(
+            Work(
+                "payment.refund_failed",
+                lambda tx: owed.failed(tx, payment.id, payment.order_id, report.reference, report.reason),
+            )
+        )
+        if payment.status in ("refund_due", "refunded"):
+            self._metrics.attempt(payment.provider, "refund_came_back")
 
     async def _again(self, timer: TimerRow, due_at_ms: int) -> None:
         await self._write(Work("timer.again", lambda tx: self._payments.again(tx, timer, due_at_ms)))

@@ -22,7 +22,7 @@ from rooms.shop.payments import Charge, Redirect, Report, Word
 from rooms.shop.store import PaymentRow
 from server.answers import from_validation
 from server.outbound import Outbound, OutboundResponse
-from server.payments.signing import secret_key, sign, verify
+from server.signing import shared_key, sign, verify
 
 ORDER_TYPE = "danmart-order+jwt"
 _ANSWER_MAX_BYTES = 65_536
@@ -48,11 +48,21 @@ class Callback(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
-    type: Literal["payment.succeeded", "payment.failed", "payment.refunded"]
+    type: Literal["payment.succeeded", "payment.failed", "payment.refunded", "payment.refund_failed"]
     payment: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     amount_minor: Annotated[int, Field(ge=0)]
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     reference: Annotated[str, StringConstraints(max_length=255)] | None = None
+    refund: Annotated[str, StringConstraints(max_length=255)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+_WORDS: dict[str, Literal["succeeded", "failed", "refunded", "refund_failed"]] = {
+    "payment.succeeded": "succeeded",
+    "payment.failed": "failed",
+    "payment.refunded": "refunded",
+    "payment.refund_failed": "refund_failed",
+}
 
 
 class ExternalCheckout:
@@ -67,7 +77,7 @@ class ExternalCheckout:
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._shop = shop
-        self._key = secret_key(shop.secret)
+        self._key = shared_key(shop.secret)
         self._outbound = outbound
         self._clock_ms = clock_ms
 
@@ -96,7 +106,7 @@ class ExternalCheckout:
         word = await self.look_up(payment)
         return word if word == "succeeded" else "failed"
 
-    async def refund(self, payment: PaymentRow) -> None:
+    async def refund(self, payment: PaymentRow) -> None:  # the shop names refunds when it reports them
         response = await self._send(self._shop.refund_url, "payment.refund", payment)
         if not 200 <= response.status < 300:
             raise ConnectionError(f"the shop answers {response.status} to a refund")
@@ -107,17 +117,14 @@ class ExternalCheckout:
             callback = Callback.model_validate_json(body)
         except ValidationError as error:
             raise from_validation(error) from error
-        words: dict[str, Literal["succeeded", "failed", "refunded"]] = {
-            "payment.succeeded": "succeeded",
-            "payment.failed": "failed",
-            "payment.refunded": "refunded",
-        }
+        word = _WORDS[callback.type]
         return Report(
             callback.payment,
-            words[callback.type],
+            word,
             callback.amount_minor,
             callback.currency,
-            callback.reference,
+            callback.refund if word in ("refunded", "refund_failed") else callback.reference,
+            callback.reason,
         )
 
     async def _send(self, url: str, kind: str, payment: PaymentRow) -> OutboundResponse:
@@ -137,7 +144,7 @@ class ExternalCheckout:
         headers = {
             "content-type": "application/json",
             "idempotency-key": message_id,
-            **sign(self._key, message_id, body, self._clock_ms()),
+            **sign([self._key], message_id, self._clock_ms() // 1000, body),
         }
         return await self._outbound.request(
             "POST", url, headers=headers, body=body, max_bytes=_ANSWER_MAX_BYTES

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class PaymentMetrics:
     """``outcome`` of attempts: succeeded, failed, redirected, unanswered, refund_due, refunded,
-    refund_failed; of reports: accepted, ignored, refused."""
+    refund_failed (tried again), refund_came_back (somebody has to see to it); of reports: accepted, ignored,
+    refused. ``owed`` is what buyers are to get back, as the database has it."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.payments = Counter(
@@ -20,6 +21,13 @@ class PaymentMetrics:
             "danmart_payment_reports_total",
             "What providers reported by themselves",
             ["provider", "outcome"],
+            registry=registry,
+        )
+
+        self.owed = Gauge(
+            "danmart_refunds_owed",
+            "Payments that are to be given back, by status: under way, or failed",
+            ["status"],
             registry=registry,
         )
 

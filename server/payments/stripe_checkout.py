@@ -32,6 +32,7 @@ SESSION_MAX_MS = 24 * 3_600_000 - 300_000
 REQUEST_WITHIN_S = 3.5
 _TRIES_AGAIN = 1  # by the library; both fit into what the cashier waits
 _NAME_MAX = 250
+_REASON_MAX = 200
 _REFUSALS = (
     stripe.InvalidRequestError,
     stripe.CardError,
@@ -97,7 +98,7 @@ class StripeCheckout:
             raise ConnectionError(f"Stripe refuses to close a page: {error}") from error
         return "failed"
 
-    async def refund(self, payment: PaymentRow) -> None:
+    async def refund(self, payment: PaymentRow) -> str | None:
         session = await self._session(payment.reference) if payment.reference else None
         intent = getattr(session, "payment_intent", None)
         if intent is None:
@@ -112,12 +113,13 @@ class StripeCheckout:
             )
         except stripe.InvalidRequestError as error:
             if error.code == "charge_already_refunded":
-                return
+                return None
             raise ConnectionError(f"Stripe refuses a refund: {error}") from error
         except _REFUSALS as error:
             raise ConnectionError(f"Stripe refuses a refund: {error}") from error
         if made.status in ("failed", "canceled"):
             raise ConnectionError(f"a refund at Stripe is {made.status}")
+        return made.id  # pending, it may be; should it fail in the end, events tell
 
     def receive(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> Report | None:
         """An event, its signature proved by the library (which looks at its own clock)."""
@@ -229,15 +231,32 @@ def report_of(kind: str, thing: dict[str, Any]) -> Report | None:
             return _report(payment, "failed", thing["amount_total"], thing["currency"], thing["id"])
         case "charge.refunded" if thing["refunded"]:
             return _report(payment, "refunded", thing["amount"], thing["currency"], None)
+        case "refund.failed" | "refund.updated" | "charge.refund.updated":
+            return _refund_report(payment, thing)
     return None
 
 
-def _report(payment: Any, word: Any, amount: Any, currency: Any, reference: str | None) -> Report:
+def _refund_report(payment: Any, thing: dict[str, Any]) -> Report | None:
+    """What an event about a refund says. ``refund.failed`` and ``refund.updated`` tell of all refunds since
+    the API's version 2024-10-28; endpoints of an older one get ``charge.refund.updated``."""
+    word = {"succeeded": "refunded", "failed": "refund_failed", "canceled": "refund_failed"}.get(
+        thing["status"]
+    )
+    if word is None:
+        return None  # pending, or waiting for the buyer's bank account
+    reason = thing.get("failure_reason") or thing["status"]
+    reason = str(reason)[:_REASON_MAX] if word == "refund_failed" else None
+    return _report(payment, word, thing["amount"], thing["currency"], str(thing["id"]), reason)
+
+
+def _report(
+    payment: Any, word: Any, amount: Any, currency: Any, reference: str | None, reason: str | None = None
+) -> Report:
     if not (isinstance(payment, str) and isinstance(amount, int) and isinstance(currency, str)):
         raise TypeError("no payment, no amount or no currency")
     code = currency.upper()
     try:
-        return Report(payment, word, from_stripe(amount, code), code, reference)
+        return Report(payment, word, from_stripe(amount, code), code, reference, reason)
     except ValueError as error:
         raise Refused("payment_mismatch", str(error)) from error
 

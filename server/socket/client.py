@@ -14,6 +14,7 @@ from server.answers import as_refused, error_object
 from server.byes import bye
 from server.live.connection import Write
 from server.socket import packets
+from server.socket.aside import Asides, StepAside, stay
 from server.socket.frames import Close, FrameReader, Message, Opcode, encode, encode_close
 from server.socket.hub import Hub
 from server.socket.packets import NAMESPACE, BrokenError, Connect, Disconnect, Event, MalformedError, Packet
@@ -43,12 +44,14 @@ class _State(Enum):
 class ClientSocket(asyncio.Protocol):
     """Implements ``server.live.connection.Outlet`` and ``hub.Member``.
 
-    Commands are carried out one at a time, in the order sent; the task for that exists only meanwhile. The
-    unsent bytes for a client are at most ``HARD_BYTES`` and one answer.
+    Commands are carried out one at a time, in the order sent; the task for that exists only meanwhile. A few
+    may step aside while they wait for others, in tasks of their own (``Asides``). The unsent bytes
+    for a client are at most ``HARD_BYTES`` and one answer.
     """
 
     __slots__ = (
         "_address",
+        "_asides",
         "_bound",
         "_hub",
         "_is_paused",
@@ -79,6 +82,7 @@ class ClientSocket(asyncio.Protocol):
         self._waiting: deque[str] | None = None
         self._waiting_bytes = 0
         self._working = False
+        self._asides: Asides | None = None
         self._killer: asyncio.TimerHandle | None = None
         self.write: Write | None = None
 
@@ -307,8 +311,18 @@ class ClientSocket(asyncio.Protocol):
             self._answer(packets.encode_refused(NAMESPACE, refusal.message, error_object(refusal)))
 
     async def _command(self, event: Event) -> None:
-        reply = await self._hub.handler.command(self._sid, event.name, event.args, event.length)
-        if event.ack is not None and self._state is _State.CONNECTED:
+        if event.name not in self._hub.handler.lengthy:
+            await self._carry_command(event, stay)
+            return
+        if self._asides is None:
+            self._asides = Asides()
+        await self._asides.turn(self._hub.spawn, lambda aside: self._carry_command(event, aside))
+
+    async def _carry_command(self, event: Event, step_aside: StepAside) -> None:
+        sid = self._sid
+        reply = await self._hub.handler.command(sid, event.name, event.args, event.length, step_aside)
+        # Who has left and come back meanwhile is somebody else, with acknowledgements of its own.
+        if event.ack is not None and self._state is _State.CONNECTED and self._sid == sid:
             self._answer(packets.encode_ack(event.ack, reply))
 
     def _answer(self, frame: bytes) -> None:

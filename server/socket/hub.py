@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from server.live.connection import Outlet
 from server.socket.admission import Admission
+from server.socket.aside import StepAside, stay
 from server.socket.wheel import Wheel
 
 log = structlog.get_logger(__name__)
@@ -47,9 +48,17 @@ class Handler(Protocol):
         """The client is gone; one that was never let in may be named too."""
         ...
 
-    async def command(self, sid: str, name: str, args: tuple[Any, ...], length: int) -> Any:
+    @property
+    def lengthy(self) -> Collection[str]:
+        """Events that may ``step_aside`` while they are carried out."""
+        ...
+
+    async def command(
+        self, sid: str, name: str, args: tuple[Any, ...], length: int, step_aside: StepAside = stay
+    ) -> Any:
         """The acknowledgement of an event of so many characters; None: it is being sent away, and gets none.
-        Raises nothing but ``CancelledError``."""
+        Raises nothing but ``CancelledError``. ``step_aside`` is called when it begins to wait for somebody
+        else, and the connection's next event needn't."""
         ...
 
 

@@ -22,7 +22,7 @@ from server.socket.client import MESSAGE_MAX_BYTES
 from server.socket.handshake import PATH
 from server.socket.hub import Hub
 from server.socket.packets import NAMESPACE
-from server.wire import WireServer, message_length
+from server.wire import WireServer, message_length, step_aside
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +42,8 @@ class PollingDriver(socketio.AsyncNamespace):
             self._arrived,
             self._gone,
             hub.slow.inc,
+            hub.spawn,
+            lambda: hub.handler.lengthy,
             async_mode="aiohttp",
             async_handlers=False,
             cors_allowed_origins="*",  # tokens are in the connect packet, never in a cookie
@@ -112,7 +114,9 @@ class PollingDriver(socketio.AsyncNamespace):
             if event == "disconnect":
                 await self._hub.handler.disconnect(args[0])
                 return None
-            reply = await self._hub.handler.command(args[0], event, args[1:], message_length.get())
+            reply = await self._hub.handler.command(
+                args[0], event, args[1:], message_length.get(), step_aside.get()
+            )
             return self.sio.not_handled if reply is None else reply
         except (asyncio.CancelledError, socketio.exceptions.ConnectionRefusedError):
             raise

@@ -27,8 +27,10 @@ log = structlog.get_logger(__name__)
 class Work:
     """A command for the writer. ``key`` is None for internal work, which must be safe to do twice.
 
-    ``patient``: a few hundredths of a second more don't matter to whoever waits for it. ``waits`` is told on
-    the loop how many are before it, at most once a second and only while those are more than a group.
+    ``urgent``: its time has come already, so it goes before everybody who waits; whoever submits such work
+    bounds it. ``patient``: a few hundredths of a second more don't matter to whoever waits for it. ``waits``
+    is told on the loop how many are before it, at most once a second and only while those are more than a
+    group.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Work:
     key: CommandKey | None = None
     request: bytes = b""
     patient: bool = False
+    urgent: bool = False
     waits: Callable[[int], None] | None = None
 
 

@@ -39,6 +39,9 @@ writer_marks = Table(
 )
 
 
+URGENT_MAX = 1000
+"""Places kept in the queue for what is urgent: a node that is overrun by buyers still ends their holds."""
+
 TOLD_EVERY_S = 1.0
 TOLD_AT_ONCE = 64
 """People who wait are told their places in small portions, between groups."""
@@ -54,6 +57,26 @@ class _Waiting:
     """When it is answered for want of an answer."""
     told_s: float = 0.0
     given_up: bool = False
+
+
+class _Queue(asyncio.Queue[_Waiting]):
+    """In the order of arrival, what is urgent first."""
+
+    def _init(self, maxsize: int) -> None:
+        self._urgent: deque[_Waiting] = deque()
+        self._others: deque[_Waiting] = deque()
+
+    def _put(self, item: _Waiting) -> None:
+        (self._urgent if item.work.urgent else self._others).append(item)
+
+    def _get(self) -> _Waiting:
+        return (self._urgent or self._others).popleft()
+
+    def qsize(self) -> int:
+        return len(self._urgent) + len(self._others)
+
+    def empty(self) -> bool:
+        return not self._urgent and not self._others
 
 
 class _Metrics:
@@ -110,7 +133,8 @@ class Writer:
         self._gathered_until = 0.0
         self._hurry = asyncio.Event()
         self._node = node
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(queue_max)
+        self._queue = _Queue(queue_max + URGENT_MAX)
+        self._queue_max = queue_max
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="danmart-writer")
         self._task: asyncio.Task[None] | None = None
         self._metrics = _Metrics(registry)
@@ -140,6 +164,8 @@ class Writer:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(work, loop.create_future(), self._queued + 1, loop.time() + ANSWER_WITHIN_S)
         try:
+            if self._queue.qsize() >= self._queue_max and not work.urgent:
+                raise asyncio.QueueFull
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
             self._metrics.refused_busy.inc()

@@ -14,8 +14,8 @@ from rooms.heads import rooms_table
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
 from server.outbound import URL_MAX_CHARS
+from server.signing import new_secret, secret_key
 from server.webhooks.events import is_pattern
-from server.webhooks.signing import new_secret, secret_bytes
 from server.webhooks.tables import (
     DELIVERIES,
     ENDPOINTS,
@@ -38,7 +38,7 @@ def _pattern(text: str) -> str:
 
 
 def _secret(text: str) -> str:
-    secret_bytes(text)
+    secret_key(text)
     return text
 
 
@@ -131,7 +131,7 @@ class Endpoints:
 
     def change(self, tx: Unit, endpoint_id: str, change: EndpointChange) -> Steps[Any]:
         """An endpoint that is enabled goes on where it stopped. Refuses with ``not_found``."""
-        row, lease = yield from _locked(tx, endpoint_id)
+        row, lease = yield from locked(tx, endpoint_id)
         given = change.model_dump(exclude_none=True)
         enabled = given.pop("enabled", None)
         if "texts" in given:
@@ -147,7 +147,7 @@ class Endpoints:
 
     def delete(self, tx: Unit, endpoint_id: str) -> Steps[Any]:
         """Nothing more is sent; what is under way may arrive. Refuses with ``not_found``."""
-        row, lease = yield from _locked(tx, endpoint_id)
+        row, lease = yield from locked(tx, endpoint_id)
         tx.put(ENDPOINTS, replace(row, status="deleted", secret="", old_secret=None))
         tx.put(LEASES, replace(lease, node="", fence=lease.fence + 1, expires_at_ms=0))
         return {}
@@ -155,7 +155,7 @@ class Endpoints:
     def rotate(self, tx: Unit, endpoint_id: str, secret: str | None) -> Steps[Any]:
         """A new secret; with the one before, deliveries are signed as well for a day. Refuses with
         ``not_found``."""
-        row, _ = yield from _locked(tx, endpoint_id)
+        row, _ = yield from locked(tx, endpoint_id)
         until_ms = tx.now_ms + OLD_SECRET_MS
         fresh = secret or new_secret()
         if fresh != row.secret:
@@ -165,17 +165,17 @@ class Endpoints:
 
     def replay_one(self, tx: Unit, endpoint_id: str, delivery_id: str) -> Steps[Any]:
         """Send a message once more, with all its attempts. Refuses with ``not_found``."""
-        yield from _locked(tx, endpoint_id)
+        yield from locked(tx, endpoint_id)
         yield DELIVERIES.rows((endpoint_id, delivery_id))
         row = tx.get(DELIVERIES, endpoint_id, delivery_id)
         if row is None:
-            raise Refused("not_found", "There is no such delivery, or it is too old to be kept.")
+            raise Refused("not_found", "There is no such delivery any more: replay it from the log.")
         tx.put(DELIVERIES, replace(row, status="waiting", attempts=0, turn_at_ms=tx.now_ms))
         return {"replayed": 1}
 
     def replay(self, tx: Unit, endpoint_id: str, wanted: Replay) -> Steps[Any]:
         """The same for what happened in a span of time, so many at once; ``more`` says to ask again."""
-        yield from _locked(tx, endpoint_id)
+        yield from locked(tx, endpoint_id)
         columns = deliveries_table.c
         query = (
             select(columns.id)
@@ -204,7 +204,8 @@ def _ignore(_: object) -> None:
     """For a statement whose result says nothing."""
 
 
-def _locked(tx: Unit, endpoint_id: str) -> Steps[tuple[EndpointRow, LeaseRow]]:
+def locked(tx: Unit, endpoint_id: str) -> Steps[tuple[EndpointRow, LeaseRow]]:
+    """The rows of an endpoint that is there; raises ``Refused("not_found")``."""
     yield ENDPOINTS.rows(endpoint_id)
     yield LEASES.rows(endpoint_id)
     row, lease = tx.get(ENDPOINTS, endpoint_id), tx.get(LEASES, endpoint_id)

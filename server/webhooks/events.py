@@ -52,7 +52,12 @@ _STAFF: dict[str, tuple[str, ...]] = {
         "payment.refunded",
         "stock.changed",
     ),
-    "payment": ("payment.failed", "payment.refund_due", "payment.refunded"),
+    "payment": (
+        "payment.failed",
+        "payment.refund_due",
+        "payment.refund_failed",
+        "payment.refunded",
+    ),
     "stock": ("stock.changed",),
     "muted": ("moderation.muted",),
     "unmuted": ("moderation.unmuted",),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from server.outbound import Outbound, OutboundError
+from server.signing import secret_key, sign
 from server.webhooks.schedule import ABSENT, PAUSE_MAX_MS
-from server.webhooks.signing import headers
 from server.webhooks.tables import EndpointRow
 
 BODY_MAX_BYTES = 262_144
@@ -48,7 +48,11 @@ class Post:
     async def send(self, endpoint: EndpointRow, message_id: str, body: bytes) -> Attempt:
         """Raises nothing but ``CancelledError``, which leaves open whether it arrived."""
         now_ms = self._clock_ms()
-        signed = headers(endpoint.secrets(now_ms), f"msg_{message_id}", now_ms // 1000, body)
+        keys = [secret_key(secret) for secret in endpoint.secrets(now_ms)]
+        signed = {
+            "Content-Type": "application/json",
+            **sign(keys, f"msg_{message_id}", now_ms // 1000, body),
+        }
         begun = time.monotonic()
 
         def took_ms() -> int:

@@ -33,6 +33,7 @@ from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
 from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
+from rooms.shop.owed import Owed
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, PaymentProvider, Payments
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import SALE_TIMER, Sales
@@ -89,12 +90,14 @@ class House:
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
         coupons = CouponRedeeming()
         self.payments = Payments(coupons)
+        self.owed = Owed(audit)
         self.sandbox = SandboxProvider(self.store.write)
         self.providers: dict[str, PaymentProvider] = {"sandbox": self.sandbox}
         self.registry = CollectorRegistry()
         self.cashier = Cashier(
             self.store,
             self.payments,
+            self.owed,
             self.providers,
             clock_ms=lambda: self.now_ms,
             return_base=lambda: "https://live.example",

@@ -140,10 +140,19 @@ async def test_another_node_is_told_everything_as_it_was(redis_url: str) -> None
         await there.join_user("u-lin", heard.user)
         staff = StaffEvent("tea", 3, 1, "muted", "see_staff", b'{"seq":3}')
         private = PrivateEvent("u-lin", 7, 1, "tea", "order", b'{"seq":7}')
-        here.publish(News([event(5), event(6)], [private], [staff], {"tea": {"sku": 2}}, {"tea": ["e1"]}))
+        here.publish(
+            News(
+                [event(5), event(6)],
+                [private],
+                [staff],
+                {"tea": {"sku": 2}},
+                {"tea": ["e1"]},
+                {"tea": {"c": 3}},
+            )
+        )
         await until(lambda: bool(heard.rooms and heard.private))
         (told,) = heard.rooms
-        assert told == RoomNews("tea", [event(5), event(6)], [staff], {"sku": 2}, ["e1"])
+        assert told == RoomNews("tea", [event(5), event(6)], [staff], {"sku": 2}, ["e1"], coupons={"c": 3})
         assert heard.private == [private]
         here.share_likes("tea", 9)
         await until(lambda: len(heard.rooms) == 2)

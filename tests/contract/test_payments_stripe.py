@@ -11,14 +11,16 @@ import orjson
 import pytest
 from sqlalchemy import select
 
+from moderation.audit import audit_table
 from rooms.errors import Refused
 from rooms.rows import Steps
+from rooms.shop.owed import count_owed, read_owed
 from rooms.shop.payments import give_back
 from rooms.shop.store import ORDERS, PAYMENTS, orders_table, payments_table
 from rooms.unit import Unit
 from server.payments.stripe_checkout import Account, StripeCheckout
 from server.store.group import Work
-from tests.contract.house import HOST, OTHER, VIEWER, House, house_at
+from tests.contract.house import HOST, OPERATOR, OTHER, VIEWER, House, house_at
 from tests.support.stripe_server import SECRET_KEY, WEBHOOK_SECRET, StripeServer, running_stripe, signed
 
 HOLD_MS = 60_000
@@ -368,3 +370,89 @@ async def test_many_say_the_same_at_once(till: Till) -> None:
     assert {each["status"] for each in told} == {"succeeded"}
     statuses = [e["data"]["order"]["status"] for e in till.house.told(VIEWER, "order")]
     assert statuses == ["held", "paid"]
+
+
+async def refunded_order(till: Till) -> tuple[str, dict[str, Any]]:
+    """An order whose money Stripe has taken on to give back, and the refund."""
+    order = await till.order()
+    await till.tell("checkout.session.completed", till.stripe.pay(await till.page(order)))
+    await till.house.ok("order.refund", HOST, order=order, reason="broken")
+    await till.house.run_timers()
+    (refund,) = till.stripe.refunds
+    assert await till.statuses(order) == ("refunded", ["refunded"])
+    return order, dict(refund)
+
+
+async def owed(till: Till) -> dict[str, int]:
+    counts = await till.house.store.read(count_owed)
+    return {status: number for status, (number, _) in counts.items()}
+
+
+@pytest.mark.parametrize("kind", ["refund.failed", "refund.updated", "charge.refund.updated"])
+async def test_a_refund_that_comes_back_is_seen_and_tried_again(till: Till, kind: str) -> None:
+    house = till.house
+    order, made = await refunded_order(till)
+    assert till.stripe.money == 0
+    failed = dict(till.stripe.fail_refund(till.stripe.refunds[0]))
+    for _ in range(2):  # Stripe may say anything twice
+        assert (await till.tell(kind, failed))["status"] == "refund_failed"
+    # What was under way before it failed arrives only now.
+    await till.tell("refund.updated", made)
+    await till.tell("charge.refunded", till.stripe.charge_of(next(iter(till.stripe.sessions)), refunded=True))
+    assert await till.statuses(order) == ("refunded", ["refund_failed"])
+    assert await owed(till) == {"refund_failed": 1, "refund_due": 0}
+    (debt,) = await house.store.read(lambda conn: read_owed(conn, status="refund_failed"))
+    assert (debt.wire()["problem"], debt.wire()["order"]) == ("expired_or_canceled_card", order)
+    assert house.briefed("payment")[-1]["data"]["payment"]["status"] == "refund_failed"
+    assert till.counted("refund_came_back") == 1
+    house.now_ms += 24 * 3_600_000
+    await house.run_timers()
+    assert len(till.stripe.refunds) == 1, "nobody has decided anything yet"
+    # An operator has it tried again; what is told of the first one changes nothing any more.
+    assert (await house.cashier.retry_refund(debt.payment.id, OPERATOR)).ok
+    await till.tell(kind, failed)
+    assert await till.statuses(order) == ("refunded", ["refund_due"])
+    await house.run_timers()
+    assert await till.statuses(order) == ("refunded", ["refunded"])
+    await till.tell(kind, failed)
+    assert await till.statuses(order) == ("refunded", ["refunded"])
+    assert (till.stripe.money, await owed(till)) == (0, {"refund_failed": 0, "refund_due": 0})
+    assert (await house.cashier.retry_refund(debt.payment.id, OPERATOR)).code == "refund_not_failed"
+
+
+async def test_a_refund_may_fail_before_we_have_written_that_it_was_taken_on(till: Till) -> None:
+    order, made = await refunded_order(till)
+    failed = till.stripe.fail_refund(till.stripe.refunds[0])
+    await till.tell("refund.failed", failed)
+    (debt,) = await till.house.store.read(lambda conn: read_owed(conn, status="refund_failed"))
+    await till.house.cashier.retry_refund(debt.payment.id, OPERATOR)
+    # The second is made and fails at once; the answer to our request comes after the event.
+    second = {**made, "id": "re_second", "status": "failed", "failure_reason": "unknown"}
+    await till.tell("refund.failed", second)
+    answer = await till.house.store.write(
+        Work("late", lambda tx: till.house.payments.refunded(tx, debt.payment.id, order, "re_second"))
+    )
+    assert answer.ok
+    assert await till.statuses(order) == ("refunded", ["refund_failed"])
+    # The buyer gets the money by a bank transfer, which an operator writes down.
+    assert (await till.house.cashier.settle_refund(debt.payment.id, OPERATOR, "by bank transfer")).ok
+    assert await till.statuses(order) == ("refunded", ["refunded"])
+    (entry,) = await till.house.rows(
+        select(audit_table.c.actor_id, audit_table.c.detail).where(
+            audit_table.c.action == "payment.refund_settled"
+        )
+    )
+    assert entry["actor_id"] == OPERATOR.id
+    assert orjson.loads(entry["detail"])["note"] == "by bank transfer"
+
+
+async def test_refunds_that_are_not_ours_to_judge(till: Till) -> None:
+    order, made = await refunded_order(till)
+    assert await till.tell("refund.failed", {**made, "status": "failed", "metadata": {}}) == {"ignored": True}
+    assert await till.tell("refund.updated", {**made, "status": "pending"}) == {"ignored": True}
+    body = till.stripe.event("refund.failed", {**made, "status": "failed", "amount": 1})
+    assert await till.refused(body, signed(body)) == "payment_mismatch"
+    # One of before, of a payment that has been given back by another since.
+    other = {**made, "id": "re_other", "status": "failed", "failure_reason": "unknown"}
+    assert (await till.tell("refund.failed", other))["status"] == "refunded"
+    assert await till.statuses(order) == ("refunded", ["refunded"])

@@ -338,9 +338,10 @@ async def walk(house: House, put_in: int, plan: list[tuple[int, list[tuple[Any, 
             house.now_ms += wait_ms
             await asyncio.gather(*(shop.act(*act) for act in together))
             await shop.check()
-        await shop.truth_comes_out()
         for _ in range(4):
             house.now_ms += 400_000
+            # What pays only when a hold is over is known by now, and not before.
+            await shop.truth_comes_out()
             await house.run_timers()
         await shop.check()
         await shop.check_settled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from rooms.errors import Refused
 from rooms.heads import ROOMS, USERS
 from rooms.rows import Steps
 from rooms.unit import Unit
-from server.store.group import Work
+from server.store.group import Answer, Work
 from tests.contract.house import HOST, OTHER, ROOM, VIEWER, House, house_at
 
 
@@ -164,3 +165,34 @@ async def test_a_cancelled_caller_does_not_cancel_the_command(house: House) -> N
     await house.ok("comment", OTHER, text="a later one")
     texts = [orjson.loads(e.body)["data"]["text"] for e in await house.log() if e.kind == "comment"]
     assert texts == ["still said", "a later one"]
+
+
+async def test_what_is_urgent_goes_first_and_finds_room_in_a_full_queue(migrated_url: str) -> None:
+    begun, order = threading.Event(), list[str]()
+    gate = threading.Event()
+
+    def noted(name: str) -> Work:
+        def steps(tx: Unit) -> Steps[Any]:
+            yield ROOMS.rows()
+            begun.set()
+            gate.wait(10)
+            order.append(name)
+
+        return Work(name, steps, urgent=name.startswith("timer"))
+
+    def submit(name: str) -> asyncio.Task[Answer]:
+        return asyncio.create_task(house.store.write(noted(name)))
+
+    async with house_at(migrated_url) as house:
+        writer = house.store.writer
+        writer._queue_max, writer._group_max = 3, 2
+        first = submit("first")
+        await asyncio.to_thread(begun.wait, 10)
+        buyers = [submit(f"buyer {n}") for n in range(4)]
+        timers = [submit(f"timer {n}") for n in range(2)]
+        done, _ = await asyncio.wait(buyers, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        assert [task.result().code for task in done] == ["busy"]
+        gate.set()
+        answers = await asyncio.gather(first, *buyers, *timers)
+    assert [answer.code for answer in answers].count(None) == 6
+    assert order == ["first", "timer 0", "timer 1", "buyer 0", "buyer 1", "buyer 2"]

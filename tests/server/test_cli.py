@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from server.cli import run
-from tests.server.world import SECRET, World, fresh, running_world
+from tests.server.webhooks.receiver import running_receiver
+from tests.server.world import SECRET, World, fresh, running_world, token
 
 
 @pytest.fixture(autouse=True)
@@ -161,3 +162,43 @@ async def test_an_empty_folder_is_all_that_it_needs(tmp_path: Path) -> None:
         again: World = world
         entered = await (await again.join(fresh("viewer"))).enter(room)
         assert [comment["data"]["text"] for comment in entered["snapshot"]["comments"]] == ["kept"]
+
+
+async def test_webhooks_are_seen_and_replayed_beside_a_running_node(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def cli(*words: str) -> tuple[int, str, str]:
+        code = run(["webhooks", words[0], "--data", str(tmp_path / "data"), *words[1:]])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    local = {"DANMART_OUTBOUND__ALLOW_PRIVATE": "127.0.0.0/8"}
+    async with running_receiver() as receiver, running_world(tmp_path, **local) as world:
+        headers = {"Authorization": f"Bearer {token('root', operator=True)}"}
+        body = {"url": receiver.url, "types": ["product.*"]}
+        _, _, made = await world.request("POST", "/api/v1/webhooks", json=body, headers=headers)
+        room, host = await world.room()
+        product, _ = await world.product(host)
+        await host.ok("pin", product=product)
+        await receiver.until_got(2)
+        code, listed, _ = await asyncio.to_thread(cli, "list")
+        assert (code, listed.split()[:3]) == (0, [made["id"], "active", receiver.url])
+        async with asyncio.timeout(10):
+            while len(listed.splitlines()) != 2 or "product.pinned" not in listed:
+                code, listed, _ = await asyncio.to_thread(
+                    cli, "deliveries", made["id"], "--status", "delivered"
+                )
+        latest = next(line for line in listed.splitlines() if "product.pinned" in line).split()[0]
+        assert await asyncio.to_thread(cli, "replay", made["id"], "--delivery", latest) == (
+            0,
+            "1 to be sent once more\n",
+            "",
+        )
+        await receiver.until_got(3)
+        assert receiver.got[2].id == f"msg_{latest}"
+        span = ("replay", made["id"], "--room", room, "--log", "room")
+        assert (await asyncio.to_thread(cli, *span))[1] == "2 to be sent once more\n"
+        await receiver.until_got(5)
+        code, _, error = await asyncio.to_thread(cli, "replay", "no-such-endpoint", "--delivery", latest)
+        assert (code, error) == (1, "There is no such endpoint.\n")
+        assert (await asyncio.to_thread(cli, *span, "--from-offset", "9", "--to-offset", "3"))[0] == 2

@@ -40,6 +40,29 @@ async def test_from_the_drop_to_the_order(world: World) -> None:
     assert await again.code("coupon.claim", coupon=coupon["id"]) == "already_claimed"
 
 
+async def test_everybody_sees_how_many_are_left(world: World) -> None:
+    room, host = await world.room()
+    claimers = [await world.viewer(room) for _ in range(3)]
+    terms = TERMS | {"quota": 5}
+    shut = (await host.ok("coupon.create", **terms))["coupon"]["id"]
+    coupon = (await host.ok("coupon.create", **terms))["coupon"]["id"]
+    await host.ok("coupon.drop", coupon=coupon, seconds=60)
+    await claimers[0].until("signals", lambda s: s.get("coupons") == {coupon: 5})
+    for claimer in claimers:
+        await claimer.ok("coupon.claim", coupon=coupon)
+    await claimers[0].until("signals", lambda s: s.get("coupons") == {coupon: 2})
+    entered = await (await world.join()).enter(room)
+    assert entered["signals"]["coupons"] == {coupon: 2}, "whoever comes later sees it at once"
+    told = [s["coupons"][coupon] for s in claimers[1].all("signals") if "coupons" in s]
+    assert told == sorted(told, reverse=True)
+    assert len(told) <= 4
+    await host.ok("coupon.close", coupon=coupon)
+    await claimers[0].event("coupon.closed")
+    assert (await (await world.join()).enter(room))["signals"]["coupons"] == {}
+    await host.ok("coupon.drop", coupon=shut, seconds=60)
+    await claimers[2].until("signals", lambda s: s.get("coupons") == {shut: 5})
+
+
 async def test_a_drop_that_is_over_is_taken_away(world: World) -> None:
     room, host = await world.room()
     viewer = await world.viewer(room)

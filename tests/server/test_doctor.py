@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from server.config import Settings, load, node_secret
 from server.doctor import Finding, Level, diagnose, files, machine, network, services
+from server.doctor.payments import judge_owed
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -348,3 +349,15 @@ async def test_cancelling_a_diagnosis_is_not_swallowed(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_money_that_buyers_wait_for_is_an_error_until_somebody_sees_to_it() -> None:
+    hour = 3_600_000
+    assert worst(judge_owed({"refund_failed": (0, 0), "refund_due": (0, 0)}, hour)).level is Level.OK
+    assert list(judge_owed({"refund_failed": (0, 0), "refund_due": (3, 1)}, hour)) == []
+    slow = worst(judge_owed({"refund_failed": (0, 0), "refund_due": (3, 1)}, 2 * hour + 1))
+    assert slow.level is Level.WARN
+    assert "3 refund(s) are under way, the oldest for 2 h" in slow.what
+    lost = worst(judge_owed({"refund_failed": (2, 1), "refund_due": (3, 1)}, 2 * hour))
+    assert lost.level is Level.ERROR
+    assert "/api/v1/payments/owed" in lost.advice

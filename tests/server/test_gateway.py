@@ -260,6 +260,26 @@ async def test_commands_of_a_connection_keep_their_order(world: World) -> None:
     assert len(offsets) == 40
 
 
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_a_payment_that_hangs_holds_up_nothing_else(world: World, transport: str) -> None:
+    room, host = await world.room()
+    _, sku = await world.product(host)
+    buyer = await world.viewer(room, transports=(transport,))
+    order = (await buyer.ok("buy", sku=sku, qty=1))["order"]["id"]
+    mine = key()
+    paying = asyncio.create_task(buyer.do("order.pay", order=order, card="late", key=mine))
+    await asyncio.sleep(0)  # so that it is sent first
+    said = await buyer.ok("comment", text="while I wait")
+    assert not paying.done()
+    # What was sent after it finds the payment under way, however quick it is.
+    assert await buyer.code("order.cancel", order=order) == "payment_pending"
+    assert await buyer.code("order.pay", order=order) == "payment_pending"
+    paid = await paying
+    assert paid["order"]["status"] == "paid"
+    assert await buyer.ok("order.pay", order=order, card="late", key=mine) == paid
+    assert said["event"]["data"]["text"] == "while I wait"
+
+
 async def test_the_same_key_gives_the_same_answer_once(world: World) -> None:
     room, _ = await world.room()
     viewer = await world.viewer(room)

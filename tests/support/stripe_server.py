@@ -66,7 +66,7 @@ class StripeServer:
     @property
     def money(self) -> int:
         """What has been taken and not given back."""
-        back = {refund["payment_intent"] for refund in self.refunds}
+        back = {r["payment_intent"] for r in self.refunds if r["status"] not in ("failed", "canceled")}
         paid = [row for row in self.sessions.values() if row["payment_status"] == "paid"]
         return sum(row["amount_total"] for row in paid if row["payment_intent"] not in back)
 
@@ -94,6 +94,11 @@ class StripeServer:
             "payment_intent": row["payment_intent"],
             "metadata": row["metadata"],
         }
+
+    def fail_refund(self, refund: dict[str, Any], reason: str = "expired_or_canceled_card") -> dict[str, Any]:
+        """The buyer's bank sends a refund back, days later; the money is the shop's again."""
+        refund |= {"status": "failed", "failure_reason": reason}
+        return refund
 
     # HTTP
 
@@ -167,9 +172,18 @@ class StripeServer:
     def _refund(self, params: dict[str, Any]) -> web.Response:
         intent = params["payment_intent"]
         assert intent in self.intents
-        if any(refund["payment_intent"] == intent for refund in self.refunds):
+        made = [refund for refund in self.refunds if refund["payment_intent"] == intent]
+        if any(refund["status"] not in ("failed", "canceled") for refund in made):
             return _error(400, "invalid_request_error", "Already refunded", "charge_already_refunded")
-        refund = {"id": f"re_{next(self._ids)}", "object": "refund", "status": "succeeded", **params}
+        (session,) = (s for s in self.sessions.values() if s["payment_intent"] == intent)
+        refund = {
+            "id": f"re_{next(self._ids)}",
+            "object": "refund",
+            "status": "succeeded",
+            "amount": session["amount_total"],
+            "currency": session["currency"],
+            **params,
+        }
         self.refunds.append(refund)
         return web.json_response(refund)
 

@@ -60,6 +60,7 @@ class Coupons:
         coupon = rules.drop(_coupon(tx, cmd.room, cmd.coupon), cmd.seconds, tx.now_ms)
         tx.put(COUPONS, coupon)
         tx.wake(DROP_TIMER, coupon.id, cmd.room, coupon.drop_until_ms or tx.now_ms)
+        tx.coupons_left(cmd.room, coupon.id, coupon.left)
         tx.append(cmd.room, "coupon.dropped", {"coupon": coupon.card()})
         self._audit.note(tx, cmd.room, caller, "coupon.drop", coupon.id, {"seconds": cmd.seconds})
         return {"coupon": coupon.card()}
@@ -97,6 +98,8 @@ class Coupons:
         tx.put(COUPONS, coupon)
         tx.put(CLAIMS, claim)
         tell(tx, claim, coupon)
+        if coupon.phase == "open":
+            tx.coupons_left(cmd.room, coupon.id, coupon.left)
         if coupon.claimed == coupon.quota and coupon.phase == "open":
             _close(tx, coupon, "sold_out")
         return {"coupon": claim.wire(coupon)}

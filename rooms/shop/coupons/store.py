@@ -7,7 +7,7 @@ is one of them in somebody's hands. A coupon's terms never change; only ``claime
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,11 @@ class CouponRow:
     phase: str
     drop_until_ms: int | None
     created_at_ms: int
+
+    @property
+    def left(self) -> int:
+        """How many can still be claimed."""
+        return self.quota - self.claimed
 
     def card(self) -> dict[str, Any]:
         """The coupon as everybody may see it."""
@@ -185,6 +190,19 @@ def read_coupons(
     if before is not None:
         query = query.where(coupons_table.c.id < before)
     return [CouponRow(*r) for r in conn.execute(query.order_by(coupons_table.c.id.desc()).limit(limit))]
+
+
+def read_left(conn: Connection, room_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """How many are left of each coupon that is dropped now, by room and coupon; rooms without one are left
+    out."""
+    columns = coupons_table.c
+    query = select(columns.room_id, columns.id, columns.quota - columns.claimed)
+    left: dict[str, dict[str, int]] = {}
+    for room_id, coupon_id, number in conn.execute(
+        query.where(columns.room_id.in_(room_ids), columns.phase == "open")
+    ):
+        left.setdefault(room_id, {})[coupon_id] = int(number)
+    return left
 
 
 def count_coupons(conn: Connection, room_id: str) -> int:

@@ -14,17 +14,21 @@ from prometheus_client import CollectorRegistry
 from server.live.connection import Outlet
 from server.proxies import Network, proxy_middleware
 from server.socket.admission import Admission
+from server.socket.aside import StepAside, stay
 from server.socket.door import Door
 from server.socket.hub import Hub, Times
 from server.socket.polling import PollingDriver
 
 
 class Host:
-    """Answers every command with its name. ``outlets`` has who is in the namespace."""
+    """Answers every command with its name, ``ask`` when ``answers`` is set. ``outlets`` has who is in
+    the namespace."""
 
     def __init__(self) -> None:
         self.outlets: dict[str, Outlet] = {}
         self.moved = asyncio.Event()
+        self.began: list[tuple[Any, ...]] = []
+        self.answers = asyncio.Event()
 
     async def connect(self, sid: str, auth: Any, outlet: Outlet, address: str) -> None:
         self.outlets[sid] = outlet
@@ -34,7 +38,15 @@ class Host:
         self.outlets.pop(sid, None)
         self.moved.set()
 
-    async def command(self, sid: str, name: str, args: tuple[Any, ...], length: int) -> Any:
+    lengthy = ("ask",)
+
+    async def command(
+        self, sid: str, name: str, args: tuple[Any, ...], length: int, step_aside: StepAside = stay
+    ) -> Any:
+        self.began.append(args)
+        if name == "ask":  # somebody else, who answers when the test says so
+            step_aside()
+            await self.answers.wait()
         return {"ok": True, "name": name, "length": length}
 
     async def until(self, count: int) -> list[Outlet]:

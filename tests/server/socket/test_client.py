@@ -22,7 +22,10 @@ class Gateway:
 
     async def connect(self, *_: Any) -> None: ...
     async def disconnect(self, *_: Any) -> None: ...
-    async def command(self, sid: str, name: str, args: tuple[Any, ...], length: int) -> Any:
+
+    lengthy = ()
+
+    async def command(self, sid: str, name: str, args: tuple[Any, ...], length: int, *_: Any) -> Any:
         return "x" * 2 * HARD_BYTES
 
 

@@ -360,6 +360,7 @@ export const en = {
   "error.insufficient_funds": "There isn't enough in this account.",
   "error.payment_declined": "The payment was declined. Try another card.",
   "error.payment_pending": "A payment is already under way.",
+  "error.refund_not_failed": "This refund needs nothing done.",
   "error.stale_version": "The stock has changed in the meantime. Look again, then try again.",
   "error.external_id_taken": "This external id belongs to another product already.",
   "error.too_many": "There are too many already.",

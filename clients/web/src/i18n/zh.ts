@@ -361,6 +361,7 @@ export const zh: Record<Key, string> = {
   "error.insufficient_funds": "账户余额不足。",
   "error.payment_declined": "支付被拒绝，请换一种方式。",
   "error.payment_pending": "支付正在处理中。",
+  "error.refund_not_failed": "这笔退款无需处理。",
   "error.stale_version": "库存已有变化，请刷新后重试。",
   "error.external_id_taken": "该外部编号已被其他商品使用。",
   "error.too_many": "数量已达上限。",

@@ -39,6 +39,8 @@ export class Room {
   readonly viewers = signal(0);
   readonly likes = signal(0);
   readonly stock = signal<Readonly<Record<string, number>>>({});
+  /** How many can still be claimed of each coupon that was dropped. */
+  readonly couponsLeft = signal<Readonly<Record<string, number>>>({});
   readonly you = new YourSide();
   /** How many are before this viewer's purchase while it waits; null: nothing is known of any. */
   readonly before = signal<number | null>(null);
@@ -238,6 +240,7 @@ export class Room {
     if (signals.viewers !== undefined) this.viewers.value = signals.viewers;
     if (signals.likes !== undefined) this.likes.value = signals.likes;
     if (signals.stock) this.stock.value = { ...this.stock.value, ...signals.stock };
+    if (signals.coupons) this.couponsLeft.value = { ...this.couponsLeft.value, ...signals.coupons };
     if (signals.reaction) this.onReaction?.(signals.reaction);
   }
 

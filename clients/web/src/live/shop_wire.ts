@@ -82,6 +82,22 @@ export interface OrderStep {
   reason?: string;
 }
 
+/** One attempt to pay an order. */
+export interface Payment {
+  id: string;
+  provider: string;
+  status: "started" | "succeeded" | "failed" | "refund_due" | "refunded" | "refund_failed";
+  amount_minor: number;
+  currency: string;
+  created_at_ms: number;
+  settled_at_ms: number | null;
+  /** What the provider calls it. */
+  reference: string | null;
+  refund_reference: string | null;
+  /** Why its refund failed. */
+  problem: string | null;
+}
+
 export interface Order {
   id: string;
   room: string;
@@ -107,6 +123,7 @@ export interface Order {
   address?: Address | null;
   note?: string | null;
   history?: OrderStep[];
+  payments?: Payment[];
 }
 
 /** How many are before a purchase that waits. */

@@ -171,6 +171,8 @@ export interface Signals {
   viewers?: number;
   likes?: number;
   stock?: Record<string, number>;
+  /** How many can still be claimed of each coupon that is dropped. */
+  coupons?: Record<string, number>;
   reaction?: number;
 }
 

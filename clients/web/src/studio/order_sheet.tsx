@@ -79,7 +79,7 @@ function useWhole(room: Room, { id, status }: Order): Order | null {
 }
 
 function Whole({ order }: { order: Order | null }) {
-  const { address, note, history } = order ?? {};
+  const { address, note, history, payments } = order ?? {};
   return (
     <>
       {address && (
@@ -105,6 +105,20 @@ function Whole({ order }: { order: Order | null }) {
             {history.map((step, index) => (
               <li key={index}>
                 <span class="numbers quiet">{timeOfDay(step.at_ms)}</span> {t(`order.status.${step.status}`)}
+              </li>
+            ))}
+          </ol>
+        </div>
+      )}
+      {payments && payments.length > 0 && (
+        <div class="stack-tight" data-testid="order-payments">
+          <span class="small quiet">{t("order.payments")}</span>
+          <ol class="history small">
+            {payments.map((payment) => (
+              <li key={payment.id} data-status={payment.status}>
+                <span class="numbers quiet">{timeOfDay(payment.created_at_ms)}</span> {payment.provider}{" "}
+                <span class="numbers">{money(payment.amount_minor, payment.currency)}</span> · {t(`payment.status.${payment.status}`)}
+                {payment.problem && <span class="quiet"> ({payment.problem})</span>}
               </li>
             ))}
           </ol>

@@ -40,6 +40,7 @@ function Drop({ room, coupon }: { room: Room; coupon: Coupon }) {
   const product = room.state.value.products.find(({ id }) => id === coupon.product);
   const condition = couponCondition(coupon, product?.title);
   const ends = dropEndsMs(coupon);
+  const left = room.couponsLeft.value[coupon.id];
   const claim = async () => {
     if (await task.run(() => room.claim(coupon.id))) toast(t("coupon.claimed"));
   };
@@ -52,6 +53,11 @@ function Drop({ room, coupon }: { room: Room; coupon: Coupon }) {
       <div class="drop-text">
         <span class="product-title">{coupon.title}</span>
         {condition && <span class="small">{condition}</span>}
+        {left !== undefined && (
+          <span class="small numbers" data-testid="drop-left">
+            {t("coupon.left", { n: left })}
+          </span>
+        )}
         {task.refusal && (
           <span class="small drop-refused" role="alert" data-testid="claim-error">
             {errorText(task.refusal)}
