@@ -265,7 +265,7 @@ class Node:
             self.store,
             self.services,
             self._clock_ms,
-            front=ShopFront(self.live.left),
+            front=ShopFront(self.live.left, starts_at_ms=self.live.starts_at_ms),
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             ended=self._end_publishing,
