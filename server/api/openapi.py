@@ -51,6 +51,7 @@ _CSV = {
 }
 _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),
+    ("GET", "/api/v1/products/audit"): ("cursor", "limit"),
     ("GET", "/api/v1/products/export"): ("format",),
     ("POST", "/api/v1/products/import"): ("dry_run",),
 }

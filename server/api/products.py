@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import Field, RootModel, TypeAdapter
 from sqlalchemy import Connection, select
 
+from moderation.audit import read_audit, trail_of_seller
 from rooms.commands import EditProduct, Key, NewProduct
 from rooms.errors import Refused
 from rooms.heads import rooms_table, users_table
@@ -159,6 +160,17 @@ async def export_products(request: web.Request) -> web.StreamResponse:
     return response
 
 
+@routes.get("/api/v1/products/audit")
+async def list_audit(request: web.Request) -> web.Response:
+    """Who did what to a seller's products beyond any room, newest first: deletions, files, stock sync."""
+    api = request.app[API]
+    _, seller_id = await _seller(request)
+    cursor, limit = page_args(request)
+    trail = trail_of_seller(seller_id)
+    items = await api.store.read(lambda conn: read_audit(conn, trail, before=cursor, limit=limit))
+    return ok({"items": items, "next": items[-1]["id"] if len(items) == limit else None})
+
+
 @routes.get("/api/v1/products/{product}")
 async def get_product(request: web.Request) -> web.Response:
     """One product, with stock and versions."""
@@ -188,6 +200,40 @@ async def change_product(request: web.Request) -> web.Response:
         Work("product.edit", lambda tx: catalogue.edit(tx, product_id, form, caller), key, request_is)
     )
     return _product_of(answer, 200)
+
+
+@routes.delete("/api/v1/products/{product}")
+async def delete_product(request: web.Request) -> web.Response:
+    """Delete a product for good; refused while unpaid orders, sales or dropped coupons need it."""
+    product_id = request.match_info["product"]
+    removal = request.app[API].services.catalogue.removal
+    return await _deleted(
+        request, "product.delete", lambda tx, caller: removal.product(tx, product_id, caller), product_id
+    )
+
+
+@routes.delete("/api/v1/products/{product}/skus/{sku}")
+async def delete_sku(request: web.Request) -> web.Response:
+    """Delete a SKU for good; refused for a product's last one, and while orders or sales need it."""
+    product_id, sku_id = request.match_info["product"], request.match_info["sku"]
+    removal = request.app[API].services.catalogue.removal
+    return await _deleted(
+        request,
+        "sku.delete",
+        lambda tx, caller: removal.sku(tx, product_id, sku_id, caller),
+        f"{product_id}\0{sku_id}",
+    )
+
+
+async def _deleted(
+    request: web.Request, name: str, steps: Callable[[Unit, Caller], Steps[Any]], what: str
+) -> web.Response:
+    """Whether it is there is for the transaction to say: a repeat with its key must find its answer."""
+    api = request.app[API]
+    caller, _ = await _seller(request)
+    key = CommandKey(caller.id or "", name, given) if (given := _key(request)) else None
+    request_is = hashlib.sha256(what.encode()).digest()[:16]
+    return from_answer(await api.store.write(Work(name, lambda tx: steps(tx, caller), key, request_is)))
 
 
 def _product_of(answer: Answer, status: int) -> web.Response:

@@ -29,6 +29,7 @@ from sqlalchemy import (
     select,
 )
 
+from rooms.heads import rooms_table
 from rooms.rows import Kind, Rank
 from rooms.schema import metadata
 from rooms.shop.store import orders_table
@@ -185,6 +186,17 @@ def read_coupons(
     if before is not None:
         query = query.where(coupons_table.c.id < before)
     return [CouponRow(*r) for r in conn.execute(query.order_by(coupons_table.c.id.desc()).limit(limit))]
+
+
+def read_dropped(conn: Connection, seller_id: str, product_id: str) -> list[CouponRow]:
+    """The coupons for a product that are dropped, or were when nobody had closed them yet. A coupon is of a
+    room of the product's seller."""
+    rooms = select(rooms_table.c.id).where(rooms_table.c.host_id == seller_id)
+    columns = coupons_table.c
+    query = select(coupons_table).where(
+        columns.room_id.in_(rooms), columns.product_id == product_id, columns.phase == "open"
+    )
+    return [CouponRow(*record) for record in conn.execute(query)]
 
 
 def count_coupons(conn: Connection, room_id: str) -> int:
