@@ -56,7 +56,7 @@ class SeenKeys:
 
 
 class ShopFront:
-    """``left`` says how much of a room's SKU can be bought, ``starts_at_ms`` when a sale (by room, SKU and id)
+    """``left`` says how much of a room's SKU can be bought, ``starts_at_ms`` when a sale (room, SKU, id)
     begins or began, as far as this node knows; None: it doesn't."""
 
     def __init__(
