@@ -165,7 +165,9 @@ class Node:
                 audit,
                 LifecycleRules(round(self.settings.media.grace_s * 1000), rules.rooms_max),
             ),
-            catalogue=Catalogue(standing, texts, audit, products_max=rules.products_max),
+            catalogue=Catalogue(
+                standing, texts, audit, products_max=rules.products_max, skus_max=rules.skus_max
+            ),
             orders=Orders(standing, OrderRules(rules.hold_s * 1000), coupons),
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
@@ -185,7 +187,7 @@ class Node:
         )
         tell(self.providers, self.services.cashier)
         self.keyring = StreamKeyring(standing, audit)
-        self.pictures = Pictures(standing)
+        self.pictures = Pictures(standing, rules.pictures_max)
         services = self.services
         self.housekeeping = Housekeeping(
             self.store, self.checkpoints, self._clock_ms, pace_window_ms=COMMENT_WINDOW_MS

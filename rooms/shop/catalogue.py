@@ -13,6 +13,7 @@ from rooms.rows import Steps
 from rooms.shop.changes import count_products, lock_goods, put_changes, refuse_taken, shelves_of
 from rooms.shop.goods import edit_product, edit_skus, new_product
 from rooms.shop.imports import PER_SELLER_MAX, Imports
+from rooms.shop.jobs import Jobs
 from rooms.shop.removal import Removal
 from rooms.shop.shelf import SHELF
 from rooms.shop.shelves import Shelves, skus_now
@@ -26,20 +27,27 @@ class Catalogue:
     """Making and changing products: from a room (``product.add``, ``product.change``) and over HTTP.
 
     ``shelves`` and ``spotlight`` carry out the commands about a room's shelf and what is shown of it,
-    ``stock`` what the shop behind says is on hand, ``imports`` files of products, ``removal`` takes products
-    and SKUs away for good.
+    ``stock`` what the shop behind says is on hand, ``imports`` files of products, ``jobs`` what the audit
+    keeps of both, ``removal`` takes products and SKUs away for good.
     """
 
     def __init__(
-        self, standing: Standing, texts: TextRules, audit: Audit, *, products_max: int = 200
+        self,
+        standing: Standing,
+        texts: TextRules,
+        audit: Audit,
+        *,
+        products_max: int = 200,
+        skus_max: int = 1000,
     ) -> None:
         self.standing = standing
         self.texts = texts
         self._audit = audit
-        self.shelves = Shelves(standing, audit, products_max=products_max)
+        self.shelves = Shelves(standing, audit, products_max=products_max, skus_max=skus_max)
         self.spotlight = Spotlight(standing, audit)
         self.stock = StockSync(standing)
-        self.imports = Imports(standing)
+        self.jobs = Jobs(standing, audit)
+        self.imports = Imports(standing, self.shelves)
         self.removal = Removal(standing, audit)
 
     def add(self, tx: Unit, cmd: AddProduct, caller: Caller) -> Steps[Any]:
@@ -50,7 +58,7 @@ class Catalogue:
         room = tx.room(cmd.room)
         self.standing.require(tx, cmd.room, caller, "manage_products")
         product, skus = self._made(tx, room.host_id, cmd)
-        row = self.shelves.placed(tx, cmd.room, product.id)
+        row = self.shelves.placed(tx, cmd.room, product.id, skus)
         self._keep(tx, product, skus)
         card = self.shelves.show(tx, row, product, skus)
         detail = {"stock": sum(sku.stock for sku in skus), **card}
@@ -116,6 +124,8 @@ class Catalogue:
         ]
         refuse_taken(tx, product.seller_id, products=[], skus=fresh_names)
         shelves = shelves_of(tx, product.id)
+        for row in shelves:
+            self.shelves.refuse_full(tx, row.room_id, len(skus) - len(old_skus))
         put_changes(tx, (old, old_skus), (product, skus), shelves)
         changes = form.model_dump(exclude={"room", "key", "product"}, exclude_none=True)
         for room_id in [noted_in] if noted_in else [row.room_id for row in shelves]:

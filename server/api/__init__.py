@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from server.api import coupons, desk, openapi, orders, payments, products, rooms, webhooks
+from server.api import coupons, desk, files, openapi, orders, payments, products, rooms, webhooks
 
 
 def attach(app: web.Application) -> None:
@@ -13,5 +13,6 @@ def attach(app: web.Application) -> None:
     app.add_routes(coupons.routes)
     app.add_routes(webhooks.routes)
     app.add_routes(payments.routes)
-    products.attach(app)
+    files.attach(app)  # before the products, whose paths could be taken for theirs
+    app.add_routes(products.routes)
     app.add_routes(openapi.routes)

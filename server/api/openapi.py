@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
 from rooms.shop.sheets import COLUMNS, ProductFile
-from server.api import coupons, desk, orders, payments, products, rooms, webhooks
+from server.api import coupons, desk, files, orders, payments, products, rooms, webhooks
 from server.commands import SPECS
 from server.credentials import NewStreamKey
 from server.gateway import Leave, Refresh, Time
@@ -35,7 +35,7 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/api/v1/products"): NewProduct,
     ("PATCH", "/api/v1/products/{product}"): EditProduct,
     ("POST", "/api/v1/products/import"): ProductFile,
-    ("PUT", "/api/v1/stock"): products.StockRows,
+    ("PUT", "/api/v1/stock"): files.StockRows,
 }
 _PICTURES = {
     kind: {"schema": {"type": "string", "format": "binary"}}
@@ -189,6 +189,7 @@ def openapi() -> bytes:
         *payments.routes,
         *orders.routes,
         *coupons.routes,
+        *files.routes,
         *products.routes,
         *webhooks.routes,
     ]
