@@ -21,7 +21,7 @@ from server.store.group import Answer, Work
 from server.store.keys import CommandKey
 from server.store.store import Store
 
-HELD_MS = 8.0
+HELD_MS = 10.0
 """What a portion aims at: nothing may hold the writer for longer than 20 ms, and one in a hundred takes twice
 as long as most."""
 REST_MAX_S = 0.25

@@ -45,12 +45,11 @@ class StockRows(RootModel[Annotated[tuple[StockRow, ...], Field(max_length=STOCK
 
 
 def attach(app: web.Application) -> None:
-    """Add the routes, and what bounds them."""
+    """Add what bounds them."""
     store = app[API].store
     app[_READING] = asyncio.Semaphore(FILES_AT_ONCE)
-    app[_LINES] = Portions(store, Size(LINES_AT_ONCE, least=5, most=500))
+    app[_LINES] = Portions(store, Size(LINES_AT_ONCE, least=10, most=500))
     app[_ROWS] = Portions(store, Size(100, least=10, most=1000))
-    app.add_routes(routes)
 
 
 # Out
