@@ -199,6 +199,11 @@ class ProductRef(Keyed):
     product: Id
 
 
+class SkuRef(Keyed):
+    product: Id
+    sku: Id
+
+
 class Address(BaseModel):
     """Where an order goes to. What it must have is the shop's business; only lengths are checked here."""
 

@@ -64,6 +64,12 @@ _KINDS = (
         temporary=True,
     ),
     ErrorKind("sale_ended", 409, "This sale is over."),
+    ErrorKind(
+        "in_use",
+        409,
+        "Something depends on it still; `details.reason` says what: `held`, `sale` or `drop`.",
+        temporary=True,
+    ),
     ErrorKind("sale_exists", 409, "A sale of this product is announced or running already."),
     ErrorKind(
         "buyer_limit", 409, "The sale has a limit for each buyer; `details.left` says what you may buy."

@@ -79,3 +79,9 @@ class Audit(Protocol):
     def note(
         self, tx: Unit, room_id: str, actor: Caller, action: str, target: str, detail: dict[str, Any]
     ) -> None: ...
+
+    def note_of_seller(
+        self, tx: Unit, seller_id: str, actor: Caller, action: str, target: str, detail: dict[str, Any]
+    ) -> None:
+        """The same for what is done to a seller's products beyond any room."""
+        ...

@@ -88,6 +88,11 @@ class Unit:
         cache = self._cache(kind)
         return [row for key, row in cache.now.items() if row is not None and cache.read.get(key) is None]
 
+    def gone(self, kind: Kind[R]) -> list[R]:
+        """The rows, as they were read, that this unit takes away."""
+        cache = self._cache(kind)
+        return [row for key, row in cache.read.items() if row is not None and cache.now.get(key, row) is None]
+
     def put(self, kind: Kind[R], row: R) -> R:
         """Insert the row or replace the one with its key."""
         cache = self._cache(kind)

@@ -106,6 +106,13 @@ SPECS: dict[str, Spec] = {
             lambda s: s.catalogue.shelves.add,
         ),
         Spec("shelf.move", c.MoveProduct, "Move it to another place.", lambda s: s.catalogue.shelves.move),
+        Spec(
+            "product.delete",
+            c.ProductRef,
+            "Delete a product for good.",
+            lambda s: s.catalogue.removal.delete,
+        ),
+        Spec("sku.delete", c.SkuRef, "Delete a SKU for good.", lambda s: s.catalogue.removal.delete_sku),
         Spec("pin", c.ProductRef, "Show a product over the video.", lambda s: s.catalogue.spotlight.pin),
         Spec("unpin", c.ProductRef, "Stop showing it.", lambda s: s.catalogue.spotlight.unpin),
         Spec(

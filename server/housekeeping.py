@@ -1,4 +1,5 @@
-"""What is tidied up while nobody waits for it, in bounded steps: checkpoints, old keys, old paces."""
+"""What is tidied up while nobody waits for it, in bounded steps: checkpoints, old keys, old paces,
+and who bought how much in sales of long ago."""
 
 from __future__ import annotations
 
@@ -12,10 +13,11 @@ from rooms.errors import Refused
 from rooms.heads import ROOMS
 from rooms.paces import PaceKey, drop_over, is_over, read_paces
 from rooms.rows import Steps
+from rooms.shop.sale_store import drop_buyers, read_counted, read_over
 from rooms.unit import Unit
 from server.checkpoints import Checkpoints
 from server.store.group import Work
-from server.store.keys import prune
+from server.store.keys import KEPT_MS, prune
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -25,6 +27,11 @@ REST_S = 60.0
 """Between two rounds of a chore that is done with everything there was."""
 KEYS_AT_ONCE = 2000
 PACES_AT_ONCE = 500
+BUYERS_AT_ONCE = 1000
+SALES_AT_ONCE = 50
+BUYERS_KEPT_MS = KEPT_MS
+"""After a sale's end, which is when the limits were needed for the last time. A purchase can be repeated by
+its key for as long, and whoever looks into one finds what its buyer had."""
 
 Chore = Callable[[], Awaitable[bool]]
 """Takes one step; whether there is more to do at once."""
@@ -49,6 +56,7 @@ class Housekeeping:
         self._pace_window_ms = pace_window_ms
         self._more = more
         self._at: PaceKey = ("", "")
+        self._sale_at = ""
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -64,7 +72,9 @@ class Housekeeping:
 
     async def _run(self) -> None:
         now = asyncio.get_running_loop().time
-        rests_until: dict[Chore, float] = dict.fromkeys((self.prune_keys, self.prune_paces), now() + REST_S)
+        rests_until: dict[Chore, float] = dict.fromkeys(
+            (self.prune_keys, self.prune_paces, self.prune_buyers), now() + REST_S
+        )
         rests_until |= dict.fromkeys(self._more, 0.0)
         while True:
             await self._try(self._save_checkpoints)
@@ -110,3 +120,26 @@ class Housekeeping:
         more = len(rows) == PACES_AT_ONCE
         self._at = (rows[-1].room_id, rows[-1].user_id) if more else ("", "")
         return more
+
+    async def prune_buyers(self) -> bool:
+        """Go on through the sales of which it is kept who bought how much, and drop that of those that ended
+        long ago; False: that was the end of it."""
+        counted = await self._store.read(lambda conn: read_counted(conn, self._sale_at, SALES_AT_ONCE))
+        before_ms = self._clock_ms() - BUYERS_KEPT_MS
+        for sale_id in await self._store.read(lambda conn: read_over(conn, counted, before_ms)):
+            if await self._drop_buyers(sale_id) == BUYERS_AT_ONCE:
+                return True  # and on with the same sale
+            self._sale_at = sale_id
+        more = len(counted) == SALES_AT_ONCE
+        self._sale_at = counted[-1] if more else ""
+        return more
+
+    async def _drop_buyers(self, sale_id: str) -> int:
+        counts = [0]
+
+        def drop(tx: Unit) -> Steps[None]:
+            yield ROOMS.rows()
+            tx.at_flush(lambda conn: counts.append(drop_buyers(conn, sale_id, BUYERS_AT_ONCE)))
+
+        await self._store.write(Work("buyers.prune", drop))
+        return counts[-1]

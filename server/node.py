@@ -166,7 +166,9 @@ class Node:
                 audit,
                 LifecycleRules(round(self.settings.media.grace_s * 1000), rules.rooms_max),
             ),
-            catalogue=Catalogue(standing, texts, audit, products_max=rules.products_max),
+            catalogue=Catalogue(
+                standing, texts, audit, products_max=rules.products_max, skus_max=rules.skus_max
+            ),
             orders=Orders(standing, OrderRules(rules.hold_s * 1000), coupons),
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
@@ -187,7 +189,7 @@ class Node:
         )
         tell(self.providers, self.services.cashier)
         self.keyring = StreamKeyring(standing, audit)
-        self.pictures = Pictures(standing)
+        self.pictures = Pictures(standing, rules.pictures_max)
         services = self.services
         self.housekeeping = Housekeeping(
             self.store,
@@ -271,7 +273,7 @@ class Node:
             self.store,
             self.services,
             self._clock_ms,
-            front=ShopFront(self.live.left),
+            front=ShopFront(self.live.left, starts_at_ms=self.live.starts_at_ms),
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             ended=self._end_publishing,

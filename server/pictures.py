@@ -10,7 +10,7 @@ import io
 from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
-from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Table, select
+from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Table, func, select
 
 from rooms.errors import Refused
 from rooms.heads import ROOMS
@@ -56,8 +56,10 @@ def _has_alpha(image: Image.Image) -> bool:
 class Pictures:
     """Keeping and finding pictures."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: Standing, pictures_max: int) -> None:
+        """``pictures_max``: for one room."""
         self._standing = standing
+        self._pictures_max = pictures_max
         # A picture of few bytes may take 300 MB while it is encoded anew.
         self._encoding = asyncio.Semaphore(ENCODED_AT_ONCE)
 
@@ -67,11 +69,16 @@ class Pictures:
             return await asyncio.to_thread(re_encode, upload)
 
     def add(self, tx: Unit, room_id: str, body: bytes, caller: Caller) -> Steps[Any]:
-        """Refuses with ``forbidden``."""
+        """Refuses with ``forbidden``, ``too_many``."""
         yield ROOMS.rows(room_id)
         yield from self._standing.load(room_id, caller.id)
         tx.room(room_id)
         self._standing.require(tx, room_id, caller, "manage_products")
+        # Of several in one group each counts what is stored: a few more than the limit do no harm.
+        query = select(func.count()).where(pictures_table.c.room_id == room_id)
+        if (tx.conn.scalar(query) or 0) >= self._pictures_max:
+            message = f"A room has at most {self._pictures_max} pictures."
+            raise Refused("too_many", message, details={"limit": self._pictures_max})
         name = f"{new_id()}.webp"
         tx.insert(
             pictures_table,

@@ -1,4 +1,5 @@
-"""What the node may say about a purchase from memory: that nothing is left, to whom it hasn't heard of yet.
+"""What the node may say about a purchase from memory: that nothing is left, or that the sale hasn't begun, to
+whom it hasn't heard of yet.
 
 When a thousand people press Buy for what ten can have, nine hundred and ninety need a quick no. A no from
 memory costs no transaction, but memory doesn't know whether this purchase went through before: on another
@@ -55,10 +56,18 @@ class SeenKeys:
 
 
 class ShopFront:
-    """``left`` says how much of a room's SKU can be bought, as far as this node knows; None: it doesn't."""
+    """``left`` says how much of a room's SKU can be bought, ``starts_at_ms`` when a sale (room, SKU, id)
+    begins or began, as far as this node knows; None: it doesn't."""
 
-    def __init__(self, left: Callable[[str, str], int | None], keys: SeenKeys | None = None) -> None:
+    def __init__(
+        self,
+        left: Callable[[str, str], int | None],
+        keys: SeenKeys | None = None,
+        *,
+        starts_at_ms: Callable[[str, str, str], int | None] = lambda room_id, sku, sale_id: None,
+    ) -> None:
         self._left = left
+        self._starts_at_ms = starts_at_ms
         self._keys = keys or SeenKeys()
         self._said: OrderedDict[tuple[str, str], str] = OrderedDict()
 
@@ -66,6 +75,9 @@ class ShopFront:
         """A temporary refusal from memory, or None: the database has to say. To be asked once for each
         ``buy`` that comes, whatever becomes of it: this is where its key becomes known."""
         is_new = self._keys.is_new(user_id, cmd.key, now_ms)
+        early = self._too_early(cmd, now_ms)
+        if early is not None:
+            return early if is_new else None
         if self._left(cmd.room, cmd.sku) != 0:
             self._said.pop((cmd.room, cmd.sku), None)
             return None
@@ -85,3 +97,12 @@ class ShopFront:
         self._said.move_to_end((cmd.room, cmd.sku))
         if len(self._said) > SAID_MAX:
             self._said.popitem(last=False)
+
+    def _too_early(self, cmd: Buy, now_ms: int) -> Refused | None:
+        """What ``sale_rules.applying`` says of a sale that has yet to begin. One that was called off is told
+        of in the room's next frame, and until then its buyers are only asked to wait."""
+        starts_at_ms = None if cmd.sale is None else self._starts_at_ms(cmd.room, cmd.sku, cmd.sale)
+        if starts_at_ms is None or now_ms >= starts_at_ms:
+            return None
+        details = {"starts_at_ms": starts_at_ms}
+        return Refused("not_started", retry_after_ms=starts_at_ms - now_ms, details=details, temporary=True)

@@ -10,15 +10,16 @@ from rooms.errors import Refused
 from rooms.heads import ROOMS
 from rooms.ports import Audit, Caller, Standing, TextRules
 from rooms.rows import Steps
-from rooms.shop.changes import count_products, put_changes, refuse_taken, shelves_of
+from rooms.shop.changes import count_products, lock_goods, put_changes, refuse_taken, shelves_of
 from rooms.shop.goods import edit_product, edit_skus, new_product
 from rooms.shop.imports import PER_SELLER_MAX, Imports
-from rooms.shop.sale_store import SALES
-from rooms.shop.shelf import SHELF, read_shelves_of
+from rooms.shop.jobs import Jobs
+from rooms.shop.removal import Removal
+from rooms.shop.shelf import SHELF
 from rooms.shop.shelves import Shelves, skus_now
 from rooms.shop.spotlight import Spotlight
 from rooms.shop.stock import StockSync
-from rooms.shop.store import PRODUCTS, SKUS, ProductRow, SkuRow, product_card, product_page, read_skus
+from rooms.shop.store import PRODUCTS, SKUS, ProductRow, SkuRow, product_card, product_page
 from rooms.unit import Unit
 
 
@@ -26,19 +27,28 @@ class Catalogue:
     """Making and changing products: from a room (``product.add``, ``product.change``) and over HTTP.
 
     ``shelves`` and ``spotlight`` carry out the commands about a room's shelf and what is shown of it,
-    ``stock`` what the shop behind says is on hand, ``imports`` files of products.
+    ``stock`` what the shop behind says is on hand, ``imports`` files of products, ``jobs`` what the audit
+    keeps of both, ``removal`` takes products and SKUs away for good.
     """
 
     def __init__(
-        self, standing: Standing, texts: TextRules, audit: Audit, *, products_max: int = 200
+        self,
+        standing: Standing,
+        texts: TextRules,
+        audit: Audit,
+        *,
+        products_max: int = 200,
+        skus_max: int = 1000,
     ) -> None:
         self.standing = standing
         self.texts = texts
         self._audit = audit
-        self.shelves = Shelves(standing, audit, products_max=products_max)
+        self.shelves = Shelves(standing, audit, products_max=products_max, skus_max=skus_max)
         self.spotlight = Spotlight(standing, audit)
         self.stock = StockSync(standing)
-        self.imports = Imports(standing)
+        self.jobs = Jobs(standing, audit)
+        self.imports = Imports(standing, self.shelves)
+        self.removal = Removal(standing, audit)
 
     def add(self, tx: Unit, cmd: AddProduct, caller: Caller) -> Steps[Any]:
         """A new product of the room's host, put on the room's shelf. Refuses with ``forbidden``,
@@ -48,7 +58,7 @@ class Catalogue:
         room = tx.room(cmd.room)
         self.standing.require(tx, cmd.room, caller, "manage_products")
         product, skus = self._made(tx, room.host_id, cmd)
-        row = self.shelves.placed(tx, cmd.room, product.id)
+        row = self.shelves.placed(tx, cmd.room, product.id, skus)
         self._keep(tx, product, skus)
         card = self.shelves.show(tx, row, product, skus)
         detail = {"stock": sum(sku.stock for sku in skus), **card}
@@ -68,7 +78,7 @@ class Catalogue:
         """Changes a product on the room's shelf; all rooms that show it are told. Refuses with ``forbidden``,
         ``not_found``, ``not_enough_stock``, ``stale_version``, ``too_many``, ``text_…``, ``bad_request``."""
         yield PRODUCTS.rows(cmd.product)
-        yield from self._lock_all(tx, cmd.product, cmd.room)
+        yield from lock_goods(tx, cmd.product, cmd.room)
         yield from self.standing.load(cmd.room, caller.id)
         yield SHELF.rows((cmd.room, cmd.product))
         self.shelves.require(tx, ProductRef(room=cmd.room, product=cmd.product, key=cmd.key), caller)
@@ -79,21 +89,13 @@ class Catalogue:
     def edit(self, tx: Unit, product_id: str, form: EditProduct, caller: Caller) -> Steps[Any]:
         """The same for a product on any shelves or none. Somebody else's isn't there (``not_found``)."""
         yield PRODUCTS.rows(product_id)
-        yield from self._lock_all(tx, product_id)
+        yield from lock_goods(tx, product_id)
         product = tx.get(PRODUCTS, product_id)
         if product is None:
             raise Refused("not_found")
         self.standing.require_seller(caller, product.seller_id)
         product, skus = self._changed(tx, product_id, form, caller)
         return {"product": product_page(product, skus)}
-
-    def _lock_all(self, tx: Unit, product_id: str, *rooms: str) -> Steps[None]:
-        """The product's SKUs, and every room that shows it. The product must be locked."""
-        found = read_skus(tx.conn, [product_id]).get(product_id, [])
-        yield SALES.rows(*(sku.id for sku in found))
-        yield SKUS.rows(*(sku.id for sku in found))
-        showing = {row.room_id for row in read_shelves_of(tx.conn, [product_id])}
-        yield ROOMS.rows(*sorted(showing.union(rooms)))
 
     def _made(self, tx: Unit, seller_id: str, form: NewProduct) -> tuple[ProductRow, list[SkuRow]]:
         product, skus = new_product(self.texts, seller_id, form, tx.now_ms)
@@ -122,6 +124,8 @@ class Catalogue:
         ]
         refuse_taken(tx, product.seller_id, products=[], skus=fresh_names)
         shelves = shelves_of(tx, product.id)
+        for row in shelves:
+            self.shelves.refuse_full(tx, row.room_id, len(skus) - len(old_skus))
         put_changes(tx, (old, old_skus), (product, skus), shelves)
         changes = form.model_dump(exclude={"room", "key", "product"}, exclude_none=True)
         for room_id in [noted_in] if noted_in else [row.room_id for row in shelves]:

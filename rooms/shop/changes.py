@@ -8,10 +8,20 @@ from typing import Any
 from sqlalchemy import func, select
 
 from rooms.errors import Refused
-from rooms.rows import Kind
+from rooms.heads import ROOMS
+from rooms.rows import Kind, Steps
+from rooms.shop.sale_store import SALES
 from rooms.shop.sales import say_what_is_left
 from rooms.shop.shelf import SHELF, ShelfRow, read_shelves_of
-from rooms.shop.store import PRODUCTS, SKUS, ProductRow, SkuRow, product_card, products_table
+from rooms.shop.store import (
+    PRODUCTS,
+    SKUS,
+    ProductRow,
+    SkuRow,
+    product_card,
+    products_table,
+    read_skus,
+)
 from rooms.unit import Unit
 
 Goods = tuple[ProductRow, Sequence[SkuRow]]
@@ -34,6 +44,16 @@ def put_changes(tx: Unit, old: Goods, new: Goods, shelves: Sequence[ShelfRow]) -
         card = product_card(product, skus, row.position)
         if card != product_card(*old, row.position):
             tx.append(row.room_id, "product.changed", {"product": card})
+
+
+def lock_goods(tx: Unit, product_id: str, *rooms: str) -> Steps[None]:
+    """The product's SKUs with their sales, ``rooms``, and every room that shows it. The product must be
+    locked."""
+    found = read_skus(tx.conn, [product_id]).get(product_id, [])
+    yield SALES.rows(*(sku.id for sku in found))
+    yield SKUS.rows(*(sku.id for sku in found))
+    showing = {row.room_id for row in read_shelves_of(tx.conn, [product_id])}
+    yield ROOMS.rows(*sorted(showing.union(rooms)))
 
 
 def tell_stock(tx: Unit, sku: SkuRow) -> None:

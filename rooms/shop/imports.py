@@ -6,7 +6,7 @@ refused stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from rooms.shop.rules import count_anew, refuse_stale
 from rooms.shop.sale_store import SALES
 from rooms.shop.sheets import Fault, FileHead, FileSku, Line
 from rooms.shop.shelf import SHELF, ShelfRow, read_shelves_of
+from rooms.shop.shelves import Shelves
 from rooms.shop.stock import error_of
 from rooms.shop.store import (
     PRODUCTS,
@@ -39,7 +40,8 @@ from rooms.unit import Unit
 PER_SELLER_MAX = 20_000
 
 LINES_AT_ONCE = 25
-"""Lines in one transaction: far below the 20 ms that nothing may hold the writer longer than."""
+"""Lines of the first transaction, far below the 20 ms that nothing may hold the writer longer than; and of
+one look at what a file would come to."""
 
 Entry = Sequence[Line]
 """The lines of one product, in the order of the file."""
@@ -118,11 +120,15 @@ class Found:
     products: dict[str, ProductRow]
     skus: dict[str, list[SkuRow]]
     owners: dict[str, str]
+    _names: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._names = {p.external_id: p.id for p in self.products.values() if p.external_id}
 
     def named(self, external_id: str | None) -> ProductRow | None:
         if external_id is None:
             return None
-        return next((p for p in self.products.values() if p.external_id == external_id), None)
+        return self.products.get(self._names.get(external_id, ""))
 
     def product(self, entry: Entry) -> ProductRow | None:
         kind, key = entry[0].product_key
@@ -130,6 +136,8 @@ class Found:
 
     def keep(self, product: ProductRow, skus: list[SkuRow]) -> None:
         self.products[product.id], self.skus[product.id] = product, skus
+        if product.external_id:
+            self._names[product.external_id] = product.id
         self.owners |= {sku.external_id: product.id for sku in skus if sku.external_id}
 
 
@@ -143,9 +151,10 @@ class Outcome:
     results: list[dict[str, Any]] = field(default_factory=list)
 
 
-def decide(entry: Entry, found: Found, seller_id: str, now_ms: int) -> Outcome:
+def decide(entry: Entry, found: Found, seller_id: str, now_ms: int, space: int = SKUS_MAX) -> Outcome:
     """Every line has one result, in their order: ``{row, status, product, sku}`` or ``{row, status, error}``.
-    What is made of the product is put into ``found``, for the entries after this one."""
+    What is made of the product is put into ``found``, for the entries after this one. ``space``: how many
+    SKUs more the shelves that show the product have room for."""
     old = found.product(entry)
     old_skus = found.skus.get(old.id, []) if old else []
     try:
@@ -153,11 +162,14 @@ def decide(entry: Entry, found: Found, seller_id: str, now_ms: int) -> Outcome:
     except Refused as refused:
         return Outcome(None, None, [], [refused_line(Fault(line.place, refused)) for line in entry])
     outcome = Outcome((old, old_skus) if old else None, product, list(old_skus))
+    limit = min(SKUS_MAX, len(old_skus) + max(space, 0))
     head_changed = old is not None and product != old
     for line in entry:
         alone = old_skus[0] if len(old_skus) == 1 and len(entry) == 1 else None
         try:
-            result = _take(outcome.skus, line, product, _currency(entry, old_skus), found.owners, alone)
+            result = _take(
+                outcome.skus, line, product, _currency(entry, old_skus), found.owners, alone, limit
+            )
         except Refused as refused:
             outcome.results.append(refused_line(Fault(line.place, refused)))
             continue
@@ -212,6 +224,7 @@ def _take(
     currency: str | None,
     owners: Mapping[str, str],
     alone: SkuRow | None,
+    limit: int,
 ) -> dict[str, Any]:
     """Put one line into the product's SKUs; gives its result. Raises ``Refused``."""
     if currency is None:
@@ -221,7 +234,7 @@ def _take(
     if owners.get(line.sku.external_id or "", product.id) != product.id:
         raise Refused("external_id_taken")
     old = _match(skus, line.sku, alone)
-    new = _edited(old, line.sku) if old else _new_sku(skus, line.sku, product, currency)
+    new = _edited(old, line.sku) if old else _new_sku(skus, line.sku, product, currency, limit)
     if any(sku.name == new.name for sku in skus if sku.id != new.id):
         raise Refused("bad_request", "name: another SKU of the product has this one.")
     if old is None:
@@ -267,11 +280,12 @@ def _edited(sku: SkuRow, said: FileSku) -> SkuRow:
     )
 
 
-def _new_sku(skus: Sequence[SkuRow], said: FileSku, product: ProductRow, currency: str) -> SkuRow:
+def _new_sku(skus: Sequence[SkuRow], said: FileSku, product: ProductRow, currency: str, limit: int) -> SkuRow:
     if said.price_minor is None:
         raise Refused("bad_request", "price_minor: a new SKU needs one.")
-    if len(skus) >= SKUS_MAX:
-        raise Refused("too_many", details={"limit": SKUS_MAX})
+    if len(skus) >= limit:
+        message = "This product can have no more SKUs, or a shelf that shows it is full."
+        raise Refused("too_many", message, details={"limit": limit})
     return SkuRow(
         id=new_id(),
         product_id=product.id,
@@ -308,19 +322,53 @@ def find_owners(conn: Connection, seller_id: str, entries: Sequence[Entry]) -> d
     return {record.external_id: record.product_id for record in conn.execute(query)} if names else {}
 
 
-def preview(conn: Connection, seller_id: str, entries: Sequence[Entry], now_ms: int) -> list[dict[str, Any]]:
+@dataclass(slots=True)
+class Space:
+    """How many SKUs more fit: into each room, and so to each product that rooms show."""
+
+    rooms: dict[str, int]
+    shown_in: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, shelves: Iterable[ShelfRow], in_room: Callable[[str], int]) -> Space:
+        shown_in: dict[str, list[str]] = {}
+        for row in shelves:
+            shown_in.setdefault(row.product_id, []).append(row.room_id)
+        rooms = sorted({room_id for room_ids in shown_in.values() for room_id in room_ids})
+        return cls({room_id: in_room(room_id) for room_id in rooms}, shown_in)
+
+    def left(self, product: ProductRow | None) -> int:
+        rooms = self.shown_in.get(product.id, []) if product else []
+        return min((self.rooms[room_id] for room_id in rooms), default=SKUS_MAX)
+
+    def use(self, outcome: Outcome) -> None:
+        if outcome.old is not None and outcome.product is not None:
+            for room_id in self.shown_in.get(outcome.product.id, []):
+                self.rooms[room_id] -= len(outcome.skus) - len(outcome.old[1])
+
+
+def preview(
+    conn: Connection, shelves: Shelves, seller_id: str, entries: Sequence[Entry], now_ms: int
+) -> list[dict[str, Any]]:
     """What a chunk would come to, with nothing locked and nothing written."""
     ids = find_products(conn, seller_id, entries)
     products = {p.id: p for p in read_products(conn, ids).values() if p.seller_id == seller_id}
     found = Found(products, read_skus(conn, products), find_owners(conn, seller_id, entries))
-    return [line for entry in entries for line in decide(entry, found, seller_id, now_ms).results]
+    space = Space.of(read_shelves_of(conn, products), lambda room_id: shelves.space_read(conn, room_id))
+    lines: list[dict[str, Any]] = []
+    for entry in entries:
+        outcome = decide(entry, found, seller_id, now_ms, space.left(found.product(entry)))
+        space.use(outcome)
+        lines += outcome.results
+    return lines
 
 
 class Imports:
     """Writes chunks of a file."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: Standing, shelves: Shelves) -> None:
         self._standing = standing
+        self._shelves = shelves
 
     def write(self, tx: Unit, seller_id: str, entries: Sequence[Entry], caller: Caller) -> Steps[Any]:
         """The lines' results, product by product. Refuses as a whole only with ``forbidden``. Two files at
@@ -338,6 +386,8 @@ class Imports:
         yield ROOMS.rows(*{row.room_id for row in shelves})
         found = self._found(tx, seller_id, entries, list(products))
         shelves = tx.take_in(SHELF, shelves)
+        shown = (row for row in shelves if row.product_id in found.products)
+        space = Space.of(shown, lambda room_id: self._shelves.space(tx, room_id))
         left = PER_SELLER_MAX - count_products(tx, seller_id)
         lines: list[dict[str, Any]] = []
         for entry in entries:
@@ -345,7 +395,8 @@ class Imports:
                 full = Refused("too_many", details={"limit": PER_SELLER_MAX})
                 lines += [refused_line(Fault(line.place, full)) for line in entry]
                 continue
-            outcome = decide(entry, found, seller_id, tx.now_ms)
+            outcome = decide(entry, found, seller_id, tx.now_ms, space.left(found.product(entry)))
+            space.use(outcome)
             left -= outcome.old is None and outcome.product is not None
             _write(tx, outcome, shelves)
             lines += outcome.results

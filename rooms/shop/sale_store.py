@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    delete,
     select,
 )
 
@@ -175,6 +177,35 @@ SALES: Kind[SaleRow] = Kind(sales_table, SaleRow, Rank.SALES)
 # Locked by nobody: whoever changes one holds its sale's lock; whoever only reads a past one finds it final.
 SALE_BUYERS: Kind[SaleBuyerRow] = Kind(sale_buyers_table, SaleBuyerRow, Rank.GUARDED)
 PAST_SALES: Kind[PastSaleRow] = Kind(past_sales_table, PastSaleRow, Rank.GUARDED)
+
+
+def read_counted(conn: Connection, after: str, limit: int) -> list[str]:
+    """Sales of which it is kept who bought how much: their ids, in order, after an id. One look into the
+    index for each, however many bought."""
+    buyers, found = sale_buyers_table.c, [after]
+    while len(found) <= limit:
+        following = select(buyers.sale_id).where(buyers.sale_id > found[-1]).order_by(buyers.sale_id).limit(1)
+        if (sale_id := conn.scalar(following)) is None:
+            break
+        found.append(sale_id)
+    return found[1:]
+
+
+def read_over(conn: Connection, sale_ids: Sequence[str], before_ms: int) -> list[str]:
+    """Which of these sales ended before a time."""
+    past = past_sales_table.c
+    query = select(past.id).where(past.id.in_(sale_ids), past.ended_at_ms < before_ms)
+    return sorted(conn.scalars(query))
+
+
+def drop_buyers(conn: Connection, sale_id: str, limit: int) -> int:
+    """Forget how much some of a sale's buyers bought; gives how many went. Only for a sale that is over: it
+    takes no orders, and what comes back goes to nobody's limit any more, so nothing reads these rows."""
+    buyers = sale_buyers_table.c
+    some = select(buyers.buyer_id).where(buyers.sale_id == sale_id).limit(limit)
+    return conn.execute(
+        delete(sale_buyers_table).where(buyers.sale_id == sale_id, buyers.buyer_id.in_(some))
+    ).rowcount
 
 
 def read_sku_of_sale(conn: Connection, sale_id: str) -> str | None:

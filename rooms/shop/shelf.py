@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
+    func,
     select,
 )
 
@@ -85,7 +86,7 @@ def place(shelf: Iterable[ShelfRow], room_id: str, product_id: str, limit: int) 
     """A product's row at the end of the shelf. Raises ``Refused("too_many")``."""
     rows = list(shelf)
     if len(rows) >= limit:
-        raise Refused("too_many", details={"limit": limit})
+        raise Refused("too_many", f"A shelf has at most {limit} products.", details={"limit": limit})
     return ShelfRow(room_id, product_id, max((row.position for row in rows), default=0) + 1)
 
 
@@ -137,6 +138,12 @@ def read_shelves_of(conn: Connection, product_ids: Iterable[str]) -> list[ShelfR
     """Where these products stand."""
     found = conn.execute(_SHELVES_OF, {"ids": list(product_ids)})
     return sorted((ShelfRow(*r) for r in found), key=lambda row: (row.product_id, row.room_id))
+
+
+def count_skus(conn: Connection, product_ids: Collection[str]) -> int:
+    """How many SKUs these products have together."""
+    query = select(func.count()).where(skus_table.c.product_id.in_(product_ids))
+    return conn.scalar(query) or 0
 
 
 # While a sale runs in the room, no more can be bought there than is left of it.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import Connection
+
 from rooms.commands import MoveProduct, ProductRef
 from rooms.errors import Refused
 from rooms.heads import ROOMS
@@ -13,7 +15,7 @@ from rooms.rows import Steps
 from rooms.shop.changes import tell_stock
 from rooms.shop.sale_store import SALES
 from rooms.shop.sales import end_sale
-from rooms.shop.shelf import SHELF, ShelfRow, move, place, read_shelf
+from rooms.shop.shelf import SHELF, ShelfRow, count_skus, move, place, read_shelf
 from rooms.shop.store import PRODUCTS, SKUS, ProductRow, SkuRow, in_order, product_card, read_skus
 from rooms.unit import Unit
 
@@ -21,10 +23,11 @@ from rooms.unit import Unit
 class Shelves:
     """The commands ``shelf.add``, ``shelf.move`` and ``product.remove``."""
 
-    def __init__(self, standing: Standing, audit: Audit, *, products_max: int) -> None:
+    def __init__(self, standing: Standing, audit: Audit, *, products_max: int, skus_max: int) -> None:
         self._standing = standing
         self._audit = audit
         self._products_max = products_max
+        self._skus_max = skus_max
 
     def add(self, tx: Unit, cmd: ProductRef, caller: Caller) -> Steps[Any]:
         """A product of the room's host onto the end of its shelf; where it stands already it stays. Refuses
@@ -45,7 +48,7 @@ class Shelves:
         row = tx.get(SHELF, cmd.room, cmd.product)
         if row is not None:
             return {"product": product_card(product, skus, row.position)}
-        row = self.placed(tx, cmd.room, product.id)
+        row = self.placed(tx, cmd.room, product.id, skus)
         card = self.show(tx, row, product, skus)
         self._audit.note(tx, cmd.room, caller, "shelf.add", product.id, {"title": product.title})
         return {"product": card}
@@ -98,9 +101,28 @@ class Shelves:
         """The product's place on the room's shelf, which must have been asked for. Raises ``Refused``."""
         return require_shown(tx, self._standing, cmd.room, cmd.product, caller, action)
 
-    def placed(self, tx: Unit, room_id: str, product_id: str) -> ShelfRow:
+    def placed(self, tx: Unit, room_id: str, product_id: str, skus: Sequence[SkuRow]) -> ShelfRow:
         """The row at the end of the shelf, not written yet. Raises ``Refused("too_many")``."""
+        self.refuse_full(tx, room_id, len(skus))
         return place(shelf_now(tx, room_id), room_id, product_id, self._products_max)
+
+    def space(self, tx: Unit, room_id: str) -> int:
+        """How many SKUs more the room's shelf can show. The room must be locked, and so whoever adds SKUs to
+        what stands there, or takes some away, waits."""
+        shown = {row.product_id for row in shelf_now(tx, room_id)}
+        fresh = sum(sku.product_id in shown for sku in tx.fresh(SKUS))
+        gone = sum(sku.product_id in shown for sku in tx.gone(SKUS))
+        return self._skus_max - (count_skus(tx.conn, shown) + fresh - gone)
+
+    def refuse_full(self, tx: Unit, room_id: str, more: int) -> None:
+        """Raises ``Refused("too_many")`` if the shelf can't show so many SKUs more."""
+        if more > 0 and self.space(tx, room_id) < more:
+            limit = self._skus_max
+            raise Refused("too_many", f"A shelf shows at most {limit} SKUs.", details={"limit": limit})
+
+    def space_read(self, conn: Connection, room_id: str) -> int:
+        """The same as ``space``, by what is committed."""
+        return self._skus_max - count_skus(conn, [row.product_id for row in read_shelf(conn, room_id)])
 
     def show(self, tx: Unit, row: ShelfRow, product: ProductRow, skus: Sequence[SkuRow]) -> dict[str, Any]:
         """Put the product on the shelf and tell the room; gives its card."""

@@ -56,9 +56,9 @@ class StockSync:
         self._standing = standing
 
     def write(self, tx: Unit, seller_id: str, rows: Sequence[StockRow], caller: Caller) -> Steps[Any]:
-        """A result for each row, in their order: ``{sku, external_id, stock, held, version}`` as it is then,
-        or ``{sku, external_id, error}``; a SKU that isn't the seller's is ``not_found``. Rows of one SKU
-        follow each other. Refuses as a whole only with ``forbidden``."""
+        """A result for each row, as ``{lines}`` in their order: ``{sku, external_id, stock, held, version}``
+        as it is then, or ``{sku, external_id, error}``; a SKU that isn't the seller's is ``not_found``. Rows
+        of one SKU follow each other. Refuses as a whole only with ``forbidden``."""
         self._standing.require_seller(caller, seller_id)
         ids = find_skus(tx.conn, seller_id, rows)
         known = {sku_id for sku_id in ids if sku_id}
@@ -72,7 +72,7 @@ class StockSync:
             sku = tx.get(SKUS, sku_id)
             if sku is not None and sku != before[sku_id]:
                 _tell(tx, sku, [row.room_id for row in shelves if row.product_id == sku.product_id])
-        return {"items": items}
+        return {"lines": items}
 
     def _one(self, tx: Unit, seller_id: str, sku_id: str | None, row: StockRow) -> dict[str, Any]:
         sku = tx.get(SKUS, sku_id) if sku_id else None

@@ -2,16 +2,15 @@
 
 from aiohttp import web
 
-from server.api import coupons, desk, openapi, orders, payments, products, rooms, webhooks
+from server.api import answering, coupons, desk, files, openapi, orders, payments, products, rooms, webhooks
 
 
 def attach(app: web.Application) -> None:
     """Add the API's routes."""
-    app.add_routes(rooms.routes)
-    app.add_routes(desk.routes)
-    app.add_routes(orders.routes)
-    app.add_routes(coupons.routes)
-    app.add_routes(webhooks.routes)
-    app.add_routes(payments.routes)
-    products.attach(app)
+    files.attach(app)
+    for part in (rooms, desk, orders, coupons, webhooks, payments):
+        answering.attach(app, part.routes)
+    # Files before products: a product's path could be taken for theirs.
+    answering.attach(app, files.routes)
+    answering.attach(app, products.routes)
     app.add_routes(openapi.routes)

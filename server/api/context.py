@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from media.hls import HlsHub
@@ -131,11 +131,27 @@ async def parsed(request: web.Request, model: type[M]) -> M:
     return model.model_validate(await body(request))
 
 
-def ok(payload: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+class Made(web.Response):
+    """A JSON answer whose body is yet to be made, by the type that the API's description names for it."""
+
+    def __init__(self, payload: Any, status: int, headers: dict[str, str] | None) -> None:
+        super().__init__(status=status, content_type="application/json", headers=headers)
+        self.payload = payload
+
+    def finish(self, shape: TypeAdapter[Any] | None) -> None:
+        """Raises ``TypeError`` if the answer isn't what is promised: a programming error."""
+        made = self.payload
+        if shape is not None:
+            try:
+                made = shape.validate_python(made)
+            except ValidationError as error:
+                raise TypeError(f"an answer is not as described: {error}") from error
+        self.body = orjson.dumps(made)
+
+
+def ok(payload: Any, status: int = 200, headers: dict[str, str] | None = None) -> Made:
     """A JSON answer."""
-    return web.Response(
-        status=status, body=orjson.dumps(payload), content_type="application/json", headers=headers
-    )
+    return Made(payload, status, headers)
 
 
 def from_answer(answer: Answer, status: int = 200) -> web.Response:

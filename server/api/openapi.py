@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any
+from typing import Any, get_origin
 
 import orjson
 from aiohttp import web
@@ -13,12 +13,15 @@ from pydantic import BaseModel
 from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
 from rooms.shop.sheets import COLUMNS, ProductFile
-from server.api import coupons, desk, orders, payments, products, rooms, webhooks
+from server.api import coupons, desk, files, orders, payments, products, rooms, webhooks
+from server.api.answering import ANSWERS, REF, Answer, schema_of
+from server.api.shapes.commands import COMMANDS
+from server.api.shapes.rooms import Event
 from server.commands import SPECS
 from server.credentials import NewStreamKey
 from server.gateway import Leave, Refresh, Time
 from server.live.entering import Enter
-from server.webhooks.describe import described_webhooks, endpoint_schema
+from server.webhooks.describe import described_webhooks
 from server.webhooks.endpoints import EndpointChange, NewEndpoint, Replay, Rotation
 from server.webhooks.replaying import LogSpan
 
@@ -38,7 +41,7 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/api/v1/products"): NewProduct,
     ("PATCH", "/api/v1/products/{product}"): EditProduct,
     ("POST", "/api/v1/products/import"): ProductFile,
-    ("PUT", "/api/v1/stock"): products.StockRows,
+    ("PUT", "/api/v1/stock"): files.StockRows,
 }
 _PICTURES = {
     kind: {"schema": {"type": "string", "format": "binary"}}
@@ -55,49 +58,18 @@ _CSV = {
 _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/payments/owed"): ("cursor", "limit", "status"),
     ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),
+    ("GET", "/api/v1/products/audit"): ("cursor", "limit"),
     ("GET", "/api/v1/products/export"): ("format",),
     ("POST", "/api/v1/products/import"): ("dry_run",),
 }
-_COUNT = {"type": "integer", "minimum": 0}
-_ROOM = {
-    "type": "object",
-    "required": ["id", "title", "status", "host", "viewers", "started_at_ms"],
-    "properties": {
-        "id": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "string", "enum": ["idle", "live", "interrupted", "ended"]},
-        "host": {
-            "type": "object",
-            "properties": {"id": {"type": "string"}, "name": {"type": "string"}},
+_FILE = {
+    "200": {
+        "description": "The file",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/ProductFile"}},
         },
-        "viewers": {
-            **_COUNT,
-            "description": "In the room now: users and connections of guests, counted on each node and added"
-            " up. Somebody at two nodes counts twice.",
-        },
-        "viewers_unique": {
-            **_COUNT,
-            "description": "To moderators and above: how many different ones the stream has had, on all"
-            " nodes together, estimated within about 1 %. Absent where nobody counts.",
-        },
-        "started_at_ms": {"type": ["integer", "null"]},
-        "settings": {"type": "object"},
-        "playback": {"type": "object"},
-    },
-}
-_ROOM_REF = {"$ref": "#/components/schemas/Room"}
-_ENDPOINT_REF = {"$ref": "#/components/schemas/Endpoint"}
-_ROOMS = {
-    "type": "object",
-    "properties": {"items": {"type": "array", "items": _ROOM_REF}, "next": {"type": ["string", "null"]}},
-}
-_ANSWERS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
-    ("GET", "/api/v1/rooms"): ("200", _ROOMS),
-    ("POST", "/api/v1/rooms"): ("201", _ROOM_REF),
-    ("GET", "/api/v1/rooms/{room}"): ("200", _ROOM_REF),
-    ("POST", "/api/v1/webhooks"): ("201", _ENDPOINT_REF),
-    ("GET", "/api/v1/webhooks/{webhook}"): ("200", _ENDPOINT_REF),
-    ("PATCH", "/api/v1/webhooks/{webhook}"): ("200", _ENDPOINT_REF),
+    }
 }
 _KEY = {
     "name": "Idempotency-Key",
@@ -161,8 +133,40 @@ def _json_body(schema: dict[str, Any]) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
-def _json_answer(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": "Done", "content": {"application/json": {"schema": schema}}}
+def _responses(answer: Answer, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The types that the table names, by which the responses are made."""
+    schema = _named(answer.shape, schemas)
+    made = {"description": "Done", "content": {"application/json": {"schema": schema}}}
+    return {str(answer.status): made, "default": _PROBLEM}
+
+
+def _named(shape: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """A reference to a shape that has a name; a page's own schema, of which there are as many as lists."""
+    schema = schema_of(shape, schemas)
+    if get_origin(shape) is not None:
+        return schema
+    schemas[shape.__name__] = schema
+    return {"$ref": REF.format(model=shape.__name__)}
+
+
+def _described(route: web.RouteDef, schemas: dict[str, Any]) -> dict[str, Any]:
+    """One address and method, by the tables."""
+    summary = (inspect.getdoc(route.handler) or "").splitlines()[0]
+    operation = _operation(summary, route.path)
+    if model := _BODIES.get((route.method, route.path)):
+        operation["requestBody"] = _json_body(_schema(model, schemas))
+    if answer := ANSWERS.get((route.method, route.path)):
+        operation["responses"] = _responses(answer, schemas)
+    if route.path == "/api/v1/products/export":
+        operation["responses"] = {**_FILE, "default": _PROBLEM}
+    if route.path == "/api/v1/products/import":
+        operation["requestBody"]["content"] |= _CSV
+    if route.path.startswith(("/api/v1/products", "/api/v1/stock")):
+        operation["parameters"] += [_query(name) for name in _QUERIES.get((route.method, route.path), ())]
+        operation["parameters"].append(_query("seller"))
+    if route.path.endswith("/pictures"):
+        operation["requestBody"] = {"required": True, "content": _PICTURES}
+    return operation
 
 
 @functools.cache
@@ -170,8 +174,6 @@ def openapi() -> bytes:
     """The OpenAPI 3.1 document."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {
-        "Room": _ROOM,
-        "Endpoint": endpoint_schema(),
         "Problem": {
             "type": "object",
             "required": ["type", "title", "status", "code", "temporary"],
@@ -192,34 +194,26 @@ def openapi() -> bytes:
         *payments.routes,
         *orders.routes,
         *coupons.routes,
+        *files.routes,
         *products.routes,
         *webhooks.routes,
     ]
     for route in routes:
         if not isinstance(route, web.RouteDef) or "{command}" in route.path or ":" in route.path:
             continue
-        summary = (inspect.getdoc(route.handler) or "").splitlines()[0]
-        operation = _operation(summary, route.path)
-        if model := _BODIES.get((route.method, route.path)):
-            operation["requestBody"] = _json_body(_schema(model, schemas))
-        if answer := _ANSWERS.get((route.method, route.path)):
-            status, schema = answer
-            operation["responses"] = {status: _json_answer(schema), "default": _PROBLEM}
-        if route.path == "/api/v1/products/import":
-            operation["requestBody"]["content"] |= _CSV
-        if route.path.startswith(("/api/v1/products", "/api/v1/stock")):
-            operation["parameters"] += [_query(name) for name in _QUERIES.get((route.method, route.path), ())]
-            operation["parameters"].append(_query("seller"))
-        if route.path.endswith("/pictures"):
-            operation["requestBody"] = {"required": True, "content": _PICTURES}
-        paths.setdefault(route.path, {})[route.method.lower()] = operation
+        paths.setdefault(route.path, {})[route.method.lower()] = _described(route, schemas)
     for spec in SPECS.values():
         path = f"/api/v1/rooms/{{room}}/commands/{spec.name}"
         operation = _operation(spec.summary, path)
         if "key" in spec.model.model_fields:
             operation["parameters"].append(_KEY)
         operation["requestBody"] = _json_body(_schema(spec.model, schemas, without=("room", "key")))
+        if spec.name in COMMANDS:
+            operation["responses"] = _responses(Answer(COMMANDS[spec.name]), schemas)
         paths[path] = {"post": operation}
+    event = _named(Event, schemas)
+    schemas["Events"]["properties"]["items"]["items"] = event  # which are passed on as they are stored
+    schemas["ProductFile"] = _schema(ProductFile, schemas)
     document = {
         "openapi": "3.1.0",
         "info": {"title": "Danmart", "version": VERSION, "description": "Live commerce, self-hosted."},

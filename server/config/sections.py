@@ -181,6 +181,11 @@ class Rooms(Section):
     """For a whole room: what its viewers can read."""
     rooms_max: int = Field(1000, ge=1, le=1_000_000)
     products_max: int = Field(200, ge=1, le=10_000)
+    """On a room's shelf."""
+    skus_max: int = Field(1000, ge=1, le=50_000)
+    """Of all products on a room's shelf together: all of them are in the snapshot that newcomers get."""
+    pictures_max: int = Field(2000, ge=1, le=1_000_000)
+    """Uploaded for a room."""
     recovered_events_max: int = Field(1000, ge=10, le=100_000)
     """Who has missed more than this gets a snapshot."""
     pictures_max_bytes: int = Field(5_242_880, ge=65_536, le=52_428_800)

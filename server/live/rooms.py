@@ -186,6 +186,13 @@ class LiveRooms:
         room = self._rooms.get(room_id)
         return None if room is None else room.stock.get(sku)
 
+    def starts_at_ms(self, room_id: str, sku: str, sale_id: str) -> int | None:
+        """When a sale of the SKU begins, as the room was last told; None: nobody watches that room here, or
+        has heard of such a sale."""
+        room = self._rooms.get(room_id)
+        sales = room.view.state.sales if room is not None else ()
+        return next((s["starts_at_ms"] for s in sales if s["id"] == sale_id and s["sku"] == sku), None)
+
     # news
 
     def _on_news(self, news: RoomNews) -> None:

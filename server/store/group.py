@@ -31,6 +31,7 @@ class Work:
     bounds it. ``patient``: a few hundredths of a second more don't matter to whoever waits for it. ``waits``
     is told on the loop how many are before it, at most once a second and only while those are more than a
     group.
+    ``held`` is told on the writer's thread, before the answer, how many seconds the group's transaction took.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Work:
     patient: bool = False
     urgent: bool = False
     waits: Callable[[int], None] | None = None
+    held: Callable[[float], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

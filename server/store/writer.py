@@ -301,7 +301,11 @@ class Writer:
                     return self._apart(group, error)
             else:
                 self._metrics.size.observe(len(group))
-                self._metrics.seconds.observe(time.perf_counter() - started)
+                held_s = time.perf_counter() - started
+                self._metrics.seconds.observe(held_s)
+                for work in group:
+                    if work.held is not None:
+                        work.held(held_s)
                 return answers, [news]
         return [refused(Refused("temporarily_unavailable", retry_after_ms=1000))] * len(group), []
 

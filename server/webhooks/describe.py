@@ -6,7 +6,6 @@ from typing import Any
 
 from server.webhooks.events import PING, TYPES
 
-_TIME = {"type": ["integer", "null"], "description": "Unix milliseconds"}
 _ORDER = "`order` as docs/protocol.md has it, as of this change."
 _WHAT = {
     "order.held": f"Stock is reserved for an unpaid order. {_ORDER}",
@@ -47,31 +46,6 @@ _HEADERS = [
         ("webhook-signature", "`v1,` and base64 of HMAC-SHA256; two of them while a secret is replaced."),
     )
 ]
-
-
-def endpoint_schema() -> dict[str, Any]:
-    """An endpoint; ``secret`` is in the answer to its creation only."""
-    texts = {"type": "array", "items": {"type": "string"}}
-    return {
-        "type": "object",
-        "required": ["id", "url", "types", "rooms", "texts", "status"],
-        "properties": {
-            "id": {"type": "string"},
-            "url": {"type": "string", "format": "uri"},
-            "description": {"type": "string"},
-            "types": texts,
-            "rooms": texts,
-            "texts": {"type": "boolean"},
-            "status": {"type": "string", "enum": ["active", "paused", "disabled"]},
-            "reason": {"type": ["string", "null"]},
-            "failing_since_ms": _TIME,
-            "taken_at_ms": _TIME,
-            "paused_until_ms": _TIME,
-            "old_secret_until_ms": _TIME,
-            "created_at_ms": {"type": "integer"},
-            "secret": {"type": "string", "description": "Shown once, when the endpoint is made."},
-        },
-    }
 
 
 def described_webhooks() -> dict[str, Any]:

@@ -71,6 +71,7 @@ class House:
         now_ms: int = START_MS,
         hold_ms: int = 60_000,
         products_max: int = 200,
+        skus_max: int = 1000,
         comments: CommentRules | None = None,
         answer_within_s: float = 8.0,
     ) -> None:
@@ -110,7 +111,7 @@ class House:
                 standing, texts, comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6))
             ),
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
-            catalogue=Catalogue(standing, texts, audit, products_max=products_max),
+            catalogue=Catalogue(standing, texts, audit, products_max=products_max, skus_max=skus_max),
             orders=Orders(standing, OrderRules(hold_ms), coupons),
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),

@@ -13,15 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
+from moderation.standing import RoomStanding
 from rooms.commands import EditProduct
 from rooms.history import read_now
 from rooms.ports import Caller
-from rooms.shop.imports import Entry, chunks, grouped
+from rooms.shop.imports import Entry, chunks, grouped, preview
 from rooms.shop.sheets import read_csv
 from rooms.shop.shelf import read_shelf, read_stock
 from rooms.shop.stock import StockRow
 from rooms.shop.store import products_table, skus_table
 from rooms.state import RoomState
+from server.pictures import Pictures
 from server.store.engine import open_writer
 from server.store.group import Answer, Work
 from server.store.migrate import config, migrate
@@ -96,7 +98,7 @@ async def sync(house: House, *rows: dict[str, Any], seller: Caller = HOST) -> li
         Work("stock", lambda tx: stock.write(tx, seller.id or "", models, seller))
     )
     assert answer.ok, answer.body
-    items: list[dict[str, Any]] = orjson.loads(answer.body)["items"]
+    items: list[dict[str, Any]] = orjson.loads(answer.body)["lines"]
     return items
 
 
@@ -460,3 +462,52 @@ async def test_what_was_on_the_shelf_before_is_on_it_still(database_url: str) ->
         )
         assert house.now_ms == START_MS
     await asyncio.to_thread(there_and_back)
+
+
+# Bounds
+
+
+async def test_a_shelf_shows_so_many_skus_and_no_more(migrated_url: str) -> None:
+    def named(*names: str) -> list[dict[str, Any]]:
+        return [{"name": name, "price_minor": 1, "stock": 1} for name in names]
+
+    async with house_at(migrated_url, skus_max=4) as house:
+        new = {"title": "Shirt", "currency": "CNY"}
+        shirt = (await house.ok("product.add", HOST, **new, skus=named("S", "M", "L")))["product"]
+        error = await house.error("product.add", HOST, **new, skus=named("S", "M"))
+        assert (error["code"], error["details"]) == ("too_many", {"limit": 4})
+        cup, _ = await house.product()
+        change = {"product": cup, "skus": named("Large")}
+        assert await house.code("product.change", HOST, **change) == "too_many"
+        await house.ok("product.change", HOST, product=cup, title="Bowl")
+        # A file may change what is shown, and add what is not.
+        line = f"product_id,sku_name,price_minor,stock\n{cup},Large,1,1\n{cup},,2,9\n"
+        entries, _ = grouped(read_csv(line.encode(), TEXTS))
+        shelves = house.services.catalogue.shelves
+        dry = await house.store.read(
+            lambda conn: preview(conn, shelves, HOST.id or "", entries, house.now_ms)
+        )
+        lines = await take_in(house, line)
+        codes = [result.get("error", {}).get("code") for result in lines]
+        assert codes == [result.get("error", {}).get("code") for result in dry] == ["too_many", None]
+        await house.ok("sku.delete", HOST, product=shirt["id"], sku=shirt["skus"][0]["id"])
+        await house.ok("product.change", HOST, **change)
+        await house.ok("product.remove", HOST, product=shirt["id"])
+        both = await asyncio.gather(
+            house.do("product.add", HOST, **new, skus=named("S", "M")),
+            house.do("shelf.add", HOST, product=shirt["id"]),
+        )
+        assert [answer["ok"] for answer in both] == [True, False]
+        shown = [sku for product in (await state(house)).products for sku in product["skus"]]
+        assert len(shown) == 4
+
+
+async def test_a_room_has_so_many_pictures(house: House) -> None:
+    pictures = Pictures(RoomStanding(), 2)
+
+    async def add() -> Answer:
+        return await house.store.write(Work("picture", lambda tx: pictures.add(tx, ROOM, b"x", HOST)))
+
+    assert (await add()).ok
+    assert (await add()).ok
+    assert (await add()).code == "too_many"

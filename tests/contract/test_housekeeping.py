@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from sqlalchemy import func, select
 
@@ -9,6 +11,7 @@ from rooms.commands import SLOW_MODE_MAX_S
 from rooms.comments import CommentRules
 from rooms.paces import PaceRow, is_over, paces_table
 from rooms.ports import Caller
+from rooms.shop.sale_store import sale_buyers_table
 from server import housekeeping
 from server.checkpoints import Checkpoints
 from server.housekeeping import Housekeeping
@@ -97,3 +100,49 @@ def test_a_row_is_over_when_neither_time_counts_any_more() -> None:
     assert not is_over(PaceRow("r", "u", 0, [1, slowest_ms]), 10, slowest_ms + 9)
     assert not is_over(PaceRow("r", "u", 1), 10, slowest_ms)
     assert is_over(PaceRow("r", "u", 1), 10, slowest_ms + 1)
+
+
+async def test_who_bought_how_much_is_forgotten_a_week_after_the_sale(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "BUYERS_AT_ONCE", 2)
+    monkeypatch.setattr(housekeeping, "SALES_AT_ONCE", 2)
+    async with house_at(migrated_url) as house:
+        people = [Caller(f"u-{n}", f"Lin {n}") for n in range(5)]
+        await house.sign_in(*people)
+        plan = {"price_minor": 1, "quantity": 9, "per_buyer": 2, "duration_s": 60}
+
+        async def sale() -> tuple[str, str]:
+            _, sku = await house.product(stock=9)
+            return sku, (await house.ok("sale.start", HOST, sku=sku, **plan))["sale"]["id"]
+
+        async def kept() -> dict[str, int]:
+            rows = await house.rows(select(sale_buyers_table))
+            return dict(Counter(row["sale_id"] for row in rows))
+
+        async def tidy(tidier: Housekeeping) -> None:
+            for _ in range(20):
+                if not await tidier.prune_buyers():
+                    return
+            raise AssertionError("it doesn't come to an end")
+
+        old_sku, old = await sale()
+        orders = [(await house.ok("buy", p, sku=old_sku, qty=1, sale=old))["order"]["id"] for p in people]
+        await house.ok("order.pay", people[0], order=orders[0])
+        house.now_ms += 60_000
+        await house.run_timers()
+        sku, running = await sale()
+        for person in people[:3]:
+            await house.ok("buy", person, sku=sku, qty=2, sale=running)
+        tidier = keeping(house)
+        await tidy(tidier)
+        ended_at_ms = house.now_ms
+        house.now_ms = ended_at_ms + housekeeping.BUYERS_KEPT_MS
+        await tidy(tidier)
+        assert await kept() == {old: 5, running: 3}
+        house.now_ms += 1
+        await tidy(tidier)
+        assert await kept() == {running: 3}  # whose timer hasn't come around: it is as if it ran
+        await house.ok("order.refund", HOST, order=orders[0], reason="broken", restock=True)
+        await house.run_timers()
+        assert await kept() == {running: 3}

@@ -49,6 +49,8 @@ moderate.delete  -     -      x         x      x    x
 product.add      -     -      -         -      x    x
 product.change   -     -      -         -      x    x
 product.remove   -     -      -         -      x    x
+product.delete   -     -      -         -      x    x
+sku.delete       -     -      -         -      x    x
 shelf.add        -     -      -         -      x    x
 shelf.move       -     -      -         -      x    x
 explain.start    -     -      -         -      x    x
@@ -82,7 +84,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
 }
 
 
-async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:  # noqa: C901  a row each
     """A request that only the caller's role can make fail."""
     if command == "moderate.unmute":
         await house.ok("moderate.mute", OPERATOR, **ON_OTHER["moderate.mute"])
@@ -107,7 +109,11 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     if command in ("order.pay", "order.cancel"):
         buyer = OTHER if caller.id is None else caller
         return {"order": (await house.ok("buy", buyer, sku=sku, qty=1))["order"]["id"]}
+    if command == "sku.delete":
+        large = {"name": "Large", "price_minor": 1, "stock": 1}
+        await house.ok("product.change", OPERATOR, product=product, skus=[large])
     more: dict[str, dict[str, Any]] = {"product.change": {"title": "New"}, "shelf.move": {"position": 1}}
+    more["sku.delete"] = {"sku": sku}
     return {"product": product} | more.get(command, {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -474,3 +475,70 @@ async def test_stock_that_is_malformed_changes_nothing(world: World) -> None:
         == "unsupported_media_type"
     )
     assert (await world.get(f"/api/v1/products/{product['id']}", seller))[1] == product
+
+
+# For good, and for the audit
+
+
+async def test_a_product_and_a_sku_are_deleted_once(world: World) -> None:
+    seller, mine = fresh("host"), key()
+    product = await make(world, seller, skus=[RED, {"name": "Green", "price_minor": 1, "stock": 1}])
+    path = f"/api/v1/products/{product['id']}"
+    red = f"{path}/skus/{product['skus'][0]['id']}"
+    for gone in (red, path):
+        assert code(await send(world, "DELETE", gone, fresh("host"))) == "not_found"
+        assert await send(world, "DELETE", gone, seller, key=mine) == (200, {})
+        assert await send(world, "DELETE", gone, seller, key=mine) == (200, {})
+        assert code(await send(world, "DELETE", gone, seller)) == "not_found"
+    assert code(await send(world, "DELETE", "/api/v1/products/none", seller, key=mine)) == "key_conflict"
+    assert (await world.get("/api/v1/products", seller))[1]["items"] == []
+    assert code(await send(world, "DELETE", path, None)) == "unauthenticated"
+
+
+async def trail(world: World, seller: str) -> list[dict[str, Any]]:
+    status, page = await send(world, "GET", "/api/v1/products/audit", seller)
+    assert status == 200
+    items: list[dict[str, Any]] = page["items"]
+    return items
+
+
+async def test_files_and_stock_leave_two_lines_in_the_audit(world: World) -> None:
+    seller, mine = fresh("host"), key()
+    rows = "".join(f"t-{n},Tea,CNY,s-{n},,{n},1\n" for n in range(60)) + "t-x,Tea,CNY,,,1.5,1\n"
+    body = HEADER + rows
+    await take_in(world, seller, body, "?dry_run=true")
+    assert await trail(world, seller) == []
+    for _ in range(2):
+        await take_in(world, seller, body, key=mine)
+    done, begun = await trail(world, seller)
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    about = {"format": "text/csv", "bytes": len(body), "lines": 61}
+    assert (begun["action"], begun["target"], begun["detail"]) == ("products.import", digest, about)
+    assert begun["actor"] == {"id": seller, "name": "Mei"}
+    outcome = {"created": 60, "refused": 1, "refusals": {"bad_request": 1}}
+    refused_lines = [{"row": 62, "code": "bad_request"}]
+    assert (done["action"], done["target"]) == ("products.import.done", digest)
+    assert done["detail"] == about | outcome | {"refused_lines": refused_lines}
+    stock = [{"external_id": "s-1", "set": 7}, {"external_id": "nothing", "set": 7}]
+    await send(world, "PUT", "/api/v1/stock", seller, stock)
+    done, begun, *_ = await trail(world, seller)
+    assert (begun["action"], begun["detail"]) == ("stock.put", {"lines": 2})
+    assert done["detail"]["refusals"] == {"not_found": 1}
+    assert done["detail"]["done"] == 1
+    assert done["detail"]["refused_lines"] == [{"sku": None, "external_id": "nothing", "code": "not_found"}]
+    assert (
+        code(await send(world, "GET", f"/api/v1/products/audit?seller={seller}", fresh("host")))
+        == "forbidden"
+    )
+
+
+async def test_who_may_not_take_files_in_leaves_no_trace(world: World) -> None:
+    seller, stranger = fresh("host"), fresh("host")
+    about = f"/api/v1/products/import?seller={seller}"
+    assert code(await send(world, "POST", about, stranger, b"product_external_id\n")) == "forbidden"
+    operator = fresh("operator")
+    await make(world, seller)
+    text = (HEADER + "t-1,Tea,CNY,,,1,1\n").encode()
+    assert (await send(world, "POST", about, operator, text, claims=OPERATOR))[0] == 200
+    assert [line["actor"]["id"] for line in await trail(world, seller)] == [operator, operator]
+    assert await trail(world, stranger) == []

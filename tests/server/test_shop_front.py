@@ -56,6 +56,35 @@ def test_sold_out_is_said_when_the_database_has_said_so_and_stays_temporary() ->
     assert refusal.code == "stock_held"
 
 
+def test_before_a_sale_begins_its_buyers_are_told_how_long() -> None:
+    begins = {"sale": 1000}
+    front = ShopFront(lambda room, sku: 5, starts_at_ms=lambda room, sku, sale: begins.get(sale))
+
+    def early(key: str, now_ms: int, sale: str | None = "sale") -> Refused | None:
+        return front.refusal(Buy(room=ROOM, sku=SKU, qty=1, sale=sale, key=f"key-{key}"), "u", now_ms)
+
+    refusal = early("first", 250)
+    assert refusal is not None
+    assert (refusal.code, refusal.temporary, refusal.retry_after_ms) == ("not_started", True, 750)
+    assert refusal.details == {"starts_at_ms": 1000}
+    assert early("first", 300) is None  # a retry is for the database
+    assert early("no-sale", 300, None) is None  # the list price holds
+    assert early("another", 300, "unknown") is None
+    last = early("last", 999)
+    assert last is not None
+    assert last.retry_after_ms == 1
+    assert early("in-time", 1000) is None  # to the millisecond
+
+
+def test_a_sale_that_has_yet_to_begin_is_so_too_where_nothing_is_left() -> None:
+    front = ShopFront(lambda room, sku: 0, starts_at_ms=lambda room, sku, sale: 1000)
+    cmd = Buy(room=ROOM, sku=SKU, qty=1, sale="sale", key="key-early")
+    refusal = front.refusal(cmd, "u", 0)
+    assert refusal is not None
+    assert refusal.code == "not_started"
+    assert front.refusal(cmd, "u", 999) is None
+
+
 @dataclass
 class Node:
     """A database that knows keys, as the table of keys does, and the front of a node before it."""

@@ -14,6 +14,7 @@ import aiohttp
 import socketio
 
 from server.auth.own import sign
+from tests.server import described
 from tests.support.node import Node, running_node
 
 SECRET = "a secret that only tests use, long enough"
@@ -257,7 +258,9 @@ class World:
             http.request(method, self.url + path, headers=headers, **more) as answer,
         ):
             is_json = answer.content_type.endswith("json")
-            return answer.status, answer.headers, await (answer.json() if is_json else answer.read())
+            body = await (answer.json(content_type=None) if is_json else answer.read())
+            described.hold(method, path, answer.status, answer.content_type, body)
+            return answer.status, answer.headers, body
 
     async def get(self, path: str, user: str | None = None, **more: Any) -> tuple[int, Any]:
         status, _, body = await self.request("GET", path, user, **more)

@@ -12,6 +12,7 @@ from rooms.rows import Steps, new_id
 from rooms.shop.coupons import rules
 from rooms.shop.coupons.store import CLAIMS, COUPONS, ClaimRow, CouponRow, count_coupons
 from rooms.shop.shelf import OFFERS
+from rooms.shop.store import PRODUCTS
 from rooms.unit import Unit
 
 TITLE_MAX_CHARS = 60
@@ -54,10 +55,15 @@ class Coupons:
         Refuses with ``forbidden``, ``not_found``, ``not_started``, ``over``, ``sold_out``.
         """
         yield COUPONS.rows(cmd.coupon)
+        coupon = tx.get(COUPONS, cmd.coupon)
+        product_id = (coupon.product_id if coupon else None) or ""
+        yield PRODUCTS.rows(product_id)  # which can't be deleted while it is dropped
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         self._require(tx, cmd.room, caller)
         coupon = rules.drop(_coupon(tx, cmd.room, cmd.coupon), cmd.seconds, tx.now_ms)
+        if product_id and tx.get(PRODUCTS, product_id) is None:
+            raise Refused("not_found", "The coupon's product was deleted.")
         tx.put(COUPONS, coupon)
         tx.wake(DROP_TIMER, coupon.id, cmd.room, coupon.drop_until_ms or tx.now_ms)
         tx.coupons_left(cmd.room, coupon.id, coupon.left)

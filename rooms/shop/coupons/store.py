@@ -29,6 +29,7 @@ from sqlalchemy import (
     select,
 )
 
+from rooms.heads import rooms_table
 from rooms.rows import Kind, Rank
 from rooms.schema import metadata
 from rooms.shop.store import orders_table
@@ -203,6 +204,17 @@ def read_left(conn: Connection, room_ids: Collection[str]) -> dict[str, dict[str
     ):
         left.setdefault(room_id, {})[coupon_id] = int(number)
     return left
+
+
+def read_dropped(conn: Connection, seller_id: str, product_id: str) -> list[CouponRow]:
+    """The coupons for a product that are dropped, or were when nobody had closed them yet. A coupon is of a
+    room of the product's seller."""
+    rooms = select(rooms_table.c.id).where(rooms_table.c.host_id == seller_id)
+    columns = coupons_table.c
+    query = select(coupons_table).where(
+        columns.room_id.in_(rooms), columns.product_id == product_id, columns.phase == "open"
+    )
+    return [CouponRow(*record) for record in conn.execute(query)]
 
 
 def count_coupons(conn: Connection, room_id: str) -> int:

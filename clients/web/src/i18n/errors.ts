@@ -13,8 +13,8 @@ export function errorText(thrown: unknown): string {
   const left = refusal.detail("left");
   if (refusal.code === "not_enough_stock" && typeof left === "number") return t("error.not_enough_stock.left", { left });
   if (refusal.code === "buyer_limit" && typeof left === "number" && left > 0) return t("error.buyer_limit.left", { left });
-  const why = `error.coupon_not_applicable.${String(refusal.detail("reason"))}`;
-  if (refusal.code === "coupon_not_applicable" && isKey(why)) return t(why);
+  const why = `error.${refusal.code}.${String(refusal.detail("reason"))}`;
+  if (isKey(why)) return t(why);
   const key = `error.${refusal.code}`;
   return isKey(key) ? t(key) : t("error.internal");
 }

@@ -293,6 +293,8 @@ export interface Commands {
     { product: Product },
   ];
   "product.remove": [{ room: string; product: string }, object];
+  "product.delete": [{ room: string; product: string }, object];
+  "sku.delete": [{ room: string; product: string; sku: string }, object];
   "shelf.add": [{ room: string; product: string }, { product: Product }];
   "shelf.move": [{ room: string; product: string; position: number }, { products: string[] }];
   pin: [{ room: string; product: string }, { pins: string[] }];

@@ -10,7 +10,7 @@ import type { Product } from "../live/wire";
 import { IconButton, Notice, Spinner } from "../ui/basics";
 import { useTask } from "../ui/hooks";
 import { Icon } from "../ui/icon";
-import { Sheet } from "../ui/sheet";
+import { Confirm, Sheet } from "../ui/sheet";
 import { toast } from "../ui/toasts";
 import { CURRENCIES, keepCurrency, usualCurrency } from "./currency";
 import { parsePrice, showPrice } from "./price";
@@ -45,12 +45,31 @@ async function save(room: Room, product: Product | null, draft: ProductDraft, pi
 export function ProductForm({ room, product, onClose }: ProductFormProps) {
   const [draft, setDraft] = useState(() => draftOf(product, usualCurrency(), minorDigits));
   const [picture, setPicture] = useState<File | null>(null);
+  const [doomed, setDoomed] = useState<SkuDraft | null>(null);
   const task = useTask();
+  const remove = async (sku: SkuDraft) => {
+    setDoomed(null);
+    const { id } = sku;
+    if (!product || id === null) return;
+    if (!(await task.run(() => room.send("sku.delete", { product: product.id, sku: id })))) return;
+    setDraft((now) => ({ ...now, skus: now.skus.filter((each) => each.id !== id) }));
+  };
   const submit = async () => {
     if (!(await task.run(() => save(room, product, draft, picture)))) return;
     toast(t(product ? "product.changed" : "product.added"));
     onClose();
   };
+  if (doomed) {
+    return (
+      <Confirm
+        title={t("variants.delete.title")}
+        text={t("variants.delete.text", { name: doomed.name, title: draft.title })}
+        action={t("delete.yes")}
+        onYes={() => void remove(doomed)}
+        onClose={() => setDoomed(null)}
+      />
+    );
+  }
   return (
     <Sheet title={t(product ? "product.edit" : "product.add")} onClose={onClose} data-testid="product-form">
       <form
@@ -61,7 +80,7 @@ export function ProductForm({ room, product, onClose }: ProductFormProps) {
         }}
       >
         <PictureField current={product?.picture ?? null} onPick={setPicture} />
-        <Fields draft={draft} isNew={product === null} onChange={(change) => setDraft({ ...draft, ...change })} />
+        <Fields draft={draft} isNew={product === null} onChange={(change) => setDraft({ ...draft, ...change })} onDelete={setDoomed} />
         {task.refusal && (
           <Notice tone="bad" icon="warn" data-testid="product-error">
             {errorText(task.refusal)}
@@ -80,13 +99,20 @@ export function ProductForm({ room, product, onClose }: ProductFormProps) {
   );
 }
 
-function Fields({ draft, isNew, onChange }: {
+function Fields({ draft, isNew, onChange, onDelete }: {
   draft: ProductDraft;
   isNew: boolean;
   onChange: (change: Partial<ProductDraft>) => void;
+  /** A kind that exists already: it is to be asked first. */
+  onDelete: (sku: SkuDraft) => void;
 }) {
+  const existing = draft.skus.filter(({ id }) => id !== null).length;
   const change = (index: number, some: Partial<SkuDraft>) =>
     onChange({ skus: draft.skus.map((sku, at) => (at === index ? { ...sku, ...some } : sku)) });
+  const removalOf = (sku: SkuDraft, index: number) => {
+    if (sku.id !== null) return existing > 1 ? () => onDelete(sku) : null;
+    return draft.skus.length > 1 ? () => onChange({ skus: draft.skus.filter((_, at) => at !== index) }) : null;
+  };
   const bad = draft.skus.some(({ price }) => price !== "" && parsePrice(price, minorDigits(draft.currency)) === null);
   return (
     <>
@@ -124,11 +150,7 @@ function Fields({ draft, isNew, onChange }: {
           digits={minorDigits(draft.currency)}
           named={draft.skus.length > 1}
           onChange={(some) => change(index, some)}
-          onRemove={
-            sku.id === null && draft.skus.length > 1
-              ? () => onChange({ skus: draft.skus.filter((_, at) => at !== index) })
-              : null
-          }
+          onRemove={removalOf(sku, index)}
         />
       ))}
       {bad && <p class="composer-note bad">{t("product.price.bad")}</p>}
@@ -181,7 +203,7 @@ function Variant({ sku, digits, named, onChange, onRemove }: {
           <input class="input numbers" value={sku.stock} required inputMode="numeric" onInput={(event) => onChange({ stock: event.currentTarget.value })} data-testid="product-stock" />
         </label>
       )}
-      {onRemove && <IconButton icon="trash" label={t("variants.remove")} onClick={onRemove} />}
+      {onRemove && <IconButton icon="trash" label={t("variants.remove")} onClick={onRemove} data-testid="variant-remove" />}
     </div>
   );
 }

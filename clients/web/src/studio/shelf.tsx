@@ -17,7 +17,7 @@ import { SaleForm } from "./sale_form";
 
 const PINS_MAX = 3;
 
-type What = "edit" | "restock" | "remove" | "sale";
+type What = "edit" | "restock" | "remove" | "delete" | "sale";
 type Open = null | { what: "add" } | { what: What; product: Product };
 
 export function Shelf({ room }: { room: Room }) {
@@ -59,6 +59,19 @@ export function Shelf({ room }: { room: Room }) {
           onYes={() => {
             close();
             room.send("product.remove", { product: shown.product.id }).catch(toastError);
+          }}
+          other={{ action: t("product.delete"), onYes: () => (open.value = { what: "delete", product: shown.product }) }}
+          onClose={close}
+        />
+      )}
+      {shown?.what === "delete" && (
+        <Confirm
+          title={t("product.delete.title")}
+          text={t("product.delete.text", { title: shown.product.title })}
+          action={t("delete.yes")}
+          onYes={() => {
+            close();
+            room.send("product.delete", { product: shown.product.id }).catch(toastError);
           }}
           onClose={close}
         />

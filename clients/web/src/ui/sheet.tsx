@@ -45,11 +45,13 @@ export function Sheet({ title, onClose, children, ...rest }: SheetProps) {
   );
 }
 
-export function Confirm({ title, text, action, onYes, onClose }: {
+/** A question before something is done; `other` is another thing that might have been meant. */
+export function Confirm({ title, text, action, onYes, other, onClose }: {
   title: string;
   text: string;
   action: string;
   onYes: () => void;
+  other?: { action: string; onYes: () => void };
   onClose: () => void;
 }) {
   return (
@@ -58,6 +60,11 @@ export function Confirm({ title, text, action, onYes, onClose }: {
       <button class="button primary wide" onClick={onYes} data-testid="confirm-yes">
         {action}
       </button>
+      {other && (
+        <button class="button outline wide" onClick={other.onYes} data-testid="confirm-other">
+          {other.action}
+        </button>
+      )}
       <button class="button outline wide" onClick={onClose}>
         {t("cancel")}
       </button>

@@ -1,0 +1,114 @@
+"""Which type makes which response: one table, for the responses and for the API's description."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from aiohttp import web
+from pydantic import TypeAdapter
+
+from server.api.context import Made
+from server.api.shapes import rooms as r
+from server.api.shapes import shop as s
+from server.api.shapes import webhooks as w
+from server.api.shapes.base import Nothing, Page
+from server.api.shapes.commands import COMMANDS
+
+REF = "#/components/schemas/{model}"
+COMMAND_PATH = "/api/v1/rooms/{room}/commands/{command}"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response's type and status."""
+
+    shape: Any
+    status: int = 200
+
+
+ANSWERS: dict[tuple[str, str], Answer] = {
+    ("GET", "/api/v1/rooms"): Answer(Page[r.Room]),
+    ("POST", "/api/v1/rooms"): Answer(r.Room, 201),
+    ("GET", "/api/v1/rooms/{room}"): Answer(r.Room),
+    ("GET", "/api/v1/rooms/{room}/events"): Answer(r.Events),
+    ("GET", "/api/v1/rooms/{room}/products"): Answer(Page[s.ShownProduct]),
+    ("GET", "/api/v1/rooms/{room}/orders"): Answer(Page[s.Order]),
+    ("GET", "/api/v1/rooms/{room}/sales"): Answer(Page[s.Sale]),
+    ("GET", "/api/v1/rooms/{room}/coupons"): Answer(Page[s.MadeCoupon]),
+    ("GET", "/api/v1/rooms/{room}/mutes"): Answer(Page[r.Sanction]),
+    ("GET", "/api/v1/rooms/{room}/audit"): Answer(Page[r.AuditLine]),
+    ("GET", "/api/v1/rooms/{room}/members"): Answer(Page[r.Member]),
+    ("GET", "/api/v1/rooms/{room}/stream-keys"): Answer(Page[r.StreamKey]),
+    ("POST", "/api/v1/rooms/{room}/stream-keys"): Answer(r.NewKey, 201),
+    ("DELETE", "/api/v1/rooms/{room}/stream-keys/{key}"): Answer(Nothing),
+    ("GET", "/api/v1/rooms/{room}/publisher"): Answer(r.Publisher),
+    ("POST", "/api/v1/rooms/{room}/pictures"): Answer(r.Picture, 201),
+    ("GET", "/api/v1/me"): Answer(r.Me),
+    ("POST", "/api/v1/demo/token"): Answer(r.DemoToken),
+    ("GET", "/api/v1/orders/{order}"): Answer(s.WholeOrder),
+    ("GET", "/api/v1/coupons"): Answer(Page[s.ClaimedCoupon]),
+    ("GET", "/api/v1/payments/methods"): Answer(Page[s.PaymentMethod]),
+    ("POST", "/api/v1/payments/{provider}/callback"): Answer(s.ReportTaken),
+    ("GET", "/api/v1/products"): Answer(Page[s.Product]),
+    ("POST", "/api/v1/products"): Answer(s.Product, 201),
+    ("GET", "/api/v1/products/audit"): Answer(Page[r.AuditLine]),
+    ("GET", "/api/v1/products/{product}"): Answer(s.Product),
+    ("PATCH", "/api/v1/products/{product}"): Answer(s.Product),
+    ("DELETE", "/api/v1/products/{product}"): Answer(Nothing),
+    ("DELETE", "/api/v1/products/{product}/skus/{sku}"): Answer(Nothing),
+    ("POST", "/api/v1/products/import"): Answer(s.ImportReport),
+    ("PUT", "/api/v1/stock"): Answer(s.StockReport),
+    ("GET", "/api/v1/webhooks"): Answer(w.Endpoints),
+    ("POST", "/api/v1/webhooks"): Answer(w.Endpoint, 201),
+    ("GET", "/api/v1/webhooks/{webhook}"): Answer(w.Endpoint),
+    ("PATCH", "/api/v1/webhooks/{webhook}"): Answer(w.Endpoint),
+    ("DELETE", "/api/v1/webhooks/{webhook}"): Answer(Nothing),
+    ("POST", "/api/v1/webhooks/{webhook}/rotate"): Answer(w.Rotated),
+    ("POST", "/api/v1/webhooks/{webhook}/ping"): Answer(w.Pinged),
+    ("GET", "/api/v1/webhooks/{webhook}/deliveries"): Answer(Page[w.Delivery]),
+    ("POST", "/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay"): Answer(w.Replayed),
+    ("POST", "/api/v1/webhooks/{webhook}/replay"): Answer(w.Replayed),
+}
+
+
+@cache
+def adapter(shape: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(shape)
+
+
+def schema_of(shape: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The shape's JSON schema; what it refers to is put into ``schemas``."""
+    schema = adapter(shape).json_schema(ref_template=REF)
+    schemas.update(schema.pop("$defs", {}))
+    return schema
+
+
+def attach(app: web.Application, routes: web.RouteTableDef) -> None:
+    """Add routes whose responses are made by the table's types."""
+    for route in routes:
+        if isinstance(route, web.RouteDef):
+            handler = _made(route.handler, route.method, route.path)
+            if route.method == "GET":  # and HEAD with it
+                app.router.add_get(route.path, handler, **route.kwargs)
+            else:
+                app.router.add_route(route.method, route.path, handler, **route.kwargs)
+
+
+def _made(handler: Any, method: str, path: str) -> Handler:
+    answer = ANSWERS.get((method, path))
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        response: web.StreamResponse = await handler(request)
+        if isinstance(response, Made):
+            shape = answer.shape if answer else None
+            if path == COMMAND_PATH:
+                shape = COMMANDS.get(request.match_info["command"])
+            response.finish(adapter(shape) if shape else None)
+        return response
+
+    return handle

@@ -1,0 +1,1 @@
+"""What the API answers: the types that make its responses, and that its description is made from."""

@@ -1,0 +1,128 @@
+"""What commands answer, beside ``ok``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NotRequired
+
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
+
+from server.api.shapes.base import OPEN, Count, Nothing, TimeMs
+from server.api.shapes.rooms import Event, Sanction, Settings
+from server.api.shapes.shop import ClaimedCoupon, Coupon, Order, Sale, ShownProduct
+
+
+@with_config(OPEN)
+class OfEvent(TypedDict):
+    event: Event
+
+
+@with_config(OPEN)
+class Counted(TypedDict):
+    counted: Count
+
+
+@with_config(OPEN)
+class OfOrder(TypedDict):
+    order: Order
+
+
+@with_config(OPEN)
+class Redirect(TypedDict):
+    url: str
+
+
+@with_config(OPEN)
+class Paid(TypedDict):
+    """``order``, or where to pay it: ``redirect`` with ``payment`` and ``expires_at_ms``."""
+
+    order: NotRequired[Order]
+    redirect: NotRequired[Redirect]
+    payment: NotRequired[str]
+    expires_at_ms: NotRequired[TimeMs]
+
+
+@with_config(OPEN)
+class OfSale(TypedDict):
+    sale: Sale
+
+
+@with_config(OPEN)
+class OfSanction(TypedDict):
+    sanction: Sanction
+
+
+@with_config(OPEN)
+class OfProduct(TypedDict):
+    product: ShownProduct
+
+
+@with_config(OPEN)
+class Shelf(TypedDict):
+    products: Annotated[list[str], Field(description="Ids, in the shelf's order.")]
+
+
+@with_config(OPEN)
+class Pins(TypedDict):
+    pins: Annotated[list[str], Field(description="Ids of products, the newest pin first.")]
+
+
+@with_config(OPEN)
+class Explaining(TypedDict):
+    explaining: str | None
+
+
+@with_config(OPEN)
+class OfCoupon(TypedDict):
+    coupon: Coupon
+
+
+@with_config(OPEN)
+class OfClaim(TypedDict):
+    coupon: ClaimedCoupon
+
+
+@with_config(OPEN)
+class Changed(TypedDict):
+    title: str
+    settings: Settings
+
+
+@with_config(OPEN)
+class PublishToken(TypedDict):
+    token: str
+    expires_at_ms: TimeMs
+
+
+COMMANDS: dict[str, Any] = {
+    "comment": OfEvent,
+    "like": Counted,
+    "buy": OfOrder,
+    "order.pay": Paid,
+    "order.cancel": OfOrder,
+    "order.refund": OfOrder,
+    "sale.start": OfSale,
+    "sale.end": OfSale,
+    "moderate.mute": OfSanction,
+    "moderate.unmute": Nothing,
+    "moderate.delete": Nothing,
+    "product.add": OfProduct,
+    "product.change": OfProduct,
+    "product.remove": Nothing,
+    "product.delete": Nothing,
+    "sku.delete": Nothing,
+    "shelf.add": OfProduct,
+    "shelf.move": Shelf,
+    "pin": Pins,
+    "unpin": Pins,
+    "explain.start": Explaining,
+    "explain.stop": Explaining,
+    "coupon.create": OfCoupon,
+    "coupon.drop": OfCoupon,
+    "coupon.close": OfCoupon,
+    "coupon.claim": OfClaim,
+    "room.change": Changed,
+    "room.end": Nothing,
+    "room.grant": Nothing,
+    "publish.token": PublishToken,
+}

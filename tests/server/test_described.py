@@ -1,0 +1,222 @@
+"""Every answer is as it is described. The other tests' requests are held to that as well, see ``World``."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from media.stream import PublisherStats, TrackStats
+from server.api.answering import ANSWERS, adapter
+from server.api.context import ok
+from server.api.shapes.commands import COMMANDS
+from server.api.shapes.rooms import Publisher
+from server.api.shapes.shop import Product
+from server.commands import SPECS
+from tests.server import described
+from tests.server.webhooks.receiver import Receiver, running_receiver
+from tests.server.world import Person, World, fresh, key, shared_node
+from tests.support import node as nodes
+from tests.support.node import Node
+
+OPERATOR = {"operator": True, "may_host": True}
+ELSEWHERE = {
+    ("GET", "/api/v1/rooms/{room}/publisher"),  # below, as somebody would have to publish
+    ("POST", "/api/v1/demo/token"),  # of a demo
+    ("POST", "/api/v1/payments/{provider}/callback"),  # of a provider with a page of its own
+}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    env = {"DANMART_OUTBOUND__ALLOW_PRIVATE": "127.0.0.0/30"}
+    with shared_node(tmp_path_factory.mktemp("node"), **env) as node:
+        yield node
+
+
+@pytest.fixture
+async def world(node: Node) -> AsyncIterator[World]:
+    nodes.logs_of_this_test.append(node.log)
+    world = World(node)
+    yield world
+    await world.close()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with running_receiver() as receiver:
+        yield receiver
+
+
+class Caller:
+    """Somebody with a token who sends commands and reads, all over HTTP, and succeeds."""
+
+    def __init__(self, world: World, user: str, room: str = "", claims: Any = None) -> None:
+        self.world = world
+        self.user = user
+        self.room = room
+        self.claims = claims
+
+    async def ask(self, method: str, path: str, **more: Any) -> Any:
+        status, _, body = await self.world.request(
+            method, f"/api/v1{path}", self.user, claims=self.claims, **more
+        )
+        assert status < 300, (method, path, body)
+        return body
+
+    async def do(self, command: str, **payload: Any) -> Any:
+        keyed = "key" in SPECS[command].model.model_fields
+        headers = {"Idempotency-Key": key()} if keyed else {}
+        return await self.ask("POST", f"/rooms/{self.room}/commands/{command}", json=payload, headers=headers)
+
+    async def read(self, *paths: str) -> list[Any]:
+        return [await self.ask("GET", path) for path in paths]
+
+
+async def test_every_answer_is_as_described(world: World, receiver: Receiver) -> None:
+    described.held.clear()
+    host = Caller(world, fresh("host"), claims=OPERATOR)
+    made = await host.ask("POST", "/rooms", json={"title": "Tea"})
+    host.room = made["id"]
+    viewer = Caller(world, fresh("viewer"), host.room)
+    await of_products(host)
+    await of_the_shelf(host)
+    await of_selling(host, viewer)
+    await of_coupons(host, viewer)
+    await of_people(host, viewer, await world.join(viewer.user))
+    await of_webhooks(host, receiver)
+    await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
+    await host.do("room.end")
+    assert described.operations() - described.held == ELSEWHERE
+
+
+async def of_products(host: Caller) -> None:
+    two = [{"name": name, "price_minor": 1, "stock": 1} for name in ("A", "B")]
+    product = await host.ask("POST", "/products", json={"title": "T", "currency": "CNY", "skus": two})
+    path = f"/products/{product['id']}"
+    await host.ask("PATCH", path, json={"title": "New"})
+    csv = b"product_external_id,title,currency,sku_external_id,price_minor,stock\nt,T,CNY,s,1,1\nx,,,,,\n"
+    await host.ask("POST", "/products/import", data=csv, headers={"Content-Type": "text/csv"})
+    stock = [{"external_id": "s", "set": 7}, {"external_id": "none", "set": 7}]
+    await host.ask("PUT", "/stock", json=stock)
+    await host.read(path, "/products", "/products/export?format=csv", "/products/export?format=json")
+    await host.ask("DELETE", f"{path}/skus/{product['skus'][0]['id']}")
+    await host.ask("DELETE", path)
+    await host.read("/products/audit")
+
+
+async def of_the_shelf(host: Caller) -> None:
+    goods = {"title": "Tea", "currency": "CNY"}
+    skus = [{"name": name, "price_minor": 1, "stock": 1} for name in ("A", "B")]
+    product = (await host.do("product.add", **goods, skus=skus))["product"]
+    which = {"product": product["id"]}
+    await host.do("product.change", **which, title="Green tea")
+    await host.do("shelf.move", **which, position=1)
+    for command in ("pin", "unpin", "explain.start"):
+        await host.do(command, **which)
+    await host.do("explain.stop")
+    await host.read(f"/rooms/{host.room}/products")
+    await host.do("product.remove", **which)
+    await host.do("shelf.add", **which)
+    await host.do("sku.delete", **which, sku=product["skus"][0]["id"])
+    await host.do("product.delete", **which)
+
+
+async def of_selling(host: Caller, viewer: Caller) -> None:
+    added = await host.do("product.add", title="Cup", currency="CNY", price_minor=500, stock=9)
+    sku = added["product"]["skus"][0]["id"]
+    plan = {"sku": sku, "price_minor": 100, "quantity": 5, "per_buyer": 5, "duration_s": 60}
+    sale = (await host.do("sale.start", **plan))["sale"]
+    address = {"name": "Lin", "lines": ["1 Tea Road"], "city": "Hangzhou", "country": "CN"}
+    order = (await viewer.do("buy", sku=sku, qty=1, sale=sale["id"]))["order"]["id"]
+    await viewer.do("order.pay", order=order)
+    await host.do("order.refund", order=order, reason="broken", restock=True)
+    other = (await viewer.do("buy", sku=sku, qty=1, note="soon", address=address))["order"]["id"]
+    await viewer.do("order.cancel", order=other)
+    await host.read(f"/rooms/{host.room}/sales")
+    await host.do("sale.end", sale=sale["id"])
+    await host.read(f"/rooms/{host.room}/sales", f"/rooms/{host.room}/orders", f"/orders/{order}")
+    await viewer.read(f"/orders/{other}")
+
+
+async def of_coupons(host: Caller, viewer: Caller) -> None:
+    terms = {"title": "C", "kind": "fixed", "value": 1, "currency": "CNY", "quota": 9, "valid_s": 60}
+    coupon = (await host.do("coupon.create", **terms))["coupon"]["id"]
+    await host.do("coupon.drop", coupon=coupon, seconds=60)
+    await viewer.do("coupon.claim", coupon=coupon)
+    await host.do("coupon.close", coupon=coupon)
+    await viewer.read("/coupons")
+    await host.read(f"/rooms/{host.room}/coupons")
+
+
+async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
+    room = f"/rooms/{host.room}"
+    await person.enter(host.room)  # who likes has entered
+    await viewer.do("like", count=3)
+    said = (await viewer.do("comment", text="hello"))["event"]["id"]
+    await host.do("comment", text="hello you", reply_to=said)
+    await host.do("moderate.delete", event=said)
+    for seconds in (60, None):
+        await host.do("moderate.mute", user=viewer.user, seconds=seconds, reason="noise")
+    await host.do("room.grant", user=viewer.user, role="moderator")
+    await host.read(f"{room}/mutes", f"{room}/audit", f"{room}/members")
+    await host.do("moderate.unmute", user=viewer.user)
+    await host.do("room.change", slow_mode_s=1)
+    await host.do("publish.token")
+    made = await host.ask("POST", f"{room}/stream-keys", json={"label": "OBS"})
+    await host.read(f"{room}/stream-keys")
+    await host.ask("DELETE", f"{room}/stream-keys/{made['id']}")
+    await host.ask("POST", f"{room}/pictures", data=_picture(), headers={"Content-Type": "image/png"})
+
+
+async def of_webhooks(host: Caller, receiver: Receiver) -> None:
+    made = await host.ask("POST", "/webhooks", json={"url": receiver.url, "types": ["room.*"]})
+    path = f"/webhooks/{made['id']}"
+    await host.do("room.change", title="Told")
+    await receiver.until_got(1, within_s=5)
+    await host.ask("POST", f"{path}/ping")
+    listed: list[Any] = []
+    for _ in range(100):
+        (page,) = await host.read(f"{path}/deliveries")
+        if listed := page["items"]:
+            break
+    await host.ask("POST", f"{path}/deliveries/{listed[0]['id']}/replay")
+    now_ms = listed[0]["at_ms"]
+    await host.ask(
+        "POST",
+        f"{path}/replay",
+        json={"from_ms": now_ms - 1000, "to_ms": now_ms + 1000, "status": "delivered"},
+    )
+    await host.ask("PATCH", path, json={"description": "the shop"})
+    await host.ask("POST", f"{path}/rotate", json={})
+    await host.read("/webhooks", path)
+    await host.ask("DELETE", path)
+
+
+def _picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_publisher_is_as_described() -> None:
+    names = {field.name for field in dataclasses.fields(PublisherStats)}
+    assert names == set(Publisher.__annotations__)
+    stats = PublisherStats("live", "whip", "OBS", TrackStats("H264", 900.0), None, 0.0, None, 2)
+    answer = dataclasses.asdict(stats) | {"viewers": {"whep": 1, "hls": 1}}
+    assert adapter(Publisher).validate_python(answer) == answer
+
+
+def test_what_is_not_as_described_is_never_sent() -> None:
+    with pytest.raises(TypeError, match="as described"):
+        ok({"id": "p"}).finish(adapter(Product))
+
+
+def test_every_operation_has_its_answer() -> None:
+    assert set(COMMANDS) == set(SPECS)
+    paths = {path for _, path in described.operations()}
+    assert {path for _, path in ANSWERS} <= paths
