@@ -23,8 +23,8 @@ def pages_are_built() -> bool:
 
 
 @asynccontextmanager
-async def demo_node(folder: Path, *args: str) -> AsyncIterator[Node]:
-    async with running_node(folder, "--demo", *args) as node:
+async def demo_node(folder: Path, *args: str, **env: str) -> AsyncIterator[Node]:
+    async with running_node(folder, "--demo", *args, env=env) as node:
         yield node
 
 
@@ -116,6 +116,21 @@ async def arrive(
 ) -> Person:
     """Open a page of the demo's room as somebody new with this role. ``before`` is a script that runs in the
     page before its own."""
+    person = await get_browser(browser, locale=locale, size=size, color_scheme=color_scheme, before=before)
+    token = await demo_token(node, name, role)
+    await person.page.goto(f"{node.url}/{path}/demo{query}#token={token}")
+    return person
+
+
+async def get_browser(
+    browser: Browser,
+    *,
+    locale: str = "en-US",
+    size: tuple[int, int] = (1280, 800),
+    color_scheme: Literal["light", "dark"] = "light",
+    before: str = "",
+) -> Person:
+    """Somebody new with an empty window, to go wherever a test wants."""
     context = await browser.new_context(
         locale=locale,
         viewport={"width": size[0], "height": size[1]},
@@ -127,6 +142,4 @@ async def arrive(
     page = await context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    token = await demo_token(node, name, role)
-    await page.goto(f"{node.url}/{path}/demo{query}#token={token}")
     return Person(page, context, errors)
