@@ -1,4 +1,4 @@
-"""An acknowledgement that is lost on the way: the page asks again with the same key, and shows what is true."""
+"""An acknowledgement is lost on the way: the page asks again with the same key, and shows what is true."""
 
 from __future__ import annotations
 

@@ -69,8 +69,7 @@ class ShopServer:
         claims = self.order(str(request.url))
         back = URL(claims["return_url"]).update_query(checkout="cancelled")
         lines = "".join(
-            f"<li>{line['kind']} {line['label']} {line['amount_minor']}</li>"
-            for line in claims["lines"]
+            f"<li>{line['kind']} {line['label']} {line['amount_minor']}</li>" for line in claims["lines"]
         )
         page = f"""<!doctype html><title>Checkout</title><h1>{html.escape(claims["title"])}</h1>
             <ul data-testid="shop-lines">{lines}</ul><p data-testid="shop-amount">{claims["amount_minor"]}</p>

@@ -77,10 +77,10 @@ function ProductCard({ room, product, size, testId, onBuy }: CardProps) {
         class="button primary little"
         disabled={left === 0}
         onClick={() => onBuy(product)}
-        aria-label={t("buy.label", { title: product.title })}
         data-testid="buy-button"
       >
         {left === 0 ? t("buy.sold_out") : t("buy")}
+        <span class="unseen">: {product.title}</span>
       </button>
     </article>
   );
