@@ -48,8 +48,8 @@ async def test_an_evening_of_shopping(browser: Browser, tmp_path: Path) -> None:
             arrive(browser, node, "r", "Lin", "viewer"),
             arrive(browser, node, "r", "Wu", "viewer", size=PHONE, locale="zh-CN", color_scheme="dark"),
         )
-        await three_are_pinned(host, lin)
-        await the_host_talks_about_one_after_the_other(host, lin, node)
+        await three_are_pinned(host, lin, wu)
+        await the_host_talks_about_one_after_the_other(host, lin, wu, node)
         await a_coupon_is_dropped_and_claimed(host, lin, wu)
 
         await lin_buys_eight_pieces_with_the_coupon(lin)
@@ -68,22 +68,30 @@ def row_of(host: Person, title: str) -> Locator:
     return host.at("shelf-row").filter(has_text=title)
 
 
-async def three_are_pinned(host: Person, viewer: Person) -> None:
-    await viewer.see("pinned-product", TEA)
+async def is_before_the_eyes(viewer: Person, title: str) -> None:
+    """On a phone one card is in view at a time."""
+    card = viewer.at("pinned-product").filter(has_text=title)
+    await expect(card).to_be_in_viewport(ratio=0.9, timeout=WAIT_MS)
+
+
+async def three_are_pinned(host: Person, lin: Person, wu: Person) -> None:
+    await asyncio.gather(lin.see("pinned-product", TEA), wu.see("pinned-product", TEA))
     for title in (CUP, CAKE):
         await row_of(host, title).get_by_test_id("pin-button").click()
-        await viewer.see("pinned-product", title)
-    await expect(viewer.at("pinned-product")).to_have_count(3)
-    # The latest pin is the first that a viewer sees.
-    await expect(viewer.at("pinned-product").first).to_contain_text(CAKE)
+        await lin.see("pinned-product", title)
+        await is_before_the_eyes(wu, title)
+    await expect(lin.at("pinned-product")).to_have_count(3)
+    # The latest pin is the first.
+    await expect(lin.at("pinned-product").first).to_contain_text(CAKE)
 
 
-async def the_host_talks_about_one_after_the_other(host: Person, viewer: Person, node: Node) -> None:
-    explained = viewer.page.locator("[data-testid=pinned-product]", has=viewer.at("explaining"))
+async def the_host_talks_about_one_after_the_other(host: Person, lin: Person, wu: Person, node: Node) -> None:
+    explained = lin.page.locator("[data-testid=pinned-product]", has=lin.at("explaining"))
     for title in (CUP, CAKE):
         await row_of(host, title).get_by_test_id("explain-button").click()
         await expect(explained).to_contain_text(title, timeout=WAIT_MS)
         await expect(explained).to_have_count(1)
+        await is_before_the_eyes(wu, title)
     await row_of(host, CAKE).get_by_test_id("explain-button").click()
     await expect(explained).to_have_count(0, timeout=WAIT_MS)
     # The replay's chapters: which product, from when, until when.
