@@ -143,6 +143,8 @@ async def without_signing_in(browser: Browser, node: Node, audit: Audit, look: L
     await audit.look(stranger, "lobby")
     await stranger.page.goto(f"{node.url}/api/docs")
     await expect(stranger.page.locator(".operation").first).to_be_visible(timeout=WAIT_MS)
+    # A few operations have all that the others have, and take a tenth of the time.
+    await stranger.page.fill("#search", "order.paid")
     await audit.look(stranger, "documents")
     await stranger.context.close()
 
