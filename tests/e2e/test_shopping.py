@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
-from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, demo_token
+from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, demo_token, let_in
 from tests.server.world import Person as Caller
 from tests.support.node import Node
 from tests.support.shop_server import SECRET, ShopServer, running_shop
@@ -277,15 +278,24 @@ async def crowd(node: Node, people: int) -> AsyncIterator[list[tuple[Caller, str
     others: list[tuple[Caller, str]] = []
     try:
         for number in range(people):
-            other = Caller(None)
             token = await demo_token(node, f"Guest {number}", "viewer")
-            await other.connect(node.url, {"token": token}, ("websocket",))
+            other = await let_in(partial(join, node, token))
             snapshot: dict[str, Any] = (await other.enter("demo"))["snapshot"]
             others.append((other, snapshot["products"][0]["skus"][0]["id"]))
         yield others
     finally:
         for other, _ in others:
             await other.close()
+
+
+async def join(node: Node, token: str) -> Caller:
+    other = Caller(None)
+    try:
+        await other.connect(node.url, {"token": token}, ("websocket",))
+    except BaseException:
+        await other.close()
+        raise
+    return other
 
 
 @asynccontextmanager

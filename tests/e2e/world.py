@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import aiohttp
+import socketio.exceptions
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from server.pages import DEFAULT_ROOT
 from tests.support.node import Node, running_node
 
 WAIT_MS = 20_000
+
+T = TypeVar("T")
 
 
 def pages_are_built() -> bool:
@@ -49,6 +52,17 @@ async def until_live(node: Node) -> None:
     async with asyncio.timeout(WAIT_MS / 1000):
         while (await room(node))["status"] != "live":  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # the HTTP API has nothing to wait on
+
+
+async def let_in(connect: Callable[[], Awaitable[T]]) -> T:
+    """Connects somebody without a browser as browsers do: a node that is busy turns newcomers away, who come
+    again."""
+    async with asyncio.timeout(WAIT_MS / 1000):
+        while True:
+            try:
+                return await connect()
+            except socketio.exceptions.ConnectionError:
+                await asyncio.sleep(0.2)
 
 
 class Person:
