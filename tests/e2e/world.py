@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import aiohttp
+import socketio.exceptions
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from server.pages import DEFAULT_ROOT
@@ -17,14 +18,16 @@ from tests.support.node import Node, running_node
 
 WAIT_MS = 20_000
 
+T = TypeVar("T")
+
 
 def pages_are_built() -> bool:
     return (DEFAULT_ROOT / "viewer.html").is_file()
 
 
 @asynccontextmanager
-async def demo_node(folder: Path, *args: str) -> AsyncIterator[Node]:
-    async with running_node(folder, "--demo", *args) as node:
+async def demo_node(folder: Path, *args: str, **env: str) -> AsyncIterator[Node]:
+    async with running_node(folder, "--demo", *args, env=env) as node:
         yield node
 
 
@@ -49,6 +52,17 @@ async def until_live(node: Node) -> None:
     async with asyncio.timeout(WAIT_MS / 1000):
         while (await room(node))["status"] != "live":  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # the HTTP API has nothing to wait on
+
+
+async def let_in(connect: Callable[[], Awaitable[T]]) -> T:
+    """Connects somebody without a browser as browsers do: a node that is busy turns newcomers away, who come
+    again."""
+    async with asyncio.timeout(WAIT_MS / 1000):
+        while True:
+            try:
+                return await connect()
+            except socketio.exceptions.ConnectionError:
+                await asyncio.sleep(0.2)
 
 
 class Person:
@@ -116,6 +130,21 @@ async def arrive(
 ) -> Person:
     """Open a page of the demo's room as somebody new with this role. ``before`` is a script that runs in the
     page before its own."""
+    person = await get_browser(browser, locale=locale, size=size, color_scheme=color_scheme, before=before)
+    token = await demo_token(node, name, role)
+    await person.page.goto(f"{node.url}/{path}/demo{query}#token={token}")
+    return person
+
+
+async def get_browser(
+    browser: Browser,
+    *,
+    locale: str = "en-US",
+    size: tuple[int, int] = (1280, 800),
+    color_scheme: Literal["light", "dark"] = "light",
+    before: str = "",
+) -> Person:
+    """Somebody new with an empty window, to go wherever a test wants."""
     context = await browser.new_context(
         locale=locale,
         viewport={"width": size[0], "height": size[1]},
@@ -127,6 +156,4 @@ async def arrive(
     page = await context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    token = await demo_token(node, name, role)
-    await page.goto(f"{node.url}/{path}/demo{query}#token={token}")
     return Person(page, context, errors)

@@ -1,14 +1,17 @@
-"""A shop with a checkout of its own, as a stranger would write it from docs/protocol.md."""
+"""A shop with a checkout of its own, as a stranger would write it from docs/protocol.md. Browsers find a page
+at ``/checkout`` where one can pay or go back without."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
+import html
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import jwt
 import orjson
 from aiohttp import web
@@ -61,6 +64,32 @@ class ShopServer:
             "content-type": "application/json",
         }
 
+    async def show_checkout(self, request: web.Request) -> web.Response:
+        """The page that a buyer is sent to, with what the order says of itself."""
+        claims = self.order(str(request.url))
+        back = URL(claims["return_url"]).update_query(checkout="cancelled")
+        lines = "".join(
+            f"<li>{line['kind']} {line['label']} {line['amount_minor']}</li>" for line in claims["lines"]
+        )
+        page = f"""<!doctype html><title>Checkout</title><h1>{html.escape(claims["title"])}</h1>
+            <ul data-testid="shop-lines">{lines}</ul><p data-testid="shop-amount">{claims["amount_minor"]}</p>
+            <form method="post" action="/pay?{html.escape(request.query_string)}">
+            <button data-testid="shop-pay">Pay</button></form>
+            <a data-testid="shop-leave" href="{html.escape(str(back))}">Back without paying</a>"""
+        return web.Response(text=page, content_type="text/html")
+
+    async def take_and_send_back(self, request: web.Request) -> web.Response:
+        """Takes the money, reports it to where the buyer came from, and sends the buyer back there."""
+        body = orjson.dumps(self.take(str(request.url)))
+        back = URL(self.order(str(request.url))["return_url"])
+        callback = back.origin() / "api/v1/payments/external/callback"
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(callback, data=body, headers=self.signed(body)) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+        raise web.HTTPSeeOther(back.update_query(checkout="done"))
+
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.read()
         stamp, message_id = request.headers["webhook-timestamp"], request.headers["webhook-id"]
@@ -85,6 +114,8 @@ class ShopServer:
 async def running_shop(clock_ms: Callable[[], int]) -> AsyncIterator[ShopServer]:
     shop = ShopServer(clock_ms)
     app = web.Application()
+    app.router.add_get("/checkout", shop.show_checkout)
+    app.router.add_post("/pay", shop.take_and_send_back)
     app.router.add_post("/{path:.*}", shop.answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

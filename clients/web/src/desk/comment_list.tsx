@@ -30,7 +30,7 @@ export function CommentList({ room, pause, selected, onMute }: CommentListProps)
     if (!paused && list.current) list.current.scrollTop = list.current.scrollHeight;
   }, [shown, paused]);
   useLayoutEffect(() => {
-    list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+    list.current?.querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
   }, [selectedId]);
 
   const onScroll = () => {
@@ -58,7 +58,6 @@ export function CommentList({ room, pause, selected, onMute }: CommentListProps)
       <ul
         class="desk-list"
         ref={list}
-        role="listbox"
         aria-label={t("studio.comments")}
         tabIndex={0}
         onScroll={onScroll}
@@ -102,8 +101,7 @@ function Row({ room, event, selected, onSelect, onMute }: {
   return (
     <li
       class={`desk-row${selected ? " selected" : ""}${muted ? " muted" : ""}`}
-      role="option"
-      aria-selected={selected}
+      aria-current={selected}
       onClick={onSelect}
       data-testid="comment"
       data-id={event.id}

@@ -37,3 +37,9 @@ export function span(ms: number): string {
 export function timeOfDay(ms: number): string {
   return new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(ms);
 }
+
+/** With its day, unless that is today's. */
+export function dayAndTime(ms: number, nowMs: number): string {
+  if (new Date(ms).toDateString() === new Date(nowMs).toDateString()) return timeOfDay(ms);
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }).format(ms);
+}

@@ -100,6 +100,11 @@ export function coupons(room: string, token: string | null): Promise<Page<MadeCo
   return json(inRoom(room, "/coupons"), { token });
 }
 
+/** Orders in this room, newest first: the caller's own, and everybody's for its host. */
+export function orders(room: string, token: string | null): Promise<Page<Order>> {
+  return json(inRoom(room, "/orders"), { token });
+}
+
 /** A whole order: address, note and history too; for its buyer and its host. */
 export function wholeOrder(order: string, token: string | null): Promise<Order> {
   return json(`/api/v1/orders/${encodeURIComponent(order)}`, { token });

@@ -101,7 +101,8 @@ function Row({ room, product, pinned, onOpen }: {
   return (
     <li class={`shelf-row${pinned ? " pinned-row" : ""}`} data-testid="shelf-row" data-id={product.id}>
       <Thumb url={product.picture} size={54} />
-      <button class="shelf-text" onClick={() => onOpen("edit")} aria-label={t("product.edit.label", { title: product.title })}>
+      <button class="shelf-text" onClick={() => onOpen("edit")}>
+        <span class="unseen">{t("product.edit")}: </span>
         <span class="product-name">{product.title}</span>
         <span class="small quiet numbers">
           {sku && priceOf(product)}

@@ -9,7 +9,7 @@ import { Icon, type IconName } from "./icon";
 
 export function Logo() {
   return (
-    <a class="logo" href="/">
+    <a class="logo" href="/" aria-label="danmart">
       <img src={mark} alt="" />
       <span>danmart</span>
     </a>

@@ -18,7 +18,7 @@ interface ChatProps {
 const NEAR_PX = 48;
 
 export function Chat({ room, tools }: ChatProps) {
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
   const comments = room.comments.value;
   const you = room.you.user.value?.id;
@@ -34,7 +34,7 @@ export function Chat({ room, tools }: ChatProps) {
 
   return (
     <div class="chat">
-      <ul
+      <div
         class="chat-list"
         ref={list}
         onScroll={onScroll}
@@ -45,18 +45,18 @@ export function Chat({ room, tools }: ChatProps) {
         data-testid="comment-list"
       >
         {comments.length === 0 && (
-          <li>
-            <Empty icon="bullets" title={t("chat.empty")}>
-              <span class="small">{t("chat.empty.hint")}</span>
-            </Empty>
-          </li>
+          <Empty icon="bullets" title={t("chat.empty")}>
+            <span class="small">{t("chat.empty.hint")}</span>
+          </Empty>
         )}
-        {comments.map((event) => (
-          <Comment key={event.id} event={event} own={event.user?.id === you}>
-            {tools?.(event)}
-          </Comment>
-        ))}
-      </ul>
+        <ul>
+          {comments.map((event) => (
+            <Comment key={event.id} event={event} own={event.user?.id === you}>
+              {tools?.(event)}
+            </Comment>
+          ))}
+        </ul>
+      </div>
       {!following && (
         <button class="button little chat-more" onClick={() => setFollowing(true)}>
           <Icon name="down" size={16} />

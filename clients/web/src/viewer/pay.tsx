@@ -75,7 +75,7 @@ export function Settled({ order, status, onAgain, onClose }: {
       <Summary order={order} />
       <Lines lines={order.lines} totalMinor={order.total_minor} currency={order.currency} />
       {!paid && (
-        <button class="button primary wide" onClick={onAgain}>
+        <button class="button primary wide" onClick={onAgain} data-testid="buy-again">
           {t("buy.again")}
         </button>
       )}

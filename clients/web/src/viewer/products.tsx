@@ -1,4 +1,6 @@
 /** What is for sale: the pinned cards and the shelf. */
+import { useLayoutEffect, useRef } from "preact/hooks";
+
 import { money } from "../i18n/format";
 import { t } from "../i18n";
 import type { Room } from "../live/room";
@@ -77,10 +79,10 @@ function ProductCard({ room, product, size, testId, onBuy }: CardProps) {
         class="button primary little"
         disabled={left === 0}
         onClick={() => onBuy(product)}
-        aria-label={t("buy.label", { title: product.title })}
         data-testid="buy-button"
       >
         {left === 0 ? t("buy.sold_out") : t("buy")}
+        <span class="unseen">: {product.title}</span>
       </button>
     </article>
   );
@@ -94,14 +96,27 @@ export function Pinned({ room, hidden, onBuy }: {
 }) {
   const onSale = useOnSale(room);
   const pinned = room.pinned.value.filter(({ id }) => hidden !== "sale" || id !== onSale?.product.id);
+  const row = useRef<HTMLDivElement>(null);
+  const latest = pinned[0]?.id;
+  const { explaining } = room.state.value;
+  // On a phone one is seen at a time: the one that was just pinned, or that the host talks about. By itself a
+  // browser keeps the one in view that was there before.
+  useLayoutEffect(() => show(row.current, latest), [latest]);
+  useLayoutEffect(() => show(row.current, explaining), [explaining]);
   if (pinned.length === 0) return null;
   return (
-    <div class="pinned" role="region" aria-label={t("pinned.label")} aria-live="polite">
+    <div class="pinned" ref={row} role="region" aria-label={t("pinned.label")} aria-live="polite">
       {pinned.map((product) => (
         <ProductCard key={product.id} room={room} product={product} size={64} testId="pinned-product" onBuy={onBuy} />
       ))}
     </div>
   );
+}
+
+/** Scrolls a row, and nothing around it, to one of its cards. */
+function show(row: HTMLElement | null, id: string | null | undefined): void {
+  const card = Array.from(row?.children ?? []).find((each) => each instanceof HTMLElement && each.dataset.id === id);
+  if (row && card) row.scrollLeft += card.getBoundingClientRect().left - row.getBoundingClientRect().left;
 }
 
 export function ShelfSheet({ room, onBuy, onOrders, onClose }: {

@@ -125,12 +125,14 @@ function Offers({ room, open }: { room: Room; open: Signal<Open> }) {
 }
 
 function LikeButton({ room, onLike }: { room: Room; onLike: () => void }) {
+  const likes = room.likes.value;
+  const count = likes > 999 ? "999+" : String(likes);
   return (
-    <button class="round like" onClick={onLike} aria-label={t("like")} data-testid="like-button">
+    <button class="round like" onClick={onLike} aria-label={likes > 0 ? `${t("like")}: ${count}` : t("like")} data-testid="like-button">
       <Icon name="heart" size={22} fill />
-      {room.likes.value > 0 && (
+      {likes > 0 && (
         <span class="round-count numbers" data-testid="like-count">
-          {room.likes.value > 999 ? "999+" : room.likes.value}
+          {count}
         </span>
       )}
     </button>

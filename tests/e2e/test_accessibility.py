@@ -1,0 +1,166 @@
+"""Every page by axe-core's rules: nothing that keeps people out, in both languages, in light and dark."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, get_browser
+from tests.support.node import Node
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
+
+AXE = Path(__file__).parents[2] / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+BARRIERS = {"serious", "critical"}
+# What moves must have come to rest first, or its colours are those of a moment.
+RUN = """async (rules) => {
+    await Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity)
+        .map((a) => a.finished.catch(() => null)))
+    const how = { resultTypes: ['violations'], ...(rules && { runOnly: { type: 'rule', values: rules } }) }
+    const { violations } = await axe.run(document, how)
+    const why = (checks) => checks.map(({ message }) => message).join(' ')
+    return violations.map(({ id, impact, nodes }) => ({ id, impact,
+        nodes: nodes.map(({ target, any, none }) => [target.join(' '), why(any) + why(none)]) }))
+}"""
+
+
+class Look(NamedTuple):
+    """How somebody has a page before them."""
+
+    locale: str
+    size: tuple[int, int]
+
+
+DESKTOP, PHONE = (1440, 900), (390, 844)
+EVERY_LOOK = list(itertools.starmap(Look, itertools.product(("en-US", "zh-CN"), (DESKTOP, PHONE))))
+
+
+class Audit:
+    """Looks at pages, and remembers what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self._source = AXE.read_text()
+
+    async def look(self, person: Person, where: str) -> None:
+        """In the light by all rules, then in the dark at what is different there: the colours."""
+        page = person.page
+        await page.evaluate(self._source)
+        await self._note(page, f"{where}, light", None)
+        await page.emulate_media(color_scheme="dark")
+        await self._note(page, f"{where}, dark", ["color-contrast"])
+        await page.emulate_media(color_scheme="light")
+        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            self.faults.append(f"{where}: is wider than the window")
+
+    async def _note(self, page: Page, where: str, rules: list[str] | None) -> None:
+        found: list[dict[str, Any]] = await page.evaluate(RUN, rules)
+        self.faults += [f"{where}: {fault}" for fault in found if fault["impact"] in BARRIERS]
+
+
+async def walk(browser: Browser, node: Node, staff: Look, guest: Look) -> list[str]:
+    """Through all pages, with everything open that selling and buying opens; gives what is wrong."""
+    audit = Audit()
+    host = await arrive(browser, node, "studio", "Mei", "host", **staff._asdict())
+    viewer = await arrive(browser, node, "r", "Lin", "viewer", **guest._asdict())
+    await host_sells(host, audit)
+    await viewer_buys(viewer, audit)
+    await host_ends_it(host, audit)
+    for person in (host, viewer):
+        assert person.errors == []
+        await person.context.close()
+    moderator = await arrive(browser, node, "desk", "Bao", "moderator", **staff._asdict())
+    await moderator.see("comment")
+    await audit.look(moderator, "desk")
+    await moderator.context.close()
+    await without_signing_in(browser, node, audit, guest)
+    return [f"{staff}, {guest}: {fault}" for fault in audit.faults]
+
+
+async def host_sells(host: Person, audit: Audit) -> None:
+    await host.see("shelf-row")
+    await audit.look(host, "studio: shelf")
+    await host.at("tab-sales").click()
+    await host.at("new-sale").click()
+    await host.at("sale-begin-now").check(force=True)
+    await audit.look(host, "studio: a new sale")
+    await host.at("sale-start").click()
+    await host.see("sale-row")
+    await host.at("coupon-drop-button").click()
+    await host.see("coupon-close")
+    await audit.look(host, "studio: sales")
+    await host.at("tab-settings").click()
+    await audit.look(host, "studio: settings")
+
+
+async def viewer_buys(viewer: Person, audit: Audit) -> None:
+    await viewer.see("sale-card")
+    await viewer.see("coupon-drop")
+    await viewer.say("你好, hello")
+    await viewer.see("comment", "hello")
+    await audit.look(viewer, "viewer: a sale and a coupon")
+    await viewer.at("claim-button").click()
+    await viewer.at("sale-buy").click()
+    await viewer.at("delivery").locator("summary").click()
+    await audit.look(viewer, "viewer: choosing")
+    await viewer.at("hold-button").click()
+    await viewer.see("hold-countdown")
+    await audit.look(viewer, "viewer: paying")
+    await viewer.at("pay-button").click()
+    await viewer.see("buy-done")
+    await audit.look(viewer, "viewer: paid")
+    await viewer.at("buy-done").click()
+    await viewer.at("shelf-button").click()
+    await audit.look(viewer, "viewer: shelf")
+    await viewer.at("my-orders-button").click()
+    await viewer.at("my-order-open").click()
+    await viewer.see("order-history")
+    await audit.look(viewer, "viewer: orders")
+
+
+async def host_ends_it(host: Person, audit: Audit) -> None:
+    await host.at("tab-orders").click()
+    await host.at("order-open").first.click()
+    await host.see("order-sheet")
+    await audit.look(host, "studio: an order")
+    await host.page.keyboard.press("Escape")
+    await host.at("tab-sales").click()
+    await host.at("sale-end").click()
+    await host.at("confirm-yes").click()
+    await host.at("coupon-close").click()
+    await expect(host.at("sale-row")).to_have_count(0, timeout=WAIT_MS)
+    await host.see("coupon-drop-button")
+
+
+async def without_signing_in(browser: Browser, node: Node, audit: Audit, look: Look) -> None:
+    stranger = await get_browser(browser, **look._asdict())
+    await stranger.page.goto(f"{node.url}/")
+    await expect(stranger.page.locator("main h1, main h2, h1").first).to_be_visible(timeout=WAIT_MS)
+    await audit.look(stranger, "lobby")
+    await stranger.page.goto(f"{node.url}/api/docs")
+    await expect(stranger.page.locator(".operation").first).to_be_visible(timeout=WAIT_MS)
+    # A few operations have all that the others have, and take a tenth of the time.
+    await stranger.page.fill("#search", "order.paid")
+    await audit.look(stranger, "documents")
+    await stranger.context.close()
+
+
+async def test_nobody_is_kept_out(browser: Browser, tmp_path: Path) -> None:
+    async with demo_node(tmp_path) as node:
+        faults = await walk(browser, node, Look("en-US", DESKTOP), Look("zh-CN", PHONE))
+    assert faults == [], "\n".join(faults)
+
+
+@pytest.mark.soak
+async def test_nobody_is_kept_out_whatever_their_language_and_window(
+    browser: Browser, tmp_path: Path
+) -> None:
+    faults = []
+    async with demo_node(tmp_path) as node:
+        for look in EVERY_LOOK:
+            faults += await walk(browser, node, look, look)
+    assert faults == [], "\n".join(faults)
