@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 
 import pytest
 from playwright.async_api import Browser, BrowserContext
@@ -11,6 +12,7 @@ from playwright.async_api import Browser, BrowserContext
 from tests.support import node
 from tests.support.blocking import blocking_calls_refused
 from tests.support.chromium import find_chromium, running_chromium
+from tests.support.loops import GuardedLoop
 from tests.support.nodejs import NodeJs, find_nodejs
 from tests.support.postgres import PostgresServer
 from tests.support.processes import tail
@@ -20,6 +22,16 @@ from tests.support.valkey import ValkeyServer
 def pytest_configure() -> None:
     """SIGTERM (of ``timeout``, of a CI that gives up) ends a run as Ctrl-C does: fixtures tidy up."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, type[GuardedLoop]]:
+    """Every test has its own loop of this kind."""
+    return {"guarded": GuardedLoop}
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For ``-n auto``: two a core, as tests wait for processes and sockets half of their time."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)
