@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 
 import pytest
+import structlog.dev
 from playwright.async_api import Browser, BrowserContext
 
 from tests.support import node
@@ -17,11 +17,15 @@ from tests.support.nodejs import NodeJs, find_nodejs
 from tests.support.postgres import PostgresServer
 from tests.support.processes import tail
 from tests.support.valkey import ValkeyServer
+from tests.support.workers import ByFile, number_of_workers
 
 
 def pytest_configure() -> None:
     """SIGTERM (of ``timeout``, of a CI that gives up) ends a run as Ctrl-C does: fixtures tidy up."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Where rich is installed, structlog would print every local variable of every frame: seconds each time.
+    short = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], short])
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, type[GuardedLoop]]:
@@ -30,8 +34,12 @@ def pytest_asyncio_loop_factories() -> Mapping[str, type[GuardedLoop]]:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For ``-n auto``: two a core, as tests wait for processes and sockets half of their time."""
-    return 2 * (os.cpu_count() or 1)
+    """For ``-n auto``."""
+    return number_of_workers()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByFile:
+    return ByFile(config)
 
 
 @pytest.fixture(autouse=True)

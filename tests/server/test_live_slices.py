@@ -34,6 +34,8 @@ from server.socket.packets import Packet, encode_message
 from tests.contract.house import ROOM, START_MS, house_at
 from tests.server.socket.house import Host as Anybody
 
+pytestmark = pytest.mark.alone
+
 VIEWERS = 3000
 SEND_S = 10e-6
 TURN_MAX_S = 0.005
