@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 import pytest
 import structlog.dev
 from playwright.async_api import Browser, BrowserContext
+from xdist.remote import Producer
 
 from tests.support import node
 from tests.support.blocking import blocking_calls_refused
@@ -17,7 +18,7 @@ from tests.support.nodejs import NodeJs, find_nodejs
 from tests.support.postgres import PostgresServer
 from tests.support.processes import tail
 from tests.support.valkey import ValkeyServer
-from tests.support.workers import ByFile, number_of_workers
+from tests.support.workers import ByFile, drives_a_browser, number_of_workers
 
 
 def pytest_configure() -> None:
@@ -38,8 +39,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return number_of_workers()
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> ByFile:
-    return ByFile(config)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, the one with the browsers starts first, as it takes longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not drives_a_browser(item.nodeid))
 
 
 @pytest.fixture(autouse=True)

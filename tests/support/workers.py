@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 
@@ -13,17 +14,21 @@ def number_of_workers() -> int:
     return 2 * (os.cpu_count() or 1)
 
 
+def drives_a_browser(nodeid: str) -> bool:
+    """Whether a test starts a Chromium, by where it is."""
+    file = nodeid.partition("::")[0]
+    return file.startswith("tests/e2e/") or file.endswith("test_browser.py")
+
+
 class ByFile(LoadScopeScheduling):
     """A file's tests stay together and share what its fixtures start; so do all that drive a browser.
 
     Two browsers at once, which encode and play video, are too much for a small machine.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
-        config.option.loadscopereorder = False  # the folders that take longest are first by name
-        super().__init__(config)
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        config.option.loadscopereorder = False  # what takes longest comes first already
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        drives_a_browser = file.startswith("tests/e2e/") or file.endswith("test_browser.py")
-        return "browsers" if drives_a_browser else file
+        return "browsers" if drives_a_browser(nodeid) else nodeid.partition("::")[0]
