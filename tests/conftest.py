@@ -44,7 +44,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, the one with the browsers starts first, as it takes longest."""
+    """Where several processes share the tests, those with a browser start first: they take longest."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not drives_a_browser(item.nodeid))
 
