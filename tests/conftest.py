@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 
+import hypothesis
 import pytest
 import structlog.dev
 from playwright.async_api import Browser, BrowserContext
@@ -27,6 +28,13 @@ def pytest_configure() -> None:
     # Where rich is installed, structlog would print every local variable of every frame: seconds each time.
     short = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], short])
+
+
+# How long one example takes says nothing on a busy machine.
+hypothesis.settings.register_profile(
+    "danmart", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("danmart")
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, type[GuardedLoop]]:

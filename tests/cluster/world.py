@@ -65,7 +65,7 @@ class Watcher:
         """Come in, or come back, at the next node that answers."""
         for world in self.worlds:
             with contextlib.suppress(Exception):
-                self.person = await world.join(self.user, patient=False)
+                self.person = await world.join(self.user)
                 break
             await asyncio.sleep(0.05)
         assert self.person is not None

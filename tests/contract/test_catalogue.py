@@ -351,6 +351,7 @@ acts = st.one_of(
 )
 
 
+@pytest.mark.timeout(180)  # databases are slow on a busy machine
 @settings(
     max_examples=15,
     deadline=None,

@@ -349,6 +349,7 @@ async def walk(house: House, put_in: int, plan: list[tuple[int, list[tuple[Any, 
         house.providers["sandbox"] = line._real
 
 
+@pytest.mark.timeout(180)  # databases are slow on a busy machine
 @settings(
     max_examples=15,
     deadline=None,
@@ -361,6 +362,7 @@ async def test_any_interleaving(
     await walk(house, put_in, plan)
 
 
+@pytest.mark.timeout(180)  # databases are slow on a busy machine
 @settings(
     max_examples=25,
     deadline=None,

@@ -53,15 +53,6 @@ def token(
     )
 
 
-def _turned_away(error: BaseException | None) -> bool:
-    """Was it a 503, for websockets or for polling, that the library made this error of?"""
-    while error is not None:
-        if getattr(error, "status", 0) == 503 or "status code 503" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
 class Person:
     """Somebody with a socket. ``inbox`` is what came, in order; an acknowledgement is there as ``ack``."""
 
@@ -90,21 +81,10 @@ class Person:
     async def _refused(self, data: Any) -> None:
         self._put("connect_error", data)
 
-    async def connect(
-        self, url: str, auth: Any, transports: tuple[str, ...], *, patient: bool = True
-    ) -> None:
-        """Who is ``patient`` comes again when the node lets nobody in, as where the whole machine is busy."""
-        arguments = {"namespaces": ["/live"], "auth": auth, "transports": list(transports)}
-        async with asyncio.timeout(2 * DEADLINE_S):
-            while True:
-                try:
-                    await self.sio.connect(url, **arguments, wait_timeout=DEADLINE_S)
-                    break
-                except socketio.exceptions.ConnectionError as error:
-                    if not (patient and _turned_away(error)):
-                        raise
-                self.inbox.clear()
-                await asyncio.sleep(0.2)
+    async def connect(self, url: str, auth: Any, transports: tuple[str, ...]) -> None:
+        await self.sio.connect(
+            url, namespaces=["/live"], auth=auth, transports=list(transports), wait_timeout=DEADLINE_S
+        )
         self._socket = self.sio.eio.ws
 
     async def send(self, name: str, *args: Any) -> dict[str, Any]:
@@ -217,7 +197,6 @@ class World:
         *,
         auth: Any = None,
         transports: tuple[str, ...] = ("websocket",),
-        patient: bool = True,
         **claims: Any,
     ) -> Person:
         """Somebody connected: ``user`` with a token, or without one as a guest."""
@@ -225,14 +204,14 @@ class World:
         self._people.append(person)
         if auth is None and user is not None:
             auth = {"token": token(user, name, **claims)}
-        await person.connect(self.url, auth, transports, patient=patient)
+        await person.connect(self.url, auth, transports)
         return person
 
     async def refusal(self, auth: Any, transport: str = "websocket") -> dict[str, Any] | None:
         """The error object that a connect is refused with, or None if it isn't."""
         person = Person(None)
         try:
-            await person.connect(self.url, auth, (transport,), patient=False)
+            await person.connect(self.url, auth, (transport,))
             return None
         except socketio.exceptions.ConnectionError:
             data: dict[str, Any] = (await person.until("connect_error"))["data"]
