@@ -63,7 +63,7 @@ class Desk:
 
     async def until(self, endpoint: str, **counts: int) -> None:
         """Until so many deliveries have this status, on disk."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 rows = await self.deliveries(endpoint)
                 if all(sum(r.status == status for r in rows) == n for status, n in counts.items()):

@@ -45,7 +45,7 @@ class Shaky:
         return outcome
 
     async def was_asked(self, times: int = 1) -> None:
-        async with asyncio.timeout(10), self._asked:
+        async with asyncio.timeout(30), self._asked:
             await self._asked.wait_for(lambda: self._charges >= times)
 
     async def look_up(self, payment: PaymentRow) -> Word | None:

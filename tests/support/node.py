@@ -71,7 +71,7 @@ async def running_node(
     *args: str,
     env: Mapping[str, str] | None = None,
     program: Path | None = None,
-    ready_timeout: float = 20,
+    ready_timeout: float = 40,
 ) -> AsyncIterator[Node]:
     """Starts ``danmart serve`` with its data in ``folder/data`` and waits until it's ready.
 
