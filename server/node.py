@@ -294,7 +294,9 @@ class Node:
             limits=self.limits,
             connections_per_user=settings.limits.connections_per_user,
         )
-        admission = Admission(settings.limits.connections_per_address, time.monotonic)
+        admission = Admission(
+            settings.limits.connections_per_address, time.monotonic, lag_max_s=settings.limits.loop_lag_max_s
+        )
         self.hub = Hub(self.gateway, admission, self.registry)
         self.polling = PollingDriver(self.hub, settings.listen.transports)
         self.demo: Demo | None = None

@@ -3,23 +3,58 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 
+import hypothesis
 import pytest
+import structlog.dev
 from playwright.async_api import Browser, BrowserContext
+from xdist.remote import Producer
 
 from tests.support import node
 from tests.support.blocking import blocking_calls_refused
 from tests.support.chromium import find_chromium, running_chromium
+from tests.support.loops import GuardedLoop
 from tests.support.nodejs import NodeJs, find_nodejs
 from tests.support.postgres import PostgresServer
 from tests.support.processes import tail
 from tests.support.valkey import ValkeyServer
+from tests.support.workers import ByFile, drives_a_browser, number_of_workers
 
 
 def pytest_configure() -> None:
     """SIGTERM (of ``timeout``, of a CI that gives up) ends a run as Ctrl-C does: fixtures tidy up."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Where rich is installed, structlog would print every local variable of every frame: seconds each time.
+    short = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], short])
+
+
+# How long one example takes says nothing on a busy machine.
+hypothesis.settings.register_profile(
+    "danmart", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("danmart")
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, type[GuardedLoop]]:
+    """Every test has its own loop of this kind."""
+    return {"guarded": GuardedLoop}
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For ``-n auto``."""
+    return number_of_workers()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, those with a browser start first: they take longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not drives_a_browser(item.nodeid))
 
 
 @pytest.fixture(autouse=True)

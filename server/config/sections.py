@@ -81,6 +81,8 @@ class Limits(Section):
     commands_window_s: float = Field(5, ge=0.1, le=3600)
     command_max_bytes: int = Field(65_536, ge=16_384, le=196_608)
     """No more than a message may have: beyond that the connection is closed."""
+    loop_lag_max_s: float = Field(0.25, ge=0.05, le=60)
+    """A node whose event loop is further behind turns newcomers away."""
 
 
 class Node(Section):

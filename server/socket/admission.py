@@ -9,14 +9,18 @@ from server.limits import RETRY_AFTER_MS, site_of, too_many_connections
 from server.proxies import Address
 
 LAG_MAX_S = 0.25
+"""Unless somebody sets it otherwise."""
 
 
 class Admission:
     """Counts connections by address; a site of IPv6 (/64) counts as one. ``clock`` gives seconds, and never
-    goes back."""
+    goes back; beyond a lag of ``lag_max_s`` nobody comes in."""
 
-    def __init__(self, per_address_max: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, per_address_max: int, clock: Callable[[], float], *, lag_max_s: float = LAG_MAX_S
+    ) -> None:
         self._per_address_max = per_address_max
+        self._lag_max_s = lag_max_s
         self._clock = clock
         self._connections: dict[str, int] = {}
         self._lag_s = 0.0
@@ -36,7 +40,7 @@ class Admission:
 
     def check(self, address: Address | None) -> None:
         """Raises ``Refused``: ``busy`` while the loop lags, ``too_many_connections``."""
-        if self.lag_s > LAG_MAX_S:
+        if self.lag_s > self._lag_max_s:
             raise Refused(
                 "busy", "This server is overloaded: come back later.", retry_after_ms=RETRY_AFTER_MS
             )

@@ -48,7 +48,7 @@ class Heard:
         return [e.offset for news in self.rooms for e in news.events]
 
 
-async def until(true: Callable[[], bool], within_s: float = 5) -> None:
+async def until(true: Callable[[], bool], within_s: float = 20) -> None:
     async with asyncio.timeout(within_s):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+import pytest
 from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -326,6 +327,7 @@ async def test_nobody_elses_products_are_touched_by_a_file(house: House) -> None
     assert answer.code == "forbidden"
 
 
+@pytest.mark.alone
 async def test_a_chunk_holds_the_writer_for_a_few_milliseconds(house: House) -> None:
     """The bound is 20 ms on a quiet machine; a shared one gets more, and only the median counts."""
     rows = "product_external_id,title,category,description,currency,sku_external_id,price_minor,stock\n"
@@ -351,6 +353,7 @@ acts = st.one_of(
 )
 
 
+@pytest.mark.timeout(180)  # databases are slow on a busy machine
 @settings(
     max_examples=15,
     deadline=None,

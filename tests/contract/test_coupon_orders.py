@@ -353,6 +353,7 @@ class Counter:
         return claim["coupon"] in self.coupons
 
 
+@pytest.mark.timeout(180)  # databases are slow on a busy machine
 @settings(
     max_examples=20,
     deadline=None,

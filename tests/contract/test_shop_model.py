@@ -350,8 +350,9 @@ async def walk(house: House, put_in: int, plan: list[tuple[int, list[tuple[Any, 
         house.providers["sandbox"] = line._real
 
 
+@pytest.mark.timeout(180)  # databases are slow on a busy machine
 @settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -362,8 +363,9 @@ async def test_any_interleaving(
     await walk(house, put_in, plan)
 
 
+@pytest.mark.timeout(180)  # databases are slow on a busy machine
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -388,3 +390,19 @@ async def test_very_many_interleavings(
     house.private.clear()
     house.staff.clear()
     await walk(house, put_in, plan)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.integers(1, 6), st.integers(1, 3), st.lists(sale_groups, min_size=3, max_size=20))
+async def test_very_many_sales(
+    house: House, quantity: int, per_buyer: int, plan: list[tuple[int, list[tuple[Any, ...]]]]
+) -> None:
+    house.private.clear()
+    house.staff.clear()
+    await walk(house, 8, [(0, [("start_sale", quantity, per_buyer, 0, 1200)]), *plan])

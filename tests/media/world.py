@@ -32,7 +32,7 @@ from media.rtp import packet as rtp_packet
 from media.service import MediaService
 from rooms.errors import Refused
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 FPS = 20
 
 

@@ -46,12 +46,13 @@ class Log:
 def log() -> Iterator[Log]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    before = structlog.get_config()
     log = Log()
     yield log
     log.stop()
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 def test_a_line_is_json_with_time_level_logger_and_fields(log: Log) -> None:

@@ -97,6 +97,7 @@ async def test_holds_end_while_hundreds_of_payments_wait_for_a_provider(
         await timers.close()
 
 
+@pytest.mark.alone
 async def test_holds_that_end_all_at_once_are_soon_back(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

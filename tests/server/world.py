@@ -18,7 +18,7 @@ from tests.server import described
 from tests.support.node import Node, running_node
 
 SECRET = "a secret that only tests use, long enough"
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 # Comments come as fast as a test wants them.
 ENV = {
     "DANMART_NODE__SECRET": SECRET,
@@ -83,7 +83,9 @@ class Person:
         self._put("connect_error", data)
 
     async def connect(self, url: str, auth: Any, transports: tuple[str, ...]) -> None:
-        await self.sio.connect(url, namespaces=["/live"], auth=auth, transports=list(transports))
+        await self.sio.connect(
+            url, namespaces=["/live"], auth=auth, transports=list(transports), wait_timeout=DEADLINE_S
+        )
         self._socket = self.sio.eio.ws
 
     async def send(self, name: str, *args: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -69,6 +70,20 @@ class PostgresServer:
         """Drops it, together with the connections that are still open."""
         self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def empty(self, name: str, tables: Iterable[str]) -> None:
+        """Ends whoever is connected and deletes all rows of ``tables``, those that refer to others first.
+
+        A hundred times quicker than another copy of a template. What is left is the schema, and what the
+        planner has learned.
+        """
+        everybody = (
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+        )
+        with self._connect(name) as connection:
+            connection.execute(everybody, (name, connection.info.backend_pid))
+            deletes = [sql.SQL("DELETE FROM {}").format(sql.Identifier(table)) for table in tables]
+            connection.execute(sql.SQL(";").join(deletes))
+
     def execute(self, statement: sql.Composed) -> None:
         """Runs one statement outside of any transaction, as the superuser."""
         with self._connect() as connection:
@@ -121,8 +136,8 @@ class PostgresServer:
         self._process.stop()
         remove_tree(self.folder)
 
-    def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/postgres", autocommit=True)
+    def _connect(self, database: str = "postgres") -> psycopg.Connection:
+        return psycopg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/{database}", autocommit=True)
 
     def _reachable_programs(self) -> Path:
         """Where initdb and postgres are. PostgreSQL refuses to be root, and the user that it runs as instead

@@ -125,6 +125,7 @@ def test_run_starts_the_demo_and_the_callers_arguments_come_last(
     assert answer.stdout == "danmart serve --demo --port 8080 --port 9 --data a b\n"
 
 
+@pytest.mark.alone
 def test_second_start_costs_little(project: Path, pages: Path, dev_environment: dict[str, str]) -> None:
     assert _dev(project, "run", env=dev_environment).returncode == 0
     took = []

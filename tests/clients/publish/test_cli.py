@@ -18,7 +18,7 @@ from clients.publish.__main__ import KEY_VARIABLE, main
 from tests.clients.publish.whip_server import running_whip_server
 
 ROOT = Path(__file__).parents[3]
-EXIT_S = 10.0
+EXIT_S = 30.0
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 @dataclass

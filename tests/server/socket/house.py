@@ -87,11 +87,15 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    *, times: Times | None = None, per_address: int = 1000, trusted: Sequence[Network] = ()
+    *,
+    times: Times | None = None,
+    per_address: int = 1000,
+    lag_max_s: float = 60,
+    trusted: Sequence[Network] = (),
 ) -> AsyncIterator[House]:
-    """A house that is open to all who come."""
+    """A house that is open to all who come, also where the whole machine is busy."""
     registry, host = CollectorRegistry(), Host()
-    hub = Hub(host, Admission(per_address, time.monotonic), registry, times)
+    hub = Hub(host, Admission(per_address, time.monotonic, lag_max_s=lag_max_s), registry, times)
     polling = PollingDriver(hub)
     house = House(host, hub, polling, registry)
     app = web.Application(middlewares=[proxy_middleware(trusted)])

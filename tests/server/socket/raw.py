@@ -13,7 +13,7 @@ from server.socket.frames import Opcode, unmask
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 TARGET = "/socket.io/?EIO=4&transport=websocket"
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 def masked(opcode: int, body: bytes, *, final: bool = True, mask: bytes = b"\x11\x22\x33\x44") -> bytes:

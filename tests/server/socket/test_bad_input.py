@@ -10,6 +10,7 @@ from ipaddress import ip_network
 import pytest
 import uvloop
 
+from server.socket.admission import LAG_MAX_S
 from server.socket.client import HARD_BYTES, SOFT_BYTES
 from server.socket.frames import Close, Opcode
 from server.socket.hub import Times
@@ -161,7 +162,11 @@ def test_a_client_that_never_reads_on_either_loop(loop: Callable[[], asyncio.Abs
 
 @pytest.mark.may_block  # on purpose
 async def test_a_loop_that_lags_turns_newcomers_away_and_serves_those_inside() -> None:
-    async with open_house() as house, session(house.port) as raw, session(house.port) as polite:
+    async with (
+        open_house(lag_max_s=LAG_MAX_S) as house,
+        session(house.port) as raw,
+        session(house.port) as polite,
+    ):
         await raw.connect()
         await polite.connect()
         raw.command(1, "time")

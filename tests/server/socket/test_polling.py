@@ -179,6 +179,7 @@ async def test_at_shutdown_they_are_told_and_hung_up_on(transports: tuple[str, .
         assert (status, retry_after) == (503, "5")
 
 
+@pytest.mark.alone
 async def test_strangers_do_not_hold_the_shutdown_up() -> None:
     """A session that never came as far as the namespace, whose poll waits, is nobody's to say goodbye to."""
     async with contextlib.AsyncExitStack() as stack:

@@ -68,11 +68,11 @@ class Receiver:
     def of(self, type_: str) -> list[Got]:
         return [got for got in self.got if got.type == type_]
 
-    async def until(self, enough: Callable[[], bool], within_s: float = 10) -> None:
+    async def until(self, enough: Callable[[], bool], within_s: float = 30) -> None:
         async with asyncio.timeout(within_s), self._changed:
             await self._changed.wait_for(enough)
 
-    async def until_got(self, number: int, within_s: float = 10) -> None:
+    async def until_got(self, number: int, within_s: float = 30) -> None:
         await self.until(lambda: len(self.got) >= number, within_s)
 
     def must_be_signed(self, secret: str) -> None:
