@@ -159,10 +159,28 @@ class OrderStep(TypedDict):
 
 
 @with_config(OPEN)
+class Attempt(TypedDict):
+    """One attempt to pay: ``reference`` and ``refund_reference`` are the provider's names, ``problem`` is why
+    its refund failed."""
+
+    id: str
+    provider: str
+    status: Literal["started", "succeeded", "failed", "refund_due", "refunded", "refund_failed"]
+    amount_minor: Minor
+    currency: str
+    created_at_ms: TimeMs
+    settled_at_ms: TimeMs | None
+    reference: str | None
+    refund_reference: str | None
+    problem: str | None
+
+
+@with_config(OPEN)
 class WholeOrder(Order):
     address: dict[str, Any] | None
     note: str | None
     history: list[OrderStep]
+    payments: list[Attempt]
 
 
 @with_config(OPEN)
