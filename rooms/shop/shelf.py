@@ -142,6 +142,8 @@ def read_shelves_of(conn: Connection, product_ids: Iterable[str]) -> list[ShelfR
 
 def count_skus(conn: Connection, product_ids: Collection[str]) -> int:
     """How many SKUs these products have together."""
+    if not product_ids:
+        return 0
     query = select(func.count()).where(skus_table.c.product_id.in_(product_ids))
     return conn.scalar(query) or 0
 

@@ -54,6 +54,8 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/coupons"): Answer(Page[s.ClaimedCoupon]),
     ("GET", "/api/v1/payments/methods"): Answer(Page[s.PaymentMethod]),
     ("POST", "/api/v1/payments/{provider}/callback"): Answer(s.ReportTaken),
+    ("GET", "/api/v1/payments/owed"): Answer(Page[s.Owed]),
+    ("POST", "/api/v1/payments/{payment}/refund"): Answer(s.SeenTo),
     ("GET", "/api/v1/products"): Answer(Page[s.Product]),
     ("POST", "/api/v1/products"): Answer(s.Product, 201),
     ("GET", "/api/v1/products/audit"): Answer(Page[r.AuditLine]),
@@ -73,6 +75,7 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/webhooks/{webhook}/deliveries"): Answer(Page[w.Delivery]),
     ("POST", "/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay"): Answer(w.Replayed),
     ("POST", "/api/v1/webhooks/{webhook}/replay"): Answer(w.Replayed),
+    ("POST", "/api/v1/webhooks/{webhook}/replay/log"): Answer(w.ReplayedLog),
 }
 
 

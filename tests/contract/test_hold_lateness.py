@@ -160,6 +160,7 @@ async def holds_end_in_time(url: str, holds: int, crowd: int, what: str) -> None
         assert house.stock[sku] == holds
 
 
+@pytest.mark.alone
 async def test_holds_end_in_time_while_many_buy(migrated_url: str) -> None:
     await holds_end_in_time(migrated_url, 100, 200, "100 at once, 200 buying")
 
@@ -171,6 +172,7 @@ async def test_thousands_of_holds_end_in_time(migrated_url: str, holds: int, cro
     await holds_end_in_time(migrated_url, holds, crowd, f"{holds} at once, {crowd} buying")
 
 
+@pytest.mark.alone
 async def test_holds_that_ended_while_no_node_ran_are_over_within_a_second_of_the_start(
     migrated_url: str,
 ) -> None:

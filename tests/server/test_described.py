@@ -27,6 +27,7 @@ OPERATOR = {"operator": True, "may_host": True}
 ELSEWHERE = {
     ("GET", "/api/v1/rooms/{room}/publisher"),  # below, as somebody would have to publish
     ("POST", "/api/v1/demo/token"),  # of a demo
+    ("POST", "/api/v1/payments/{payment}/refund"),  # of a refund that failed
     ("POST", "/api/v1/payments/{provider}/callback"),  # of a provider with a page of its own
 }
 
@@ -90,6 +91,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_people(host, viewer, await world.join(viewer.user))
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
+    await host.read("/payments/owed")
     await host.do("room.end")
     assert described.operations() - described.held == ELSEWHERE
 
@@ -191,6 +193,8 @@ async def of_webhooks(host: Caller, receiver: Receiver) -> None:
         f"{path}/replay",
         json={"from_ms": now_ms - 1000, "to_ms": now_ms + 1000, "status": "delivered"},
     )
+    span = {"room": host.room, "log": "room", "from_offset": 1, "to_offset": 9}
+    await host.ask("POST", f"{path}/replay/log", json=span)
     await host.ask("PATCH", path, json={"description": "the shop"})
     await host.ask("POST", f"{path}/rotate", json={})
     await host.read("/webhooks", path)

@@ -17,7 +17,7 @@ from server.config import ConfigError, Settings
 from server.config.loading import load
 from server.doctor.payments import check_payments
 from server.payments.stripe_money import from_stripe, to_stripe
-from tests.server.world import running_world
+from tests.server.world import World, running_world
 from tests.support.stripe_server import signed
 
 STRIPE = {
@@ -180,3 +180,28 @@ async def test_the_addresses_on_a_running_node(tmp_path: Path) -> None:
             b'danmart_payment_reports_total{outcome="accepted",provider="external"} 2.0',
         ):
             assert line in metrics, line
+        await host.ok("order.refund", order=order["id"], reason="broken")
+        came_back = {**message, "type": "payment.refund_failed", "amount_minor": 4900, "reason": "closed"}
+        late = orjson.dumps(came_back)
+        assert (await tell("external", late, shop_signed(late, now)))[0] == 200
+        await see_to_the_refund(world, buyer.user, order["id"], answer["payment"])
+
+
+async def see_to_the_refund(world: World, buyer: str, order: str, payment: str) -> None:
+    """A refund that came back is listed for operators, and them alone, until one of them saw to it."""
+    operator: Any = {"claims": {"operator": True}}
+    path, done = f"/api/v1/payments/{payment}/refund", {"action": "settled", "note": "in cash"}
+    assert (await world.get("/api/v1/payments/owed"))[0] == 401
+    assert (await world.get("/api/v1/payments/owed", buyer))[0] == 403
+    assert (await world.post(path, done, buyer))[0] == 403
+    _, owed = await world.get("/api/v1/payments/owed", "u-op", **operator)
+    assert [(p["id"], p["order"], p["problem"]) for p in owed["items"]] == [(payment, order, "closed")]
+    assert (await world.post(path, {"action": "forget"}, "u-op", **operator))[0] == 400
+    assert (await world.post("/api/v1/payments/nothing/refund", done, "u-op", **operator))[0] == 404
+    status, seen = await world.post(path, done, "u-op", **operator)
+    assert (status, seen["payment"]["status"]) == (200, "refunded")
+    assert (await world.post(path, done, "u-op", **operator))[1]["code"] == "refund_not_failed"
+    _, owed = await world.get("/api/v1/payments/owed", "u-op", **operator)
+    assert owed["items"] == []
+    _, whole = await world.get(f"/api/v1/orders/{order}", buyer)
+    assert [(p["id"], p["status"]) for p in whole["payments"]] == [(payment, "refunded")]

@@ -176,6 +176,20 @@ class Attempt(TypedDict):
 
 
 @with_config(OPEN)
+class Owed(Attempt):
+    """What is to be given back to a buyer."""
+
+    order: str
+    room: str
+    buyer: str
+
+
+@with_config(OPEN)
+class SeenTo(TypedDict):
+    payment: Attempt
+
+
+@with_config(OPEN)
 class WholeOrder(Order):
     address: dict[str, Any] | None
     note: str | None

@@ -75,3 +75,11 @@ class Replayed(TypedDict):
 
     replayed: Count
     more: NotRequired[bool]
+
+
+@with_config(OPEN)
+class ReplayedLog(TypedDict):
+    """``next_offset``: ask again from there; null: that was all."""
+
+    replayed: Count
+    next_offset: int | None
