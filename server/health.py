@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 from aiohttp import web
@@ -76,5 +76,5 @@ class Health:
         return True
 
 
-def _json(said: dict[str, object], status: int = 200) -> web.Response:
+def _json(said: Mapping[str, object], status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(said), status=status, content_type="application/json")

@@ -187,7 +187,7 @@ async def test_the_addresses_on_a_running_node(tmp_path: Path) -> None:
         await see_to_the_refund(world, buyer.user, order["id"], answer["payment"])
 
 
-async def see_to_the_refund(world: World, buyer: str, order: str, payment: str) -> None:
+async def see_to_the_refund(world: World, buyer: str | None, order: str, payment: str) -> None:
     """A refund that came back is listed for operators, and them alone, until one of them saw to it."""
     operator: Any = {"claims": {"operator": True}}
     path, done = f"/api/v1/payments/{payment}/refund", {"action": "settled", "note": "in cash"}
