@@ -246,6 +246,14 @@ class PayOrder(Keyed):
     card: SandboxCard = "ok"
 
 
+class TopUp(Keyed):
+    """``method`` and ``card`` as for ``order.pay``."""
+
+    pack: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
+    method: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")] | None = None
+    card: SandboxCard = "ok"
+
+
 class CancelOrder(Keyed):
     order: Id
 

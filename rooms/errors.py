@@ -84,6 +84,8 @@ _KINDS = (
     ErrorKind("insufficient_coins", 409, "You haven't enough coins; `details` says how many you have."),
     ErrorKind("insufficient_points", 409, "You haven't enough points; `details` says how many you have."),
     ErrorKind("insufficient_funds", 409, "There isn't enough in this account; `details.balance` is what is."),
+    ErrorKind("below_minimum", 409, "Too few to be paid out; `details.minimum` says how many can be."),
+    ErrorKind("payout_settled", 409, "This payout was settled already; `details.status` says how."),
     ErrorKind("payment_declined", 402, "The payment was declined: try another way.", temporary=True),
     ErrorKind("payment_pending", 409, "A payment of this order is under way.", temporary=True),
     ErrorKind("payment_mismatch", 409, "That is not the amount or the currency that was asked for."),

@@ -34,6 +34,7 @@ class Rank:
     PLAYS = 24
     PLAY_ENTRIES = 26
     PEOPLE = 28
+    PAYOUTS = 29
     WALLETS = 30
     COUPONS = 40
     CLAIMS = 42

@@ -99,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     cli_webhooks.add_parser(commands, common)
     doctor = commands.add_parser("doctor", parents=[common], help="say what is wrong with config or machine")
     doctor.set_defaults(do=_doctor)
+    reconcile = commands.add_parser(
+        "reconcile", parents=[common], help="prove the ledger of coins, and say what is wrong in it"
+    )
+    reconcile.add_argument("--json", action="store_true", help="say it as one JSON object")
+    reconcile.set_defaults(do=_reconcile)
     return parser
 
 
@@ -281,6 +286,15 @@ def _doctor(settings: Settings, _: argparse.Namespace) -> int:
         if finding.advice:
             print(f"       → {finding.advice}")
     return FAILED if any(finding.level == "error" for finding in findings) else OK
+
+
+# reconcile
+
+
+def _reconcile(settings: Settings, arguments: argparse.Namespace) -> int:
+    from server.reconcile import run as reconcile  # noqa: PLC0415
+
+    return OK if reconcile(settings, as_json=arguments.json) else FAILED
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ from rooms.shop.orders import Orders
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import Sales
 from rooms.unit import Unit
+from rooms.wallet.corrections import Corrections
+from rooms.wallet.payouts import Payouts
+from rooms.wallet.topups import TopUps
 from server.payments.cashier import Cashier
 from server.shop_front import ShopFront
 from server.store.group import Answer, Work, accepted, refused
@@ -50,6 +53,9 @@ class Services:
     deletions: Deletions
     roles: Roles
     cashier: Cashier
+    topups: TopUps
+    payouts: Payouts
+    corrections: Corrections
     likes: LikeCounter
 
 
@@ -84,6 +90,7 @@ SPECS: dict[str, Spec] = {
         Spec("like", c.Like, "Like, up to 50 at once."),
         Spec("buy", c.Buy, "Reserve some of a SKU: a hold to be paid in time.", lambda s: s.orders.buy),
         Spec("order.pay", c.PayOrder, "Pay an order that is held."),
+        Spec("wallet.topup", c.TopUp, "Buy a pack of coins, and pay it."),
         Spec("order.cancel", c.CancelOrder, "Let a hold go.", lambda s: s.orders.cancel),
         Spec("order.refund", c.RefundOrder, "Give an order's money back.", lambda s: s.refunds.refund),
         Spec("sale.start", c.StartSale, "Announce a flash sale, or begin it.", lambda s: s.sales.start),
@@ -131,7 +138,7 @@ SPECS: dict[str, Spec] = {
 }
 
 
-LENGTHY = frozenset({"order.pay"})
+LENGTHY = frozenset({"order.pay", "wallet.topup"})
 """Those that wait for somebody else than our own database, and for long if that one hangs."""
 
 
@@ -187,8 +194,8 @@ class Commands:
         if isinstance(cmd, c.Buy):
             return await self._buy(cmd, caller, caller.id, tell)
         key, request = CommandKey(caller.id, name, cmd.key), request_hash(cmd)
-        if isinstance(cmd, c.PayOrder):
-            return await self._services.cashier.pay(cmd, caller, key, request, asking=step_aside)
+        if isinstance(cmd, c.PayOrder | c.TopUp):
+            return await self._pay(cmd, caller, key, request, step_aside)
         if spec.handler is None:
             raise Refused("unknown_command")
         handler = spec.handler(self._services)
@@ -197,6 +204,19 @@ class Commands:
             # What follows the commit must follow it, also when the host hangs up meanwhile.
             return await asyncio.shield(asyncio.create_task(self._end(cmd, work)))
         return await self._store.write(work)
+
+    async def _pay(
+        self,
+        cmd: c.PayOrder | c.TopUp,
+        caller: Caller,
+        key: CommandKey,
+        request: bytes,
+        step_aside: Callable[[], None],
+    ) -> Answer:
+        cashier, begin = self._services.cashier, self._services.topups.begin
+        if isinstance(cmd, c.PayOrder):
+            return await cashier.pay(cmd, caller, key, request, asking=step_aside)
+        return await cashier.top_up(cmd, caller, key, request, begin, asking=step_aside)
 
     async def _buy(self, cmd: c.Buy, caller: Caller, user_id: str, tell: Tell | None) -> Answer:
         refusal = self._front.refusal(cmd, user_id, self._clock_ms())

@@ -25,6 +25,9 @@ from rooms.history import read_room
 from rooms.ports import SYSTEM, Caller
 from rooms.rows import Steps
 from rooms.unit import Unit
+from rooms.wallet import ledger
+from rooms.wallet.purse import MOVEMENTS
+from rooms.wallet.rules import Account, wallet
 from server.auth import DEMO_ROOM, DemoTokens, Identity, StreamKeys
 from server.commands import Services
 from server.credentials import StreamKeyring, read_stream_keys
@@ -39,6 +42,7 @@ log = structlog.get_logger(__name__)
 STAND_IN_LABEL = "demo stand-in"
 HOST = Caller("demo-host", "Danmart Demo", may_host=True)
 RESTART_S = 2.0
+WELCOME_COINS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def _mix(one: str, other: str, share: float) -> tuple[int, int, int]:
 
 
 class Demo:
-    """Sets the demo's room up, keeps its host on the air, and hands out roles."""
+    """Sets the demo's room up, keeps its host on the air, and hands out roles, and coins to play with."""
 
     def __init__(
         self,
@@ -162,6 +166,7 @@ class Demo:
         """Write the role that a demo's token was minted for into the room, where roles are."""
         caller, role = as_caller(identity), identity.demo_role
         await self._store.write(Work("user.seen", lambda tx: people.seen(tx, caller)))
+        await self._store.write(Work("demo.coins", lambda tx: _welcome(tx, caller)))
         if role is not None and role is not Role.VIEWER:
             await self._store.write(Work("demo.grant", lambda tx: _grant(tx, caller, role)))
 
@@ -279,6 +284,17 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+
+
+def _welcome(tx: Unit, caller: Caller) -> Steps[None]:
+    """Some coins to play with, once."""
+    user_id = caller.id or ""
+    purse, source = wallet(user_id), Account("correction", user_id)
+    yield ledger.accounts(purse, source)
+    yield MOVEMENTS.rows(("correction", f"demo:{user_id}"))
+    if tx.get(MOVEMENTS, "correction", f"demo:{user_id}") is None:
+        reason = "The demo's welcome."
+        ledger.pay(tx, "correction", f"demo:{user_id}", source, purse, WELCOME_COINS, reason=reason)
 
 
 def _grant(tx: Unit, caller: Caller, role: Role) -> Steps[None]:

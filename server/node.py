@@ -33,6 +33,10 @@ from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import SALE_TIMER, Sales
 from rooms.unit import News
+from rooms.wallet.coins import CoinPack, CoinRules
+from rooms.wallet.corrections import Corrections
+from rooms.wallet.payouts import Payouts
+from rooms.wallet.topups import TopUps
 from server import api
 from server.api.context import API, Api
 from server.auth import DemoTokens, Identity, PublishTokens, Tokens
@@ -43,7 +47,7 @@ from server.bus.redis import RedisBus
 from server.checkpoints import Checkpoints
 from server.commands import Commands, Services
 from server.config import Settings, is_loopback, node_secret
-from server.config.sections import Rooms
+from server.config.sections import Coins, Rooms
 from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.gateway import Gateway
@@ -154,8 +158,12 @@ class Node:
         standing = RoomStanding()
         coupons = CouponRedeeming()
         payments = Payments(coupons)
+        order_rules = OrderRules(rules.hold_s * 1000)
+        self.coin_rules = _coin_rules(self.settings.coins)
         self.outbound = Outbound(self.settings.outbound)
-        self.providers = make_providers(self.settings.payments, self.store, self.outbound, self._clock_ms)
+        self.providers = make_providers(
+            self.settings.payments, self.store, self.outbound, self._clock_ms, payments, self.coin_rules
+        )
         self.services = Services(
             comments=Comments(
                 standing, texts, _comment_rules(rules, shared=self.settings.redis_url is not None)
@@ -169,7 +177,7 @@ class Node:
             catalogue=Catalogue(
                 standing, texts, audit, products_max=rules.products_max, skus_max=rules.skus_max
             ),
-            orders=Orders(standing, OrderRules(rules.hold_s * 1000), coupons),
+            orders=Orders(standing, order_rules, coupons),
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
@@ -186,6 +194,9 @@ class Node:
                 registry=self.registry,
             ),
             likes=LikeCounter(rules.likes_per_s),
+            topups=TopUps(standing, self.coin_rules, order_rules),
+            payouts=Payouts(audit, minimum=self.settings.coins.payout_min),
+            corrections=Corrections(texts, audit),
         )
         tell(self.providers, self.services.cashier)
         self.keyring = StreamKeyring(standing, audit)
@@ -339,6 +350,7 @@ class Node:
             webhooks=self.webhooks,
             endpoints=self.endpoints,
             post=self.post,
+            coin_rules=self.coin_rules,
         )
         api.attach(app)
         self._health(internal=False).attach(app)
@@ -485,6 +497,11 @@ def _comment_rules(rules: Rooms, *, shared: bool) -> CommentRules:
         shared=shared,
         budget=BudgetRules(per_s=per_s, burst=per_s),
     )
+
+
+def _coin_rules(coins: Coins) -> CoinRules:
+    packs = [CoinPack(pack.id, pack.coins, pack.price_minor, pack.currency) for pack in coins.packs]
+    return CoinRules(packs, coins.worth_minor)
 
 
 def _demo_hosts(host: str) -> frozenset[str]:

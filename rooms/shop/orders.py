@@ -21,6 +21,7 @@ from rooms.shop.sales import count_bought, end_if_sold_out, sale_of, say_what_is
 from rooms.shop.shelf import OFFERS, OfferRow
 from rooms.shop.store import ORDERS, SKUS, OrderRow, SkuRow
 from rooms.unit import Unit
+from rooms.wallet.crediting import credit
 
 HOLD_TIMER = "hold.expire"
 
@@ -237,8 +238,11 @@ def _reserve(tx: Unit, sale: SaleRow, caller: Caller, qty: int) -> SaleRow:
 
 
 def hand_over(tx: Unit, order: OrderRow) -> None:
-    """The order is paid: what it held is gone for good. ``load_goods`` must have been stepped through, and
-    the room be locked."""
+    """The order is paid: what it held is gone for good, or its coins are the buyer's. ``load_goods`` and
+    ``load_wallet`` must have been stepped through, and the room be locked."""
+    if order.coins is not None:
+        credit(tx, order)
+        return
     sku = tx.get(SKUS, order.sku)
     if sku is not None:
         tx.put(SKUS, sell(sku, order.qty))
@@ -250,12 +254,17 @@ def hand_over(tx: Unit, order: OrderRow) -> None:
 
 
 def announce(tx: Unit, order: OrderRow) -> orjson.Fragment:
-    """Tell the buyer, and who may see the room's orders; gives the order as it was told. The buyer's and the
-    room's head must be locked."""
+    """Tell the buyer, and who may see the room's orders, of a top-up operators; gives the order as it was
+    told. The buyer's and the room's head must be locked."""
     told = orjson.Fragment(orjson.dumps(order.wire()))
     tx.tell(order.buyer_id, "order", {"order": told}, room_id=order.room_id)
-    tx.brief(order.room_id, "order", {"order": told}, action="see_orders")
+    tx.brief(order.room_id, "order", {"order": told}, action=seen_by(order))
     return told
+
+
+def seen_by(order: OrderRow) -> str:
+    """Which action lets one see somebody else's order."""
+    return "see_orders" if order.coins is None else "manage_wallets"
 
 
 def own_order(tx: Unit, room_id: str, order_id: str, caller: Caller) -> OrderRow:

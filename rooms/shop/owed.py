@@ -35,7 +35,7 @@ class Owed:
         after = give_back_failed(payment, reference, reason, tx.now_ms)
         if after is not payment:
             tx.put(PAYMENTS, after)
-            brief(tx, after, order.room_id)
+            brief(tx, after, order)
         return {}
 
     def retry(self, tx: Unit, payment_id: str, order_id: str, caller: Caller) -> Steps[Any]:
@@ -67,7 +67,7 @@ class Owed:
         action: str,
         detail: dict[str, Any],
     ) -> None:
-        brief(tx, payment, order.room_id)
+        brief(tx, payment, order)
         amount = {"amount_minor": payment.amount_minor, "currency": payment.currency}
         self._audit.note(tx, order.room_id, caller, action, payment.id, amount | detail)
 

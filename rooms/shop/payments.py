@@ -20,16 +20,20 @@ from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
 from rooms.ports import Caller
 from rooms.rows import Steps, as_dict
-from rooms.shop.orders import CouponPort, announce, hand_over, load_goods, own_order
+from rooms.shop.orders import CouponPort, announce, hand_over, load_goods, own_order, seen_by
 from rooms.shop.rules import Outcome, refund, refuse_unless_held
 from rooms.shop.sales import say_what_is_left
 from rooms.shop.settling import Settled, close_at, give_back_done, owe, settle
 from rooms.shop.store import ORDERS, PAYMENTS, SKUS, OrderRow, PaymentRow
 from rooms.unit import Unit
+from rooms.wallet.crediting import load_wallet, take_back
+from rooms.wallet.purse import COINS, Purse
 
 CHECK_TIMER = "payment.check"
 REFUND_TIMER = "payment.refund"
 CHECK_AFTER_MS = 10_000
+
+_BY_PROVIDER = "The provider gave the money back."
 
 Word = Literal["succeeded", "failed", "open"]
 """What a provider says of an attempt; ``open``: nothing yet."""
@@ -131,7 +135,8 @@ class Payments:
         self, tx: Unit, cmd: PayOrder, caller: Caller, payment_id: str, provider: str
     ) -> Steps[dict[str, Any]]:
         """Write an attempt down. Refuses with ``not_found``, ``order_not_held``, ``payment_pending``;
-        ``key_conflict`` if ``payment_id`` was another order's attempt, or another provider's.
+        ``bad_request`` (coins for coins); ``key_conflict`` if ``payment_id`` was another order's attempt, or
+        another provider's.
 
         Repeating an attempt (the same ``payment_id``) gives it as it is; one that failed, or was given up
         because the provider had never heard of it, begins again, unless it had a page already.
@@ -145,6 +150,8 @@ class Payments:
             raise Refused("key_conflict")
         if payment is None or (payment.status == "failed" and payment.redirect_url is None):
             refuse_unless_held(order, tx.now_ms)
+            if order.coins is not None and provider == COINS:
+                raise Refused("bad_request", "Coins can't be bought with coins.")
             if order.payment_id is not None:
                 raise Refused("payment_pending", retry_after_ms=2000)
             payment = PaymentRow(
@@ -187,21 +194,41 @@ class Payments:
         return redirect_answer(payment)
 
     def settle(
-        self, tx: Unit, payment_id: str, order_id: str, outcome: Outcome, reference: str | None = None
+        self,
+        tx: Unit,
+        payment_id: str,
+        order_id: str,
+        outcome: Outcome,
+        reference: str | None = None,
+        *,
+        purse: Purse | None = None,
     ) -> Steps[Any]:
         """Write the provider's word down; gives the order. Refuses with ``payment_declined`` if it failed,
         with ``order_not_held`` if the money is due back. ``reference``: the provider's name of it, if it
-        said one only now."""
+        said one only now.
+
+        With a ``purse`` success is not yet a fact: it pays here and now, if the order can still be paid, or
+        refuses with ``insufficient_coins``. So there never are coins to be given back for an order that is
+        gone.
+        """
         yield ORDERS.rows(order_id)
         order = tx.get(ORDERS, order_id)
         yield PAYMENTS.rows(payment_id)
+        yield from load_wallet(order)
+        if purse is not None:
+            yield from purse.load()
         yield from load_goods(order)
         yield USERS.rows(order.buyer_id if order else "")
         yield ROOMS.rows(order.room_id if order else "")
         payment, order = tx.get(PAYMENTS, payment_id), tx.get(ORDERS, order_id)
         if payment is None or order is None:
             raise Refused("not_found")
-        after = settle(payment, order, tx.get(SKUS, order.sku), outcome, tx.now_ms)
+        sku = tx.get(SKUS, order.sku)
+        after = settle(payment, order, sku, outcome, tx.now_ms)
+        if purse is not None and after.payment is not payment:
+            if after.payment.status == "refund_due":
+                raise Refused("order_not_held", details={"status": order.status})
+            purse.take(tx, order, payment)
         if after.payment is not payment:
             _write(tx, after, order, reference)
         if after.payment.status == "failed":
@@ -219,6 +246,7 @@ class Payments:
         yield ORDERS.rows(order_id)
         order = tx.get(ORDERS, order_id)
         yield PAYMENTS.rows(payment_id)
+        yield from load_wallet(order)
         if self._coupons and order and order.coupon_ids:
             yield from self._coupons.load_for(order)
         yield USERS.rows(order.buyer_id if order else "")
@@ -233,12 +261,14 @@ class Payments:
         if payment.status == "refunded":
             return {}  # it is only now that the refund's name is known
         if order.status == "paid" and order.payment_id == payment.id:
-            returned = refund(order, tx.now_ms, by=None, reason="The provider gave the money back.")
+            returned = refund(order, tx.now_ms, by=None, reason=_BY_PROVIDER)
             announce(tx, tx.put(ORDERS, returned))
+            if order.coins is not None:
+                take_back(tx, order, by=None, reason=_BY_PROVIDER, all_of_it=False)
             if self._coupons and order.coupon_ids:
                 self._coupons.give_back(tx, returned)
         elif order.status != "refunded" or payment.status == "refund_failed":
-            brief(tx, after, order.room_id)
+            brief(tx, after, order)
         return {}
 
     def again(self, tx: Unit, timer: TimerRow, due_at_ms: int) -> Steps[Any]:
@@ -306,7 +336,7 @@ def _write(tx: Unit, after: Settled, order: OrderRow, reference: str | None) -> 
     if payment.status == "refund_due":
         tx.wake(REFUND_TIMER, payment.id, order.room_id, tx.now_ms)
     if payment.status in ("failed", "refund_due"):
-        brief(tx, payment, order.room_id)
+        brief(tx, payment, order)
     if after.order.status != order.status:
         if after.sku is not None and order.status != "held":
             say_what_is_left(tx, tx.put(SKUS, after.sku))
@@ -314,7 +344,7 @@ def _write(tx: Unit, after: Settled, order: OrderRow, reference: str | None) -> 
         announce(tx, after.order)
 
 
-def brief(tx: Unit, payment: PaymentRow, room_id: str) -> None:
+def brief(tx: Unit, payment: PaymentRow, order: OrderRow) -> None:
     """Tell the staff of an attempt that no change of its order tells of. The room must be locked."""
     wire = {
         "id": payment.id,
@@ -326,4 +356,4 @@ def brief(tx: Unit, payment: PaymentRow, room_id: str) -> None:
     }
     if payment.problem is not None:
         wire["problem"] = payment.problem
-    tx.brief(room_id, "payment", {"payment": wire}, action="see_orders")
+    tx.brief(order.room_id, "payment", {"payment": wire}, action=seen_by(order))

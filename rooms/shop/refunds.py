@@ -18,6 +18,7 @@ from rooms.shop.sale_store import SALES
 from rooms.shop.sales import count_bought, sale_of, say_what_is_left
 from rooms.shop.store import ORDERS, PAYMENTS, SKUS, OrderRow
 from rooms.unit import Unit
+from rooms.wallet.crediting import load_wallet, take_back
 
 REASON_MAX_CHARS = 200
 
@@ -34,11 +35,13 @@ class Refunds:
         self._coupons = coupons
 
     def refund(self, tx: Unit, cmd: RefundOrder, caller: Caller) -> Steps[Any]:
-        """Refuses with ``forbidden``, ``not_found``, ``order_not_paid``, ``text_…``."""
+        """Refuses with ``forbidden``, ``not_found``, ``order_not_paid``, ``text_…``; of a top-up, which only
+        an operator can refund, with ``insufficient_coins`` if its coins aren't there any more."""
         yield ORDERS.rows(cmd.order)
         order = tx.get(ORDERS, cmd.order)
         payment_id = (order.payment_id if order else None) or ""
         yield PAYMENTS.rows(payment_id)
+        yield from load_wallet(order)
         if self._coupons and order and order.coupon_ids:
             yield from self._coupons.load_for(order)
         yield from load_goods(order)
@@ -51,8 +54,12 @@ class Refunds:
         order = tx.get(ORDERS, cmd.order)
         if order is None or order.room_id != cmd.room:
             raise Refused("not_found", "There is no such order in this room.")
+        if order.coins is not None:
+            self._standing.require(tx, cmd.room, caller, "manage_wallets")
         reason = self._texts.clean(cmd.reason, REASON_MAX_CHARS)
         order = refund(order, tx.now_ms, by=caller.id, reason=reason)
+        if order.coins is not None:
+            take_back(tx, order, by=caller.id, reason=reason, all_of_it=True)
         tx.put(ORDERS, order)
         give_back(tx, order)
         if self._coupons and order.coupon_ids:

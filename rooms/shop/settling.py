@@ -26,9 +26,10 @@ def settle(
     """After the provider's word on an attempt.
 
     Money finds exactly one place: an order that is held becomes paid; one that ran out is taken up again and
-    paid at once, if its stock and its price are still there; for any other the money is due back
-    (``refund_due``). That holds, too, when the attempt had been given up as failed before the provider said
-    that it had succeeded. The same word twice changes nothing, and no later word undoes a success.
+    paid at once, if its stock and its price are still there (of coins there are always enough); for any other
+    the money is due back (``refund_due``). That holds, too, when the attempt had been given up as failed
+    before the provider said that it had succeeded. The same word twice changes nothing, and no later word
+    undoes a success.
     """
     if payment.status not in ("started", "failed") or payment.status == outcome:
         return Settled(payment, order, sku)
@@ -36,7 +37,7 @@ def settle(
         return Settled(replace(payment, status="failed", settled_at_ms=now_ms), _let_go(order, payment), sku)
     if sku is not None and can_be_taken_up(order, sku):
         sku = take(sku, order.qty)
-    elif order.status != "held":
+    elif order.status != "held" and not is_late_topup(order):
         due = replace(payment, status="refund_due", settled_at_ms=now_ms)
         return Settled(due, _let_go(order, payment), sku)
     paid = step(order, "paid", now_ms, by=order.buyer_id)
@@ -52,6 +53,11 @@ def can_be_taken_up(order: OrderRow, sku: SkuRow) -> bool:
     its price is the list price (a sale's share and coupons went back when it ran out, to others)."""
     plain = order.sale_id is None and not order.coupon_ids
     return order.status == "expired" and plain and sku.stock >= order.qty
+
+
+def is_late_topup(order: OrderRow) -> bool:
+    """Whether it is of coins and ran out: they can be had still, at the price that was paid."""
+    return order.coins is not None and order.status == "expired"
 
 
 def owe(payment: PaymentRow, now_ms: int) -> PaymentRow:

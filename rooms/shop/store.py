@@ -116,7 +116,8 @@ skus_table = Table(
 class OrderRow:
     """``unit_price_minor`` is what one cost, the sale's price where one ran; ``subtotal_minor`` is what all
     would have cost at the list price, ``discount_minor`` what sale and coupons took off, ``lines`` how that
-    comes to ``total_minor``. ``history``: each status with when, by whom (None: by itself), why.
+    comes to ``total_minor``. ``history``: each status with when, by whom (None: by itself), why. With
+    ``coins`` it is a top-up, of no product: so many coins are what is bought.
     """
 
     id: str
@@ -143,6 +144,7 @@ class OrderRow:
     note: str | None = None
     refunded_at_ms: int | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
+    coins: int | None = None
 
     @property
     def coupon_ids(self) -> list[str]:
@@ -151,7 +153,8 @@ class OrderRow:
     def wire(self) -> dict[str, Any]:
         """The order as docs/protocol.md has it. Where it goes to is not in it: events are kept for long, and
         an address has no business there."""
-        return {
+        bought: dict[str, Any] = {} if self.coins is None else {"coins": self.coins}
+        return bought | {
             "id": self.id,
             "room": self.room_id,
             "product": self.product_id,
@@ -205,6 +208,7 @@ orders_table = Table(
     Column("note", Text),
     Column("refunded_at_ms", BigInteger),
     Column("history", Json, nullable=False),
+    Column("coins", BigInteger),
     Index("ix_orders_room", "room_id", "created_at_ms"),
     Index("ix_orders_buyer", "buyer_id", "room_id", "created_at_ms"),
     CheckConstraint("qty > 0", name="qty_positive"),
@@ -386,8 +390,9 @@ def read_orders(
     before: str | None = None,
     limit: int = 100,
 ) -> list[OrderRow]:
-    """Orders of a room, newest first (ids sort by time); ``before`` is the last id of the page before."""
-    query = select(orders_table).where(orders_table.c.room_id == room_id)
+    """Orders of a room's goods, newest first (ids sort by time); ``before`` is the last id of the page
+    before. Top-ups are the operator's business, not the host's."""
+    query = select(orders_table).where(orders_table.c.room_id == room_id, orders_table.c.coins.is_(None))
     if buyer_id is not None:
         query = query.where(orders_table.c.buyer_id == buyer_id)
     if before is not None:

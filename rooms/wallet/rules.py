@@ -97,6 +97,14 @@ def check_balanced(entries: Iterable[Entry]) -> None:
         raise ValueError(f"the entries don't sum to zero: {sums}")
 
 
+def taken_back(account: Account, balance: int, amount: int, cover: Account) -> tuple[Entry, ...]:
+    """Entries that take ``amount`` out of an account as far as that is there; the rest comes from ``cover``,
+    a correction account, which may go below zero. For what has to go back whether or not it was spent."""
+    there = min(max(balance, 0), amount)
+    parts = (Entry(account, -there), Entry(cover, there - amount))
+    return tuple(part for part in parts if part.amount)
+
+
 def after(account: Account, balance: int, amount: int) -> int:
     """The balance after an entry.
 

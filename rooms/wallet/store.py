@@ -139,4 +139,6 @@ def read_statement(
     )
     if before is not None:
         query = query.where(entries.seq < before)
-    return [dict(r) for r in conn.execute(query.order_by(entries.seq.desc()).limit(limit)).mappings()]
+    found = conn.execute(query.order_by(entries.seq.desc()).limit(limit))
+    names = tuple(map(str, found.keys()))  # the library's own kind of string is nothing to encode
+    return [dict(zip(names, row, strict=True)) for row in found]

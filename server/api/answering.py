@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from server.api.context import Made
 from server.api.shapes import rooms as r
 from server.api.shapes import shop as s
+from server.api.shapes import wallets as c
 from server.api.shapes import webhooks as w
 from server.api.shapes.base import Nothing, Page
 from server.api.shapes.commands import COMMANDS
@@ -65,6 +66,18 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("DELETE", "/api/v1/products/{product}/skus/{sku}"): Answer(Nothing),
     ("POST", "/api/v1/products/import"): Answer(s.ImportReport),
     ("PUT", "/api/v1/stock"): Answer(s.StockReport),
+    ("GET", "/api/v1/coins"): Answer(c.Packs),
+    ("GET", "/api/v1/wallet"): Answer(c.Wallet),
+    ("GET", "/api/v1/wallet/statement"): Answer(Page[c.StatementLine]),
+    ("GET", "/api/v1/rooms/{room}/earnings"): Answer(c.Earnings),
+    ("GET", "/api/v1/payouts"): Answer(Page[c.Payout]),
+    ("POST", "/api/v1/payouts"): Answer(c.OfPayout, 201),
+    ("POST", "/api/v1/payouts/{payout}/done"): Answer(c.OfPayout),
+    ("POST", "/api/v1/payouts/{payout}/return"): Answer(c.OfPayout),
+    ("GET", "/api/v1/wallets/{user}"): Answer(c.Wallet),
+    ("GET", "/api/v1/wallets/{user}/statement"): Answer(Page[c.StatementLine]),
+    ("POST", "/api/v1/wallets/{user}/corrections"): Answer(c.Corrected, 201),
+    ("GET", "/api/v1/audit"): Answer(Page[r.AuditLine]),
     ("GET", "/api/v1/webhooks"): Answer(w.Endpoints),
     ("POST", "/api/v1/webhooks"): Answer(w.Endpoint, 201),
     ("GET", "/api/v1/webhooks/{webhook}"): Answer(w.Endpoint),

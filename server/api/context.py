@@ -20,6 +20,7 @@ from rooms.errors import Refused
 from rooms.heads import RoomRow
 from rooms.history import read_room
 from rooms.ports import Caller
+from rooms.wallet.coins import CoinRules
 from server.answers import problem_from
 from server.auth import GUEST, DemoTokens, Identity, Tokens
 from server.commands import Commands, Services
@@ -61,6 +62,7 @@ class Api:
     webhooks: Webhooks
     endpoints: Endpoints
     post: Post
+    coin_rules: CoinRules
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
 from rooms.shop.sheets import COLUMNS, ProductFile
-from server.api import coupons, desk, files, orders, payments, products, rooms, webhooks
+from server.api import coupons, desk, files, orders, payments, products, rooms, wallets, webhooks
 from server.api.answering import ANSWERS, REF, Answer, schema_of
 from server.api.shapes.commands import COMMANDS
 from server.api.shapes.rooms import Event
@@ -42,6 +42,10 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("PATCH", "/api/v1/products/{product}"): EditProduct,
     ("POST", "/api/v1/products/import"): ProductFile,
     ("PUT", "/api/v1/stock"): files.StockRows,
+    ("POST", "/api/v1/payouts"): wallets.NewPayout,
+    ("POST", "/api/v1/payouts/{payout}/done"): wallets.SettledPayout,
+    ("POST", "/api/v1/payouts/{payout}/return"): wallets.SettledPayout,
+    ("POST", "/api/v1/wallets/{user}/corrections"): wallets.Correction,
 }
 _PICTURES = {
     kind: {"schema": {"type": "string", "format": "binary"}}
@@ -61,6 +65,9 @@ _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/products/audit"): ("cursor", "limit"),
     ("GET", "/api/v1/products/export"): ("format",),
     ("POST", "/api/v1/products/import"): ("dry_run",),
+    ("GET", "/api/v1/wallet/statement"): ("account", "cursor", "limit"),
+    ("GET", "/api/v1/wallets/{user}/statement"): ("account", "cursor", "limit"),
+    ("GET", "/api/v1/payouts"): ("status", "host", "cursor", "limit"),
 }
 _FILE = {
     "200": {
@@ -78,6 +85,7 @@ _KEY = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,64}$"},
     "description": "Chosen by the client: the same key again gives the first answer again.",
 }
+_KEYED = {("POST", "/api/v1/payouts"), ("POST", "/api/v1/wallets/{user}/corrections")}
 _PROBLEM = {
     "description": "Problem details (RFC 9457)",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -108,6 +116,10 @@ _TAGS = {
     "stock": "Products",
     "rooms": "Rooms",
     "pictures": "Rooms",
+    "coins": "Wallets",
+    "wallet": "Wallets",
+    "wallets": "Wallets",
+    "payouts": "Wallets",
 }
 
 
@@ -127,6 +139,16 @@ def _operation(summary: str, path: str) -> dict[str, Any]:
         "parameters": _path_parameters(path),
         "responses": {"200": {"description": "Done"}, "default": _PROBLEM},
     }
+
+
+def _asked_with(method: str, path: str) -> list[dict[str, Any]]:
+    """What an operation takes beside its path and its body."""
+    found = [_query(name) for name in _QUERIES.get((method, path), ())]
+    if (method, path) in _KEYED:
+        found.append(_KEY)
+    if path.startswith(("/api/v1/products", "/api/v1/stock")):
+        found.append(_query("seller"))
+    return found
 
 
 def _json_body(schema: dict[str, Any]) -> dict[str, Any]:
@@ -161,9 +183,7 @@ def _described(route: web.RouteDef, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["responses"] = {**_FILE, "default": _PROBLEM}
     if route.path == "/api/v1/products/import":
         operation["requestBody"]["content"] |= _CSV
-    if route.path.startswith(("/api/v1/products", "/api/v1/stock")):
-        operation["parameters"] += [_query(name) for name in _QUERIES.get((route.method, route.path), ())]
-        operation["parameters"].append(_query("seller"))
+    operation["parameters"] += _asked_with(route.method, route.path)
     if route.path.endswith("/pictures"):
         operation["requestBody"] = {"required": True, "content": _PICTURES}
     return operation
@@ -196,6 +216,7 @@ def openapi() -> bytes:
         *coupons.routes,
         *files.routes,
         *products.routes,
+        *wallets.routes,
         *webhooks.routes,
     ]
     for route in routes:

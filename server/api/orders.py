@@ -10,6 +10,7 @@ from moderation.standing import read_role
 from rooms.errors import Refused
 from rooms.history import read_room
 from rooms.ports import Caller
+from rooms.shop.orders import seen_by
 from rooms.shop.sale_store import read_past_sales, read_sales
 from rooms.shop.store import OrderRow, PaymentRow, read_order, read_payments
 from server.api.context import API, ok, page_args
@@ -32,7 +33,7 @@ async def get_order(request: web.Request) -> web.Response:
     if found is None or not identity.may_enter(found[0].room_id):
         raise Refused("not_found")
     order, role, payments = found
-    if order.buyer_id != caller.id and not may(role, Action.SEE_ORDERS):
+    if order.buyer_id != caller.id and not may(role, Action(seen_by(order))):
         raise Refused("not_found")
     return ok(order.whole() | {"payments": [payment.wire() for payment in payments]})
 

@@ -211,11 +211,50 @@ class Moderation(Section):
     word_lists: tuple[Path, ...] = ()
 
 
+class Pack(Section):
+    """Coins, and what they cost in money."""
+
+    id: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
+    coins: int = Field(ge=1, le=10**9)
+    price_minor: int = Field(ge=1, le=10**11)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+
+def _usual_packs() -> tuple[Pack, ...]:
+    sizes = (60, 300, 980, 2_980, 6_480)
+    return tuple(
+        Pack(id=f"coins-{coins}", coins=coins, price_minor=coins * 10, currency="CNY") for coins in sizes
+    )
+
+
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Worth = Annotated[int, Field(ge=1, le=10**11)]
+
+
+class Coins(Section):
+    """What coins cost, what they are worth, and whose they become."""
+
+    packs: tuple[Pack, ...] = Field(default_factory=_usual_packs)
+    """What a viewer can buy. Leave them empty, and coins come from corrections only."""
+    worth_minor: dict[CurrencyCode, Worth] = Field(default_factory=lambda: {"CNY": 1000})
+    """By currency, what a hundred coins are worth when an order is paid with coins, in its minor unit."""
+    share_percent: int = Field(50, ge=0, le=100)
+    """Of what a host is given, the platform's; rounded down, so that the host has the odd coin."""
+    payout_min: int = Field(100, ge=1, le=10**9)
+
+    @model_validator(mode="after")
+    def _packs_can_be_told_apart(self) -> Self:
+        if len({pack.id for pack in self.packs}) != len(self.packs):
+            raise ValueError("packs: each id once")
+        return self
+
+
 class Payments(Section):
     """Who takes the money."""
 
-    providers: tuple[Literal["sandbox", "external", "stripe"], ...] = ("sandbox",)
-    """Those that are on, the usual one first. The sandbox takes none, and says that it has."""
+    providers: tuple[Literal["sandbox", "external", "stripe", "coins"], ...] = ("sandbox", "coins")
+    """Those that are on, the usual one first. The sandbox takes none, and says that it has; ``coins`` takes
+    them out of the buyer's wallet."""
     external_url: HttpUrl | None = None
     external_refund_url: HttpUrl | None = None
     external_status_url: HttpUrl | None = None

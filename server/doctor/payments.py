@@ -19,7 +19,7 @@ LONG_DUE_MS = 3_600_000
 def check_payments(settings: Settings) -> Iterator[Finding]:
     """The providers that are on fit the place, and buyers find the way back from them."""
     payments = settings.payments
-    others = [name for name in payments.providers if name != "sandbox"]
+    others = [name for name in payments.providers if name not in ("sandbox", "coins")]
     if not payments.providers:
         yield warn("payments.providers is empty: nothing can be paid", "name external or stripe there")
     if "sandbox" in payments.providers and not settings.demo:

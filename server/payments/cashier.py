@@ -14,10 +14,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, select
 
-from rooms.commands import PayOrder
+from rooms.commands import PayOrder, TopUp
 from rooms.errors import Refused
 from rooms.heads import TimerRow
 from rooms.ports import Caller
+from rooms.rows import Steps
 from rooms.shop.owed import Owed, count_owed
 from rooms.shop.payments import (
     CHECK_AFTER_MS,
@@ -31,6 +32,8 @@ from rooms.shop.payments import (
 )
 from rooms.shop.rules import Outcome
 from rooms.shop.store import PaymentRow, payments_table
+from rooms.unit import Unit
+from rooms.wallet.purse import COINS
 from server.payments.metrics import PaymentMetrics
 from server.store.group import Answer, Work, refused
 from server.store.keys import CommandKey
@@ -42,6 +45,8 @@ ANSWER_WITHIN_S = 8.0
 """For a provider's answer; less than ``CHECK_AFTER_MS``, so that nobody is asked twice at the same time."""
 LOOK_EVERY_MS = 60_000
 REFUND_AGAIN_MIN_MS, REFUND_AGAIN_MAX_MS = 5_000, 3_600_000
+
+BeginTopUp = Callable[[Unit, TopUp, Caller, str], Steps[Any]]
 
 _NAMESPACE = uuid.UUID("5f1c1d0a-7f0e-5d53-9f6a-0a4f6f2f4b11")
 _NOT_WRITTEN = frozenset({"busy", "temporarily_unavailable", "internal"})
@@ -125,6 +130,26 @@ class Cashier:
             self._metrics.attempt(method, "unanswered")
             return refused(Refused("payment_pending", retry_after_ms=3000))
         return await self._answer(payment, word, key, request)
+
+    async def top_up(
+        self,
+        cmd: TopUp,
+        caller: Caller,
+        key: CommandKey,
+        request: bytes,
+        begin: BeginTopUp,
+        *,
+        asking: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """The command ``wallet.topup``: write down what is to be paid, then have it paid like any order."""
+        method = cmd.method or next((name for name in self._providers if name != COINS), "")
+        # As the attempt's id, the order's follows from the key: a repeat finds the same one.
+        order_id = str(uuid.uuid5(_NAMESPACE, f"{key.command}\n{key.user_id}\n{key.key}"))
+        begun = await self._store.write(Work("topup.begin", lambda tx: begin(tx, cmd, caller, order_id)))
+        if not begun.ok:
+            return begun
+        pay = PayOrder(room=cmd.room, order=order_id, method=method, card=cmd.card, key=cmd.key)
+        return await self.pay(pay, caller, key, request, asking=asking)
 
     async def _charge(
         self,

@@ -6,22 +6,31 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from rooms.shop.payments import PaymentProvider
+from rooms.shop.payments import Payments as Steps
+from rooms.wallet.coins import CoinRules
 from server.config.sections import Payments
 from server.outbound import Outbound
 from server.payments.cashier import Cashier
+from server.payments.coins import CoinsProvider
 from server.payments.external import ExternalCheckout, Shop
 from server.payments.sandbox import SandboxProvider
 from server.store.store import Store
 
 
 def make_providers(
-    settings: Payments, store: Store, outbound: Outbound, clock_ms: Callable[[], int]
+    settings: Payments,
+    store: Store,
+    outbound: Outbound,
+    clock_ms: Callable[[], int],
+    payments: Steps,
+    coins: CoinRules,
 ) -> dict[str, PaymentProvider]:
     """Those that are on, by name, in the settings' order."""
     make: dict[str, Callable[[], PaymentProvider]] = {
         "sandbox": lambda: SandboxProvider(store.write),
         "external": lambda: _external(settings, outbound, clock_ms),
         "stripe": lambda: _stripe(settings),
+        "coins": lambda: CoinsProvider(store, payments, coins),
     }
     return {name: make[name]() for name in settings.providers}
 
@@ -29,7 +38,7 @@ def make_providers(
 def tell(providers: Mapping[str, PaymentProvider], cashier: Cashier) -> None:
     """Let those inside this process report by themselves, too."""
     for provider in providers.values():
-        if isinstance(provider, SandboxProvider):
+        if isinstance(provider, SandboxProvider | CoinsProvider):
             provider.report = cashier.reported
 
 

@@ -40,8 +40,8 @@ def open_writer(url: str, *, timeout_ms: int = WRITE_TIMEOUT_MS) -> Engine:
     )
 
 
-def open_readers(url: str, *, size: int = READERS) -> Engine:
-    """An engine for reading: snapshots, history, lists."""
+def open_readers(url: str, *, size: int = READERS, timeout_ms: int = READ_TIMEOUT_MS) -> Engine:
+    """An engine for reading: snapshots, history, lists; ``timeout_ms`` as for the writer."""
     if is_sqlite(url):
         return _sqlite(url, begin="BEGIN", size=size)
     return create_engine(
@@ -50,7 +50,7 @@ def open_readers(url: str, *, size: int = READERS) -> Engine:
         max_overflow=0,
         pool_pre_ping=True,
         isolation_level="REPEATABLE READ",
-        connect_args=_postgres_args(READ_TIMEOUT_MS),
+        connect_args=_postgres_args(timeout_ms),
     )
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import DBAPIError
 
 # Every module that has tables: importing it is what makes them known.
 import moderation.audit
@@ -18,6 +21,7 @@ import rooms.shop.coupons.store
 import rooms.shop.sale_store
 import rooms.shop.shelf
 import rooms.shop.store
+import rooms.wallet.payouts
 import rooms.wallet.store  # noqa: F401
 import server.credentials
 import server.payments.sandbox
@@ -26,7 +30,7 @@ import server.store.keys
 import server.store.writer
 import server.webhooks.tables  # noqa: F401
 from rooms.schema import metadata
-from server.store.engine import open_writer, sqlite_file
+from server.store.engine import open_readers, open_writer, sqlite_file
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x64616E6D617274  # "danmart": PostgreSQL's advisory lock that lets one node migrate at a time
@@ -43,6 +47,22 @@ def config(connection: Connection | None = None) -> Config:
     alembic.set_main_option("script_location", str(MIGRATIONS))
     alembic.attributes["connection"] = connection
     return alembic
+
+
+def is_current(url: str) -> bool:
+    """Whether the database is there and has this version's schema. Changes nothing. Blocks."""
+    database = sqlite_file(url)
+    if database is not None and not database.is_file():
+        return False
+    engine = open_readers(url, size=1)
+    try:
+        with engine.connect() as connection:
+            found = set(MigrationContext.configure(connection).get_current_heads())
+        return found == set(ScriptDirectory.from_config(config()).get_heads())
+    except DBAPIError:
+        return False
+    finally:
+        engine.dispose()
 
 
 def migrate(url: str) -> None:

@@ -172,7 +172,8 @@ def _of_order(base: _Base, data: dict[str, Any]) -> Iterator[Message]:
     if payment := _PAYMENT_OF_ORDER.get(order["status"]):
         paid = {"order": order["id"], "amount_minor": order["total_minor"], "currency": order["currency"]}
         yield _message(*base, payment, subject, {"payment": paid})
-    yield from _stock(base, [order["sku"]])
+    if order["sku"]:  # a top-up has none
+        yield from _stock(base, [order["sku"]])
 
 
 def _stock(base: _Base, skus: Iterable[str]) -> list[Message]:

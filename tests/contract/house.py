@@ -39,10 +39,19 @@ from rooms.shop.refunds import Refunds
 from rooms.shop.sales import SALE_TIMER, Sales
 from rooms.shop.store import SkuRow, skus_table
 from rooms.unit import News
+from rooms.wallet.coins import CoinPack, CoinRules
+from rooms.wallet.corrections import Corrections
+from rooms.wallet.payouts import Payouts
+from rooms.wallet.reconcile import Finding
+from rooms.wallet.rules import Account
+from rooms.wallet.store import read_balances
+from rooms.wallet.topups import TopUps
 from server.answers import from_validation
 from server.commands import Commands, Services
 from server.payments.cashier import Cashier
+from server.payments.coins import CoinsProvider
 from server.payments.sandbox import SandboxProvider
+from server.reconcile import find
 from server.store.group import Work, refused
 from server.store.store import Store
 from server.texts import Texts
@@ -75,6 +84,7 @@ class House:
         comments: CommentRules | None = None,
         answer_within_s: float = 8.0,
     ) -> None:
+        self.url = url
         self.now_ms = now_ms
         self.events: list[LogEvent] = []
         self.private: list[PrivateEvent] = []
@@ -93,7 +103,11 @@ class House:
         self.payments = Payments(coupons)
         self.owed = Owed(audit)
         self.sandbox = SandboxProvider(self.store.write)
-        self.providers: dict[str, PaymentProvider] = {"sandbox": self.sandbox}
+        self.coins = CoinRules(
+            [CoinPack("small", 60, 600, "CNY"), CoinPack("large", 5000, 50_000, "CNY")], {"CNY": 1000}
+        )
+        purses = CoinsProvider(self.store, self.payments, self.coins)
+        self.providers: dict[str, PaymentProvider] = {"sandbox": self.sandbox, "coins": purses}
         self.registry = CollectorRegistry()
         self.cashier = Cashier(
             self.store,
@@ -105,14 +119,15 @@ class House:
             registry=self.registry,
             answer_within_s=answer_within_s,
         )
-        self.sandbox.report = self.cashier.reported
+        self.sandbox.report = purses.report = self.cashier.reported
+        order_rules = OrderRules(hold_ms)
         self.services = Services(
             comments=Comments(
                 standing, texts, comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6))
             ),
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max, skus_max=skus_max),
-            orders=Orders(standing, OrderRules(hold_ms), coupons),
+            orders=Orders(standing, order_rules, coupons),
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
@@ -121,6 +136,9 @@ class House:
             roles=Roles(standing, audit),
             cashier=self.cashier,
             likes=LikeCounter(),
+            topups=TopUps(standing, self.coins, order_rules),
+            payouts=Payouts(audit, minimum=10),
+            corrections=Corrections(texts, audit),
         )
         self.commands = Commands(
             self.store,
@@ -223,6 +241,27 @@ class House:
     async def sku(self, sku: str) -> SkuRow:
         query = select(skus_table).where(skus_table.c.id == sku)
         return await self.store.read(lambda conn: SkuRow(*conn.execute(query).one()))
+
+    async def coins_of(self, caller: Caller) -> int:
+        """What is in somebody's wallet."""
+        user = caller.id or ""
+        return (await self.store.read(lambda conn: read_balances(conn, "wallet", [user])))[user]
+
+    async def account(self, kind: str, owner: Caller) -> int:
+        user = owner.id or ""
+        return (await self.store.read(lambda conn: read_balances(conn, kind, [user])))[user]
+
+    async def grant_coins(self, caller: Caller, coins: int) -> None:
+        """By an operator's correction."""
+        account, correct = Account("wallet", caller.id or ""), self.services.corrections.correct
+        answer = await self.store.write(
+            Work("correct", lambda tx: correct(tx, account, coins, "a test", OPERATOR))
+        )
+        assert answer.ok, answer.body
+
+    async def wrong_in_the_ledger(self) -> list[tuple[str, Finding]]:
+        """What ``danmart reconcile`` would say."""
+        return await asyncio.to_thread(lambda: list(find(self.url)))
 
     async def log(self, room: str = ROOM) -> list[LogEvent]:
         """The room's log as SQL has it."""

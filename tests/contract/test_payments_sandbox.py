@@ -98,9 +98,12 @@ async def test_what_costs_nothing_needs_no_provider(house: House) -> None:
 
 
 async def test_what_is_on_and_what_is_not(house: House) -> None:
-    assert house.cashier.methods() == [{"method": "sandbox", "kind": "charge"}]
+    assert house.cashier.methods() == [
+        {"method": "sandbox", "kind": "charge"},
+        {"method": "coins", "kind": "charge"},
+    ]
     order, _ = await hold(house)
-    for method in ("stripe", "external", "coins"):
+    for method in ("stripe", "external", "paypal"):
         assert await house.code("order.pay", VIEWER, order=order, method=method) == "bad_request"
     for method in ("", "Sand Box", "x" * 33):
         assert await house.code("order.pay", VIEWER, order=order, method=method) == "bad_request"

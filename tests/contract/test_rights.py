@@ -33,6 +33,7 @@ TABLE = """
 comment          -     x      x         x      x    x
 buy              -     x      x         x      x    x
 order.pay        -     own    own       own    own  own
+wallet.topup     -     x      x         x      x    x
 order.cancel     -     own    own       own    own  own
 order.refund     -     -      -         -      x    x
 sale.start       -     -      -         -      x    x
@@ -76,6 +77,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "mute.long": {"user": OTHER.id, "seconds": 86_401, "reason": ""},
     "mute.forever": {"user": OTHER.id, "seconds": None, "reason": ""},
     "moderate.unmute": {"user": OTHER.id},
+    "wallet.topup": {"pack": "small"},
     "product.add": {"title": "T", "price_minor": 1, "currency": "CNY", "stock": 1},
     "room.change": {"slow_mode_s": 0},
     "explain.stop": {},

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,6 +59,31 @@ def test_host_link_makes_the_room_once(tmp_path: Path, capsys: pytest.CaptureFix
     assert "belongs to mei" in capsys.readouterr().err
     assert run(["host-link", "--data", str(tmp_path), "--room", "Tea!"]) == 2
     assert "--room" in capsys.readouterr().err
+
+
+def test_reconcile_proves_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["reconcile", "--data", str(tmp_path)]
+    assert run(asked) == 1
+    assert "start the node once" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert run(["host-link", "--data", str(tmp_path), "--room", "tea"]) == 0
+    capsys.readouterr()
+    assert run(asked) == 0
+    assert capsys.readouterr().out == "The ledger is whole.\n"
+    with closing(sqlite3.connect(tmp_path / "danmart.db")) as database, database:
+        database.execute("INSERT INTO accounts VALUES ('wallet', 'lin', 5, 0)")
+    assert run(asked) == 1
+    assert "wallet:lin: a balance without entries: 5, not 0" in capsys.readouterr().out
+    assert run([*asked, "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert (report["ok"], report["count"], len(report["checks"])) == (False, 2, 6)
+    assert report["findings"][0] == {
+        "check": "accounts",
+        "ref": "wallet:lin",
+        "what": "a balance without entries",
+        "expected": 0,
+        "found": 5,
+    }
 
 
 async def test_host_link_works_beside_a_running_node(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ async def test_the_room_is_there_and_goes_live_by_itself(world: World) -> None:
     assert len(entered["snapshot"]["products"]) == 3
     assert len(entered["snapshot"]["pins"]) == 1
     assert entered["you"]["role"] == "viewer"
+    assert entered["you"]["wallet"] == {"coins": 1000, "points": 0}
     if entered["snapshot"]["room"]["status"] != "live":
         await viewer.event("room.status", lambda event: event["data"]["status"] == "live")
     picture = entered["snapshot"]["products"][0]["picture"]

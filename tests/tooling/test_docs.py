@@ -138,6 +138,8 @@ _SAID_IN_WORDS = frozenset(
     f"DANMART_{name}"
     for name in (
         "AUTH__KEYS",
+        "COINS__PACKS",
+        "COINS__WORTH_MINOR",
         "LISTEN__EMBED_ORIGINS",
         "LISTEN__INTERNAL_HOST",
         "LISTEN__INTERNAL_PORT",

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { emptyState, foldAll } from "../src/live/fold";
 import { inOrder, mostOf, nextTurnMs, phaseOf, saleOf, unfit, unitPrice, withCoupon } from "../src/live/sales";
-import type { Claim, LiveEvent, Product, Sale } from "../src/live/wire";
+import type { Claim, LiveEvent, Order, Product, Sale, You } from "../src/live/wire";
+import { inCoins } from "../src/live/wallet";
 import { YourSide } from "../src/live/you";
 
 const sale = (id: string, startsAt: number, endsAt: number, change: Partial<Sale> = {}): Sale => ({
@@ -129,5 +130,41 @@ describe("the fold of a room that sells", () => {
     ]);
     expect(open.coupons).toEqual([{ id: "c", drop_until_ms: 2 }]);
     expect(foldAll(open, [event("coupon.closed", { id: "c" })]).coupons).toEqual([]);
+  });
+});
+
+describe("a wallet", () => {
+  const you = (more: Partial<You>): You => ({
+    user: { id: "u1", name: "Lin" },
+    role: "viewer",
+    can: [],
+    seq: 3,
+    items: [],
+    mute: null,
+    orders: [],
+    ...more,
+  });
+
+  it("is what entering says, and then what each event says of it", () => {
+    const side = new YourSide();
+    side.entered(you({ wallet: { coins: 5, points: 2 } }));
+    side.take({ seq: 4, kind: "wallet", at_ms: 0, data: { coins: 9, movement: {} } });
+    expect(side.wallet.value).toEqual({ coins: 9, points: 2 });
+    side.take({ seq: 5, kind: "wallet", at_ms: 0, data: { points: 0, movement: {} } });
+    expect(side.wallet.value).toEqual({ coins: 9, points: 0 });
+  });
+
+  it("keeps top-ups apart from orders of goods", () => {
+    const side = new YourSide();
+    const order = { id: "o1", created_at_ms: 1, status: "held" } as Order;
+    side.entered(you({ orders: [order, { ...order, id: "o2", coins: 60 }] }));
+    expect([side.orders.value, side.topups.value].map((list) => list.map(({ id }) => id))).toEqual([["o1"], ["o2"]]);
+  });
+
+  it("prices in coins as the server does", () => {
+    const prices = { items: [], next: null, worth_minor: { CNY: 1000 } };
+    expect([4900, 4901, 0].map((minor) => inCoins(minor, "CNY", prices))).toEqual([490, 491, 0]);
+    expect(inCoins(1, "USD", prices)).toBeNull();
+    expect(inCoins(1, "CNY", null)).toBeNull();
   });
 });

@@ -99,6 +99,7 @@ COMMANDS: dict[str, Any] = {
     "like": Counted,
     "buy": OfOrder,
     "order.pay": Paid,
+    "wallet.topup": Paid,
     "order.cancel": OfOrder,
     "order.refund": OfOrder,
     "sale.start": OfSale,

@@ -146,6 +146,7 @@ class Order(TypedDict):
     paid_at_ms: TimeMs | None
     refunded_at_ms: TimeMs | None
     buyer: Person
+    coins: NotRequired[Annotated[int, Field(description="Of a top-up: what it buys")]]
 
 
 @with_config(OPEN)

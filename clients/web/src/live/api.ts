@@ -41,7 +41,7 @@ async function request(path: string, init: RequestInit & { token?: string | null
   return response;
 }
 
-async function json<T>(path: string, init: RequestInit & { token?: string | null } = {}): Promise<T> {
+export async function json<T>(path: string, init: RequestInit & { token?: string | null } = {}): Promise<T> {
   return (await request(path, init)).json() as Promise<T>;
 }
 
@@ -51,7 +51,7 @@ export interface PaymentMethod {
   kind: "charge" | "checkout";
 }
 
-const inRoom = (room: string, rest: string) => `/api/v1/rooms/${encodeURIComponent(room)}${rest}`;
+export const inRoom = (room: string, rest: string) => `/api/v1/rooms/${encodeURIComponent(room)}${rest}`;
 
 export function rooms(cursor: string | null = null): Promise<Page<RoomCard>> {
   return json(`/api/v1/rooms${cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`}`);

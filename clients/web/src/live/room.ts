@@ -142,6 +142,14 @@ export class Room {
     return null;
   }
 
+  /** Buys coins; or gives the address of the page where they are paid. */
+  async topUp(payload: InRoom<"wallet.topup">): Promise<string | null> {
+    const answer = await this.send("wallet.topup", payload);
+    if ("redirect" in answer) return answer.redirect.url;
+    this.you.addOrder(answer.order);
+    return null;
+  }
+
   /** Claims a coupon, and knows it at once. */
   async claim(coupon: string): Promise<void> {
     this.you.addClaim((await this.send("coupon.claim", { coupon })).coupon);

@@ -119,6 +119,8 @@ export interface Order {
   paid_at_ms: number | null;
   refunded_at_ms: number | null;
   buyer: Person;
+  /** Of a top-up, which is of no product: how many coins it buys. */
+  coins?: number;
   /** Only in the answer that shows a whole order. */
   address?: Address | null;
   note?: string | null;

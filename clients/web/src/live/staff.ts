@@ -55,6 +55,7 @@ export class StaffSide {
   }
 
   addOrder(order: Order): void {
+    if (order.coins !== undefined) return; // an operator is told of top-ups, too
     const others = this.orders.value.filter((each) => each.id !== order.id);
     this.orders.value = [...others, order].sort((a, b) => b.created_at_ms - a.created_at_ms).slice(0, ORDERS_KEPT);
   }

@@ -1,6 +1,7 @@
 /** What travels between the server and the pages: docs/protocol.md as types. */
 
 import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
+import type { Wallet } from "./wallet";
 
 export type * from "./shop_wire";
 
@@ -158,6 +159,7 @@ export interface You {
   mute: Mute | null;
   orders: Order[];
   coupons?: Claim[];
+  wallet?: Wallet | null;
 }
 
 export interface Staff {
@@ -261,6 +263,10 @@ export interface Commands {
   "coupon.claim": [{ room: string; coupon: string }, { coupon: Claim }];
   "order.pay": [
     { room: string; order: string; method?: string; card?: "ok" | "declined" },
+    { order: Order } | { redirect: { url: string }; payment: string; expires_at_ms: number },
+  ];
+  "wallet.topup": [
+    { room: string; pack: string; method?: string; card?: "ok" | "declined" },
     { order: Order } | { redirect: { url: string }; payment: string; expires_at_ms: number },
   ];
   "order.cancel": [{ room: string; order: string }, { order: Order }];

@@ -1,6 +1,7 @@
 /** The caller's own side of a room: who they are, what they may, their mute and their orders. */
 import { batch, computed, signal } from "@preact/signals";
 
+import type { Wallet } from "./wallet";
 import type { Action, Claim, Mute, NumberedEvent, Order, Person, Role, Sanction, You } from "./wire";
 
 export class YourSide {
@@ -12,6 +13,10 @@ export class YourSide {
   readonly orders = signal<readonly Order[]>([]);
   /** Claimed coupons, newest first. */
   readonly coupons = signal<readonly Claim[]>([]);
+  /** What the caller has; null for guests. */
+  readonly wallet = signal<Wallet | null>(null);
+  /** Orders of coins, newest first. */
+  readonly topups = signal<readonly Order[]>([]);
   readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
 
   private last = 0;
@@ -29,6 +34,7 @@ export class YourSide {
     this.mute.value = you.mute;
     for (const order of you.orders) this.addOrder(order);
     if (you.coupons) this.coupons.value = you.coupons;
+    if (you.wallet !== undefined) this.wallet.value = you.wallet;
     this.last = you.seq;
   }
 
@@ -43,8 +49,9 @@ export class YourSide {
   }
 
   addOrder(order: Order): void {
-    const others = this.orders.value.filter((each) => each.id !== order.id);
-    this.orders.value = [...others, order].sort((a, b) => b.created_at_ms - a.created_at_ms).slice(0, 50);
+    const list = order.coins === undefined ? this.orders : this.topups;
+    const others = list.value.filter((each) => each.id !== order.id);
+    list.value = [...others, order].sort((a, b) => b.created_at_ms - a.created_at_ms).slice(0, 50);
   }
 
   addClaim(claim: Claim): void {
@@ -56,6 +63,7 @@ export class YourSide {
     const { data } = event;
     if (event.kind === "order") this.addOrder(data.order as Order);
     else if (event.kind === "coupon") this.addClaim(data.coupon as Claim);
+    else if (event.kind === "wallet") this.wallet.value = { coins: 0, points: 0, ...this.wallet.value, ...balances(data) };
     else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
     else if (event.kind === "unmuted") this.mute.value = null;
     else if (event.kind === "role") {
@@ -63,4 +71,10 @@ export class YourSide {
       this.can.value = new Set(data.can as Action[]);
     }
   }
+}
+
+/** What an event says of a wallet: only what has changed. */
+function balances(data: Record<string, unknown>): Partial<Wallet> {
+  const { coins, points } = data as Partial<Wallet>;
+  return { ...(coins !== undefined && { coins }), ...(points !== undefined && { points }) };
 }

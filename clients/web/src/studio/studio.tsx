@@ -12,6 +12,7 @@ import { toast } from "../ui/toasts";
 import type { Broadcast } from "./broadcast";
 import { Comments } from "./comments";
 import { Controls } from "./controls";
+import { Earnings } from "./earnings";
 import { Orders } from "./orders";
 import { PlayTab } from "./play/play";
 import { Preview } from "./preview";
@@ -79,7 +80,12 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
             {shown === "shelf" && <Shelf room={room} />}
             {shown === "sales" && <Sales room={room} />}
             {shown === "play" && <PlayTab room={room} />}
-            {shown === "orders" && <Orders room={room} />}
+            {shown === "orders" && (
+              <>
+                <Orders room={room} />
+                <Earnings room={room} />
+              </>
+            )}
             {shown === "settings" && <Settings room={room} />}
           </Tabs>
         </section>

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { t, type Key } from "../i18n";
 import { paymentMethods, type PaymentMethod } from "../live/api";
-import type { Room } from "../live/room";
+import { coinPrices, type CoinPrices } from "../live/wallet";
 import type { Order } from "../live/wire";
 import { Notice } from "../ui/basics";
 import { useTask, type Task } from "../ui/hooks";
@@ -18,25 +18,44 @@ export interface Payment {
   pay: (card: "ok" | "declined") => Promise<boolean>;
 }
 
-export function usePayment(room: Room, order: Order): Payment {
+/** How somebody pays: what `order.pay` and `wallet.topup` have in common. */
+export interface How {
+  method?: string;
+  card?: "ok" | "declined";
+}
+
+/** `send` pays, or gives the page on which it is paid; `without` is a way that isn't offered. */
+export function usePayment(send: (how: How) => Promise<string | null>, without: string | null = null): Payment {
   const [methods, setMethods] = useState<readonly PaymentMethod[]>([]);
   const [chosen, choose] = useState<string | null>(null);
   const task = useTask();
   useEffect(() => {
     // Without an answer the server's usual way is taken.
     paymentMethods().then(
-      (page) => setMethods(page.items),
+      (page) => setMethods(page.items.filter(({ method }) => method !== without)),
       () => undefined,
     );
-  }, []);
+  }, [without]);
   const method = methods.find((each) => each.method === chosen) ?? methods[0] ?? null;
   const pay = (card: "ok" | "declined") =>
     task.run(async () => {
       const how = method?.method === "sandbox" ? { method: method.method, card } : method ? { method: method.method } : {};
-      const page = await room.pay({ order: order.id, ...how });
+      const page = await send(how);
       if (page !== null) leaveFor(page);
     });
   return { task, methods, method, choose, pay };
+}
+
+let known: Promise<CoinPrices> | undefined;
+
+/** What coins cost and are worth; null until it is known. */
+export function useCoinPrices(): CoinPrices | null {
+  const [prices, set] = useState<CoinPrices | null>(null);
+  useEffect(() => {
+    known ??= coinPrices();
+    known.then(set, () => (known = undefined));
+  }, []);
+  return prices;
 }
 
 /** Pages that take money refuse to be shown in a frame, so out of one they get a tab of their own. */
@@ -66,7 +85,17 @@ export function Methods({ payment }: { payment: Payment }) {
   );
 }
 
-export function SandboxCards({ declined, onDeclined }: { declined: boolean; onDeclined: (declined: boolean) => void }) {
+/** What there is to know or to choose about the chosen way. */
+export function MethodDetails({ payment, declined, onDeclined }: {
+  payment: Payment;
+  declined: boolean;
+  onDeclined: (declined: boolean) => void;
+}) {
+  if (payment.method?.method === "sandbox") return <SandboxCards declined={declined} onDeclined={onDeclined} />;
+  return payment.method?.kind === "checkout" ? <p class="small quiet center">{t("pay.elsewhere")}</p> : null;
+}
+
+function SandboxCards({ declined, onDeclined }: { declined: boolean; onDeclined: (declined: boolean) => void }) {
   return (
     <fieldset class="cards">
       <legend class="small quiet">{t("pay.sandbox")}</legend>
@@ -84,6 +113,7 @@ const NAMES: Record<string, Key> = {
   sandbox: "pay.method.sandbox",
   external: "pay.method.external",
   stripe: "pay.method.stripe",
+  coins: "pay.method.coins",
 };
 
 function nameOf(method: string): string {

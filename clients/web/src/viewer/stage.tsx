@@ -7,6 +7,7 @@ import { t } from "../i18n";
 import type { Room } from "../live/room";
 import type { Player } from "../media/player";
 import { Avatar, IconButton, LangSwitch, LiveBadge, Spinner, ViewerCount } from "../ui/basics";
+import { WalletChip } from "../ui/coins";
 import { Icon } from "../ui/icon";
 import { Bullets } from "./bullets";
 import { Hearts } from "./hearts";
@@ -17,7 +18,7 @@ interface StageProps {
   player: Player;
   hearts: Signal<Hearts | null>;
   onLike: (x: number, y: number) => void;
-  onOpen: (sheet: "settings") => void;
+  onOpen: (sheet: "settings" | "wallet") => void;
   /** What lies over the picture beside its own things. */
   children: ComponentChildren;
 }
@@ -61,7 +62,7 @@ function BulletLayer({ room }: { room: Room }) {
   return <div class="bullets" ref={box} style={{ opacity: bulletOpacity.value }} aria-hidden="true" data-testid="bullets" />;
 }
 
-function TopBar({ room, player, onOpen }: { room: Room; player: Player; onOpen: (sheet: "settings") => void }) {
+function TopBar({ room, player, onOpen }: { room: Room; player: Player; onOpen: StageProps["onOpen"] }) {
   const { host, title, status } = room.state.value.room;
   const muted = player.muted.value;
   return (
@@ -77,6 +78,7 @@ function TopBar({ room, player, onOpen }: { room: Room; player: Player; onOpen: 
         <LiveBadge status={status} />
         <ViewerCount count={room.viewers.value} />
         <ProtocolMark player={player} />
+        <WalletChip room={room} onOpen={() => onOpen("wallet")} />
       </div>
       <div class="top-tools">
         <IconButton

@@ -23,9 +23,10 @@ import { Pinned, ShelfSheet } from "./products";
 import { SaleCard, useOnSale } from "./sale_card";
 import { SettingsSheet } from "./settings";
 import { Stage } from "./stage";
+import { WalletSheet } from "./wallet/sheet";
 import "./viewer.css";
 
-export type Open = null | { sheet: "shelf" | "orders" | "settings" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
+export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
 
 export function Viewer({ room, player }: { room: Room; player: Player }) {
   const open = useSignal<Open>(null);
@@ -48,6 +49,10 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
   useSignalEffect(() => {
     // Back from a page where an order was to be paid: on with it, once.
     const asked = new URLSearchParams(location.search).get("order");
+    if (!resumed.current && room.you.topups.value.some(({ id }) => id === asked)) {
+      resumed.current = true;
+      open.value = { sheet: "wallet" };
+    }
     const order = room.you.orders.value.find(({ id }) => id === asked);
     const product = room.state.value.products.find(({ id }) => id === order?.product);
     if (!order || !product || resumed.current) return;
@@ -186,6 +191,8 @@ function Sheets({ room, player, open }: { room: Room; player: Player; open: Sign
           onClose={close}
         />
       );
+    case "wallet":
+      return <WalletSheet room={room} onClose={close} />;
     case "settings":
       return <SettingsSheet player={player} onClose={close} />;
     default:
