@@ -72,6 +72,10 @@ async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
         await house.ok("order.pay", VIEWER, order=order["id"])
         await house.ok("order.refund", HOST, order=order["id"], reason="broken", restock=True)
         await house.ok("sale.end", HOST, sale=sale)
+        await house.ok("wallet.topup", VIEWER, pack="large")
+        order = (await house.ok("buy", VIEWER, sku=sku, qty=1))["order"]["id"]
+        await house.ok("order.pay", VIEWER, order=order, method="coins")
+        await house.ok("order.refund", HOST, order=order, reason="broken", restock=True)
         house.now_ms += 60_000
         await house.run_timers()
         await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="noise")
