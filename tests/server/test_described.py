@@ -74,6 +74,9 @@ class Caller:
         headers = {"Idempotency-Key": key()} if keyed else {}
         return await self.ask("POST", f"/rooms/{self.room}/commands/{command}", json=payload, headers=headers)
 
+    async def once(self, path: str, body: Any) -> Any:
+        return await self.ask("POST", path, json=body, headers={"Idempotency-Key": key()})
+
     async def read(self, *paths: str) -> list[Any]:
         return [await self.ask("GET", path) for path in paths]
 
@@ -88,6 +91,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_the_shelf(host)
     await of_selling(host, viewer)
     await of_coupons(host, viewer)
+    await of_wallets(host, viewer)
     await of_people(host, viewer, await world.join(viewer.user))
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -153,6 +157,18 @@ async def of_coupons(host: Caller, viewer: Caller) -> None:
     await host.do("coupon.close", coupon=coupon)
     await viewer.read("/coupons")
     await host.read(f"/rooms/{host.room}/coupons")
+
+
+async def of_wallets(host: Caller, viewer: Caller) -> None:
+    await viewer.do("wallet.topup", pack="coins-60")
+    await viewer.read("/coins", "/wallet", "/wallet/statement")
+    wallet = f"/wallets/{host.user}"
+    gift = {"account": "earnings", "amount": 200, "reason": "because"}
+    await host.once(f"{wallet}/corrections", gift)
+    for end in ("done", "return"):
+        payout = (await host.once("/payouts", {"coins": 100}))["payout"]["id"]
+        await host.ask("POST", f"/payouts/{payout}/{end}", json={"note": "so"})
+    await host.read(wallet, f"{wallet}/statement", "/payouts", "/audit", f"/rooms/{host.room}/earnings")
 
 
 async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
