@@ -241,15 +241,15 @@ async def test_any_walk_of_coins_on_two_nodes(two: tuple[Sequence[House], str], 
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-@settings(checked, max_examples=120)
-@given(plan=st.lists(groups, min_size=3, max_size=15))
+@settings(checked, max_examples=30)
+@given(plan=st.lists(groups, min_size=3, max_size=12))
 async def test_very_many_walks_of_coins(one: tuple[Sequence[House], str], plan: Any) -> None:
     await walk(*one, plan)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-@settings(checked, max_examples=60)
-@given(plan=st.lists(groups, min_size=3, max_size=15))
+@settings(checked, max_examples=20)
+@given(plan=st.lists(groups, min_size=3, max_size=12))
 async def test_very_many_walks_of_coins_on_two_nodes(two: tuple[Sequence[House], str], plan: Any) -> None:
     await walk(*two, plan)
