@@ -22,6 +22,10 @@ from moderation.sanctions import MUTE_TIMER, Sanctions
 from moderation.standing import RoomStanding
 from rooms.budget import BudgetRules
 from rooms.comments import CommentRules, Comments
+from rooms.gifts.catalogue import GiftCatalogue
+from rooms.gifts.fans import FanRules, Fans
+from rooms.gifts.rules import GiftRules
+from rooms.gifts.service import Gifts
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
 from rooms.shop.catalogue import Catalogue
@@ -43,10 +47,12 @@ from server.bus.redis import RedisBus
 from server.checkpoints import Checkpoints
 from server.commands import Commands, Services
 from server.config import Settings, is_loopback, node_secret
+from server.config.sections import Gifts as GiftSettings
 from server.config.sections import Rooms
 from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.gateway import Gateway
+from server.gifts import GiftKeeper
 from server.health import Health
 from server.housekeeping import Housekeeping
 from server.limits import CommandLimits
@@ -154,11 +160,17 @@ class Node:
         standing = RoomStanding()
         coupons = CouponRedeeming()
         payments = Payments(coupons)
+        self.fans = Fans(_fan_rules(self.settings.gifts))
+        self.gift_catalogue = GiftCatalogue(texts, audit)
+        self.gift_keeper = GiftKeeper(self.store, self.fans, self._clock_ms)
         self.outbound = Outbound(self.settings.outbound)
         self.providers = make_providers(self.settings.payments, self.store, self.outbound, self._clock_ms)
         self.services = Services(
             comments=Comments(
-                standing, texts, _comment_rules(rules, shared=self.settings.redis_url is not None)
+                standing,
+                texts,
+                _comment_rules(rules, shared=self.settings.redis_url is not None),
+                self.fans,
             ),
             lifecycle=Lifecycle(
                 standing,
@@ -173,6 +185,7 @@ class Node:
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
+            gifts=Gifts(standing, texts, audit, _gift_rules(self.settings.gifts), self.fans),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -277,7 +290,7 @@ class Node:
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             ended=self._end_publishing,
-            direct={"publish.token": self.gate.publish_token},
+            direct={"publish.token": self.gate.publish_token, "gift.top": self.gift_keeper.top},
         )
         self.signins = SignIns(self.store)
         self.limits = CommandLimits(settings.limits)
@@ -339,6 +352,8 @@ class Node:
             webhooks=self.webhooks,
             endpoints=self.endpoints,
             post=self.post,
+            gift_catalogue=self.gift_catalogue,
+            gift_keeper=self.gift_keeper,
         )
         api.attach(app)
         self._health(internal=False).attach(app)
@@ -379,6 +394,7 @@ class Node:
         """Migrate, recover, bind the ports, begin. Raises ``OSError`` if a port is taken."""
         settings = self.settings
         await self.store.start()
+        await self.gift_keeper.start()
         await self._start_bus()
         await self.origins.start()
         await self.media.start()
@@ -450,6 +466,7 @@ class Node:
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             await self._flush_likes()
+            await self.gift_keeper.close()
         await self.store.close()
         await self.bus.close()
         if self._internal is not None:
@@ -484,6 +501,20 @@ def _comment_rules(rules: Rooms, *, shared: bool) -> CommentRules:
         window_ms=COMMENT_WINDOW_MS,
         shared=shared,
         budget=BudgetRules(per_s=per_s, burst=per_s),
+    )
+
+
+def _gift_rules(rules: GiftSettings) -> GiftRules:
+    return GiftRules(rules.platform_percent, rules.banner_coins)
+
+
+def _fan_rules(rules: GiftSettings) -> FanRules:
+    return FanRules(
+        per_coin=rules.fan_per_coin,
+        per_minute=rules.fan_per_minute,
+        per_comment=rules.fan_per_comment,
+        minutes_a_day=rules.fan_minutes_a_day,
+        comments_a_day=rules.fan_comments_a_day,
     )
 
 

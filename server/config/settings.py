@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from server.config.sections import (
     Auth,
     Bus,
+    Gifts,
     Limits,
     Listen,
     Log,
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     media: Media = Field(default_factory=Media)
     moderation: Moderation = Field(default_factory=Moderation)
     payments: Payments = Field(default_factory=Payments)
+    gifts: Gifts = Field(default_factory=Gifts)
     outbound: Outbound = Field(default_factory=Outbound)
     webhooks: Webhooks = Field(default_factory=Webhooks)
     log: Log = Field(default_factory=Log)

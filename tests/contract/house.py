@@ -23,12 +23,18 @@ from rooms.budget import BudgetRules
 from rooms.commands import CreateRoom
 from rooms.comments import CommentRules, Comments
 from rooms.errors import Refused
+from rooms.gifts.catalogue import GiftCatalogue, seed
+from rooms.gifts.defaults import DEFAULT_GIFTS
+from rooms.gifts.fans import Fans
+from rooms.gifts.rules import GiftRules
+from rooms.gifts.service import Gifts
 from rooms.heads import TimerRow, timers_table
 from rooms.history import read_events, read_room
 from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from rooms.ports import Caller
+from rooms.rows import Steps, new_id
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
@@ -38,7 +44,9 @@ from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, PaymentProvider, Paym
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import SALE_TIMER, Sales
 from rooms.shop.store import SkuRow, skus_table
-from rooms.unit import News
+from rooms.unit import News, Unit
+from rooms.wallet import ledger
+from rooms.wallet.rules import Account, wallet
 from server.answers import from_validation
 from server.commands import Commands, Services
 from server.payments.cashier import Cashier
@@ -106,9 +114,14 @@ class House:
             answer_within_s=answer_within_s,
         )
         self.sandbox.report = self.cashier.reported
+        self.fans = Fans()
+        self.gift_catalogue = GiftCatalogue(texts, audit)
         self.services = Services(
             comments=Comments(
-                standing, texts, comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6))
+                standing,
+                texts,
+                comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6)),
+                self.fans,
             ),
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max, skus_max=skus_max),
@@ -116,6 +129,7 @@ class House:
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
+            gifts=Gifts(standing, texts, audit, GiftRules(), self.fans),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -212,6 +226,22 @@ class House:
             Work("picture", lambda tx: self.services.lifecycle.picture(tx, room, happening))
         )
         assert answer.ok, answer.body
+
+    async def go_live(self, room: str = ROOM) -> None:
+        """Pictures arrive, and there is a catalogue of gifts."""
+        await self.store.write(Work("seed", lambda tx: seed(tx, DEFAULT_GIFTS)))
+        await self.picture("publishing", room)
+
+    async def coins(self, caller: Caller, amount: int) -> None:
+        """Coins out of nowhere, as an operator's correction gives them."""
+        source, target = Account("correction", caller.id or ""), wallet(caller.id or "")
+
+        def grant(tx: Unit) -> Steps[Any]:
+            yield ledger.accounts(source, target)
+            ledger.pay(tx, "correction", new_id(), source, target, amount)
+            return {}
+
+        assert (await self.store.write(Work("coins", grant))).ok
 
     async def product(self, *, stock: int = 5, price_minor: int = 4900) -> tuple[str, str]:
         """A product on the shelf: its id and its SKU's."""
