@@ -1,7 +1,9 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
+import { gifts } from "./gifts.en";
 import { shop } from "./shop.en";
 
 export const en = {
+  ...gifts,
   ...shop,
   "title.lobby": "Live now",
   "title.viewer": "Live",

@@ -1,8 +1,10 @@
 /** The Simplified Chinese texts. */
 import type { Key } from "./index";
+import { gifts } from "./gifts.zh";
 import { shop } from "./shop.zh";
 
 export const zh: Record<Key, string> = {
+  ...gifts,
   ...shop,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",

@@ -1,5 +1,6 @@
 /** What travels between the server and the pages: docs/protocol.md as types. */
 
+import type { GiftCommands } from "./gifts";
 import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
 
 export type * from "./shop_wire";
@@ -17,6 +18,7 @@ export type Action =
   | "comment"
   | "like"
   | "buy"
+  | "gift"
   | "mute"
   | "delete_comment"
   | "manage_products"
@@ -158,6 +160,13 @@ export interface You {
   mute: Mute | null;
   orders: Order[];
   coupons?: Claim[];
+  wallet?: Wallet | null;
+}
+
+/** What somebody has to give and to buy with. */
+export interface Wallet {
+  coins: number;
+  points: number;
 }
 
 export interface Staff {
@@ -217,7 +226,7 @@ export interface WireError {
 }
 
 /** Each command's payload and what its answer holds beside `ok`. */
-export interface Commands {
+export interface Commands extends GiftCommands {
   enter: [{ room: string; after?: Position; after_you?: number; after_staff?: number }, Entered];
   leave: [{ room: string }, object];
   time: [object, { now_ms: number }];

@@ -1,7 +1,7 @@
 /** The caller's own side of a room: who they are, what they may, their mute and their orders. */
 import { batch, computed, signal } from "@preact/signals";
 
-import type { Action, Claim, Mute, NumberedEvent, Order, Person, Role, Sanction, You } from "./wire";
+import type { Action, Claim, Mute, NumberedEvent, Order, Person, Role, Sanction, Wallet, You } from "./wire";
 
 export class YourSide {
   readonly user = signal<Person | null>(null);
@@ -12,6 +12,7 @@ export class YourSide {
   readonly orders = signal<readonly Order[]>([]);
   /** Claimed coupons, newest first. */
   readonly coupons = signal<readonly Claim[]>([]);
+  readonly wallet = signal<Wallet | null>(null);
   readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
 
   private last = 0;
@@ -29,6 +30,7 @@ export class YourSide {
     this.mute.value = you.mute;
     for (const order of you.orders) this.addOrder(order);
     if (you.coupons) this.coupons.value = you.coupons;
+    this.wallet.value = you.wallet ?? null;
     this.last = you.seq;
   }
 
@@ -52,10 +54,17 @@ export class YourSide {
     this.coupons.value = [claim, ...others].slice(0, 100);
   }
 
+  /** What is left out hasn't changed. */
+  setWallet({ coins, points }: Partial<Wallet>): void {
+    const before = this.wallet.value ?? { coins: 0, points: 0 };
+    this.wallet.value = { coins: coins ?? before.coins, points: points ?? before.points };
+  }
+
   private apply(event: NumberedEvent): void {
     const { data } = event;
     if (event.kind === "order") this.addOrder(data.order as Order);
     else if (event.kind === "coupon") this.addClaim(data.coupon as Claim);
+    else if (event.kind === "wallet") this.setWallet(data);
     else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
     else if (event.kind === "unmuted") this.mute.value = null;
     else if (event.kind === "role") {
