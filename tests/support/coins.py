@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, update
+from sqlalchemy import Connection, create_engine, select, update
 
 from rooms import bulk
 from rooms.heads import rooms_table
@@ -24,10 +24,19 @@ from rooms.wallet.store import (
 
 
 def endow(url: str, owners: Sequence[str], coins: int) -> None:
-    """Give coins to people who have no wallet yet, by a movement each that the books can be proved with."""
+    """Give coins to those of these people who have no wallet yet, by a movement each that the books can be
+    proved with."""
+    _in_one(url, lambda conn: _endow(conn, owners, coins))
+
+
+def _endow(conn: Connection, owners: Sequence[str], coins: int) -> None:
     now_ms = time.time_ns() // 1_000_000
+    known = select(accounts_table.c.owner).where(accounts_table.c.kind == "wallet")
+    rich = set(conn.scalars(known.where(accounts_table.c.owner.in_(owners))))
     movements, accounts, entries = [], [], []
     for owner in owners:
+        if owner in rich:
+            continue
         movement = MovementRow(
             new_id(), "correction", f"endowed:{owner}", now_ms, None, None, "to try it out"
         )
@@ -36,15 +45,12 @@ def endow(url: str, owners: Sequence[str], coins: int) -> None:
             accounts.append(AccountRow(*account, amount, 1))
             entries.append(EntryRow(*account, 1, movement.id, amount, amount))
 
-    def write(conn: Connection) -> None:
-        for table, rows in (
-            (movements_table, movements),
-            (accounts_table, accounts),
-            (entries_table, entries),
-        ):
-            bulk.insert(conn, table, names_of(table), list(map(column_values(table), rows)))
-
-    _in_one(url, write)
+    for table, rows in (
+        (movements_table, movements),
+        (accounts_table, accounts),
+        (entries_table, entries),
+    ):
+        bulk.insert(conn, table, names_of(table), list(map(column_values(table), rows)))
 
 
 def put_on_air(url: str, room: str) -> None:

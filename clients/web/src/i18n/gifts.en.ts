@@ -2,10 +2,11 @@
 export const gifts = {
   "gift.button": "Give a gift",
   "gift.title": "Give a gift",
+  "gift.coin": "1 coin",
   "gift.coins": "{n} coins",
   "gift.no_wallet": "Sign in to give",
   "gift.count": "How many",
-  "gift.send": "Give · {n} coins",
+  "gift.send": "Give · {coins}",
   "gift.sign_in": "Sign in to give",
   "gift.again": "Again · {s} s",
   "gift.line": "gave {gift}",

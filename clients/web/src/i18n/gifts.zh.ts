@@ -4,10 +4,11 @@ import type { gifts as en } from "./gifts.en";
 export const gifts: Record<keyof typeof en, string> = {
   "gift.button": "送礼物",
   "gift.title": "送礼物",
+  "gift.coin": "1 金币",
   "gift.coins": "{n} 金币",
   "gift.no_wallet": "登录后送礼",
   "gift.count": "数量",
-  "gift.send": "赠送 · {n} 金币",
+  "gift.send": "赠送 · {coins}",
   "gift.sign_in": "登录后送礼",
   "gift.again": "连送 · {s} 秒",
   "gift.line": "送出 {gift}",

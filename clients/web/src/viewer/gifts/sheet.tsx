@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { errorText } from "../../i18n/errors";
+import { coins } from "../../i18n/format";
 import { lang, t } from "../../i18n";
 import { giftCatalogue } from "../../live/api";
 import { COMBO_MS, giftName, type FanLevel, type Gift } from "../../live/gifts";
@@ -71,7 +72,7 @@ export function GiftSheet({ room, onTop, onClose }: { room: Room; onTop: () => v
           >
             <img src={gift.picture} alt="" width={44} height={44} />
             <span class="small ellipsis">{giftName(gift, lang.value)}</span>
-            <span class="small quiet numbers">{t("gift.coins", { n: gift.price })}</span>
+            <span class="small quiet numbers">{coins(gift.price)}</span>
           </button>
         ))}
       </div>
@@ -88,7 +89,7 @@ export function GiftSheet({ room, onTop, onClose }: { room: Room; onTop: () => v
           onClick={() => chosen && void give(chosen, count)}
           data-testid="gift-send"
         >
-          {may ? t("gift.send", { n: price }) : t("gift.sign_in")}
+          {may ? t("gift.send", { coins: coins(price) }) : t("gift.sign_in")}
         </button>
         {last && <Again key={last.gift.id} room={room} last={last} busy={giving.busy} onGive={() => void give(last.gift, last.count)} />}
       </div>
@@ -105,7 +106,7 @@ export function Coins({ room }: { room: Room }) {
   return (
     <span class="coins-chip" data-testid="gift-balance" data-coins={wallet?.coins ?? ""}>
       <Icon name="coin" size={18} />
-      <strong class="numbers">{wallet ? t("gift.coins", { n: wallet.coins }) : t("gift.no_wallet")}</strong>
+      <strong class="numbers">{wallet ? coins(wallet.coins) : t("gift.no_wallet")}</strong>
     </span>
   );
 }

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { errorText } from "../../i18n/errors";
+import { coins } from "../../i18n/format";
 import { t } from "../../i18n";
 import { giftBoard } from "../../live/api";
 import type { Board, FanLevel, Span } from "../../live/gifts";
@@ -58,7 +59,7 @@ export function TopList({ room }: { room: Room }) {
         ))}
         {own && !items.some((row) => row.place === own.place) && <Row row={own} />}
       </ol>
-      {board?.fan && <Fan fan={board.fan} />}
+      {board?.fan && room.you.role.value !== "host" && <Fan fan={board.fan} />}
     </Tabs>
   );
 }
@@ -69,7 +70,7 @@ function Row({ row }: { row: Board["items"][number] }) {
       <strong class={`place numbers place-${row.place}`}>{row.place}</strong>
       <Avatar id={row.user.id} name={row.user.name} size={30} />
       <span class="ellipsis">{row.user.name}</span>
-      <strong class="numbers push">{t("gift.coins", { n: row.coins })}</strong>
+      <strong class="numbers push">{coins(row.coins)}</strong>
     </li>
   );
 }
