@@ -2,7 +2,19 @@
 
 from aiohttp import web
 
-from server.api import answering, coupons, desk, files, gifts, openapi, orders, payments, products, rooms, webhooks
+from server.api import (
+    answering,
+    coupons,
+    desk,
+    files,
+    gifts,
+    openapi,
+    orders,
+    payments,
+    products,
+    rooms,
+    webhooks,
+)
 
 
 def attach(app: web.Application) -> None:
