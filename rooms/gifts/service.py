@@ -60,26 +60,13 @@ class Gifts:
         """Refuses with ``not_found``, ``gift_withdrawn``, ``gift_to_self``, ``not_live``,
         ``insufficient_coins``. Somebody who is muted may give: a gift says nothing."""
         giver_id = caller.id or ""
-        yield CARDS.rows(cmd.gift)
-        yield HOSTS.rows(cmd.room)
-        host_id = host_of(tx, cmd.room)
-        yield FANS.rows((host_id, giver_id))
-        yield ledger.accounts(wallet(giver_id), *_shares(host_id))
-        yield USERS.rows(giver_id)
-        yield ROOMS.rows(cmd.room)
-        yield from self._standing.load(cmd.room, giver_id)
-        yield COMBOS.rows((cmd.room, giver_id, cmd.gift))
-        room = tx.room(cmd.room)
-        boards = _boards(host_id, giver_id, cmd.room, room.started_at_ms or 0, week_of(tx.now_ms))
-        yield TOTALS.rows(*boards)
-
+        host_id, boards = yield from self._load(tx, cmd, giver_id)
         room = tx.room(cmd.room)
         role = self._standing.require(tx, cmd.room, caller, "gift")
         refuse_unless_given_freely(room.status, giver_id, host_id)
         gift = _wanted(tx, cmd.gift)
         given = self._given(tx, room, gift, cmd.count, caller)
-        host_coins = given.coins - given.platform_coins
-        entries = giving(giver_id, host_id, host_coins, given.platform_coins)
+        entries = giving(giver_id, host_id, given.coins - given.platform_coins, given.platform_coins)
         movement = ledger.move(tx, "gift", given.id, entries, room_id=cmd.room, actor_id=giver_id)
         tell_wallet(tx, giver_id, movement, -given.coins)
         combo = self._combo(tx, given)
@@ -100,23 +87,26 @@ class Gifts:
             "fan": self._fans.wire(tx.get(FANS, host_id, giver_id)),
         }
 
+    def _load(self, tx: Unit, cmd: GiveGift, giver_id: str) -> Steps[tuple[str, list[Key]]]:
+        """All rows that giving reads and changes; gives the host, and the boards' keys."""
+        yield CARDS.rows(cmd.gift)
+        yield HOSTS.rows(cmd.room)
+        host_id = host_of(tx, cmd.room)
+        yield FANS.rows((host_id, giver_id))
+        yield ledger.accounts(wallet(giver_id), *_shares(host_id))
+        yield USERS.rows(giver_id)
+        yield ROOMS.rows(cmd.room)
+        yield from self._standing.load(cmd.room, giver_id)
+        yield COMBOS.rows((cmd.room, giver_id, cmd.gift))
+        stream = tx.room(cmd.room).started_at_ms or 0
+        boards = _boards(host_id, giver_id, cmd.room, stream, week_of(tx.now_ms))
+        yield TOTALS.rows(*boards)
+        return host_id, boards
+
     def refund(self, tx: Unit, cmd: RefundGift, caller: Caller) -> Steps[Any]:
         """Refuses with ``forbidden``, ``not_found``, ``gift_refunded``."""
         yield GIVEN.rows(cmd.gift)
-        found = tx.get(GIVEN, cmd.gift)
-        if found is not None:
-            yield FANS.rows((found.host_id, found.giver_id))
-            accounts = (wallet(found.giver_id), *_shares(found.host_id))
-            yield ledger.accounts(*accounts, Account("correction", found.host_id))
-            yield USERS.rows(found.giver_id)
-        yield ROOMS.rows(cmd.room)
-        yield from self._standing.load(cmd.room, caller.id)
-        boards: list[Key] = []
-        if found is not None:
-            boards = _boards(found.host_id, found.giver_id, found.room_id, found.stream, found.week)
-            yield COMBOS.rows((found.room_id, found.giver_id, found.gift_id))
-            yield TOTALS.rows(*boards)
-
+        boards = yield from self._load_given(cmd.room, tx.get(GIVEN, cmd.gift), caller)
         tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "manage_wallets")
         given = tx.get(GIVEN, cmd.gift)
@@ -131,11 +121,27 @@ class Gifts:
         if combo is not None and combo.id == given.combo_id:
             # The next gift begins another: a combo's places and counts only ever grow.
             tx.drop(COMBOS, given.room_id, given.giver_id, given.gift_id)
-        tx.put(GIVEN, replace(given, refunded_at_ms=tx.now_ms))
+        back = tx.put(GIVEN, replace(given, refunded_at_ms=tx.now_ms))
         gone = {"id": given.id, "combo": given.combo_id, "count": given.count, "coins": given.coins}
         tx.append(cmd.room, "gift.refunded", gone)
         self._audit.note(tx, cmd.room, caller, "gift.refund", given.id, {**gone, "reason": reason})
-        return {"gift": replace(given, refunded_at_ms=tx.now_ms).wire()}
+        return {"gift": back.wire()}
+
+    def _load_given(self, tx: Unit, room_id: str, given: GivenRow | None, caller: Caller) -> Steps[list[Key]]:
+        """All rows that giving back reads and changes, beside the gift; gives the boards' keys."""
+        if given is not None:
+            yield FANS.rows((given.host_id, given.giver_id))
+            accounts = (wallet(given.giver_id), *_shares(given.host_id))
+            yield ledger.accounts(*accounts, Account("correction", given.host_id))
+            yield USERS.rows(given.giver_id)
+        yield ROOMS.rows(room_id)
+        yield from self._standing.load(room_id, caller.id)
+        if given is None:
+            return []
+        boards = _boards(given.host_id, given.giver_id, given.room_id, given.stream, given.week)
+        yield COMBOS.rows((given.room_id, given.giver_id, given.gift_id))
+        yield TOTALS.rows(*boards)
+        return boards
 
     def _given(self, tx: Unit, room: RoomRow, gift: GiftRow, count: int, caller: Caller) -> GivenRow:
         """The gift as it is to be written, but for its combo."""
