@@ -127,7 +127,7 @@ class Gifts:
         self._audit.note(tx, cmd.room, caller, "gift.refund", given.id, {**gone, "reason": reason})
         return {"gift": back.wire()}
 
-    def _load_given(self, tx: Unit, room_id: str, given: GivenRow | None, caller: Caller) -> Steps[list[Key]]:
+    def _load_given(self, room_id: str, given: GivenRow | None, caller: Caller) -> Steps[list[Key]]:
         """All rows that giving back reads and changes, beside the gift; gives the boards' keys."""
         if given is not None:
             yield FANS.rows((given.host_id, given.giver_id))
