@@ -11,6 +11,7 @@ from rooms import people
 from rooms.budget import BudgetRules
 from rooms.commands import AddProduct, Buy, CreateRoom, PostComment
 from rooms.comments import CommentRules, Comments
+from rooms.gifts.fans import Fans
 from rooms.lifecycle import Lifecycle, LifecycleRules
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
@@ -37,7 +38,7 @@ class Shop:
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
         self._comments = Comments(
-            standing, texts, CommentRules(per_window=1_000_000, budget=BudgetRules(10**6, 10**6))
+            standing, texts, CommentRules(per_window=1_000_000, budget=BudgetRules(10**6, 10**6)), Fans()
         )
         self._orders = Orders(standing, OrderRules())
         self._lifecycle = Lifecycle(standing, texts, audit, LifecycleRules())

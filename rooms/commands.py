@@ -332,6 +332,22 @@ class DropCoupon(CouponRef):
     seconds: Annotated[int, Field(ge=3, le=3600)]
 
 
+class GiveGift(Keyed):
+    gift: Id
+    count: Annotated[int, Field(ge=1, le=9999)] = 1
+
+
+class RefundGift(Keyed):
+    gift: Id
+    reason: RawText
+
+
+class GiftTop(Command):
+    """Changes nothing, so it has no key."""
+
+    span: Literal["stream", "week", "all"] = "stream"
+
+
 class CreateRoom(BaseModel):
     """The body of ``POST /api/v1/rooms``."""
 

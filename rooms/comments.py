@@ -10,6 +10,7 @@ import orjson
 from rooms.budget import BUDGETS, BudgetRules, as_row, full, spend
 from rooms.commands import PostComment
 from rooms.errors import Refused
+from rooms.gifts.fans import Fans
 from rooms.heads import EVENTS, ROOMS, RoomRow
 from rooms.log import LogEvent, Visibility
 from rooms.pace import Pacer, window_wait_ms
@@ -58,12 +59,13 @@ def _readable(event: LogEvent) -> bool:
 
 
 class Comments:
-    """The command ``comment``."""
+    """The command ``comment``. ``fans`` has the levels that are shown beside names, and counts who speaks."""
 
-    def __init__(self, standing: Standing, texts: TextRules, rules: CommentRules) -> None:
+    def __init__(self, standing: Standing, texts: TextRules, rules: CommentRules, fans: Fans) -> None:
         self._standing = standing
         self._texts = texts
         self._rules = rules
+        self._fans = fans
         self._pacer = Pacer(rules.per_window, rules.window_ms)
 
     def post(self, tx: Unit, cmd: PostComment, caller: Caller) -> Steps[Any]:
@@ -72,6 +74,7 @@ class Comments:
         yield from self._standing.load(cmd.room, caller.id)
         yield PACES.rows((cmd.room, caller.id or ""))
         yield BUDGETS.rows(cmd.room)
+        yield self._fans.rows(tx.room(cmd.room).host_id, caller.id or "")
         if cmd.reply_to:
             yield EVENTS.rows(cmd.reply_to)
 
@@ -91,7 +94,9 @@ class Comments:
         if room.slow_mode_s:
             pace = tx.get(PACES, cmd.room, caller.id or "")
             tx.put(PACES, PaceRow(cmd.room, caller.id or "", tx.now_ms, pace.recent if pace else None))
-        user = caller.card | {"badges": self._standing.badges(role)}
+        fan_of = (room.host_id, caller.id or "")
+        user = caller.card | {"badges": self._standing.badges(role) + self._fans.badges(tx, *fan_of)}
+        self._fans.said(tx, *fan_of, caller.name)
         shown = staff or self._fits(tx, cmd.room, caller)
         event = tx.append(
             cmd.room,

@@ -153,13 +153,15 @@ class Unit:
         user: dict[str, Any] | None = None,
         visibility: Visibility = Visibility.ALL,
         reply_to: str | None = None,
+        event_id: str | None = None,
     ) -> LogEvent:
         """Give the room's log its next entry. The room must be locked.
 
         ``reply_to`` is the comment whose words ``data`` quotes, so that they can be found when it is deleted.
+        ``event_id`` is a ``new_id`` that something else of this unit is called by, too.
         """
         room = self.room(room_id)
-        event_id, offset = new_id(), self._heads.get(room_id, room.head) + 1
+        event_id, offset = event_id or new_id(), self._heads.get(room_id, room.head) + 1
         body = encode_event(
             event_id=event_id,
             offset=offset,

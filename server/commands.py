@@ -18,6 +18,7 @@ from moderation.sanctions import Sanctions
 from rooms import commands as c
 from rooms.comments import Comments
 from rooms.errors import Refused
+from rooms.gifts.service import Gifts
 from rooms.lifecycle import Lifecycle
 from rooms.likes import LikeCounter
 from rooms.ports import Caller
@@ -49,6 +50,7 @@ class Services:
     sales: Sales
     refunds: Refunds
     coupons: Coupons
+    gifts: Gifts
     sanctions: Sanctions
     deletions: Deletions
     roles: Roles
@@ -130,6 +132,9 @@ SPECS: dict[str, Spec] = {
         Spec("coupon.drop", c.DropCoupon, "Let it be claimed for a while.", lambda s: s.coupons.drop),
         Spec("coupon.close", c.CouponRef, "End its claiming.", lambda s: s.coupons.close),
         Spec("coupon.claim", c.CouponRef, "Take a coupon, to be redeemed later.", lambda s: s.coupons.claim),
+        Spec("gift", c.GiveGift, "Give the host a gift.", lambda s: s.gifts.give),
+        Spec("gift.top", c.GiftTop, "Who gave most, and one's own place."),
+        Spec("gift.refund", c.RefundGift, "Give a gift's coins back.", lambda s: s.gifts.refund),
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),

@@ -22,6 +22,10 @@ from moderation.sanctions import MUTE_TIMER, Sanctions
 from moderation.standing import RoomStanding
 from rooms.budget import BudgetRules
 from rooms.comments import CommentRules, Comments
+from rooms.gifts.catalogue import GiftCatalogue
+from rooms.gifts.fans import FanRules, Fans
+from rooms.gifts.rules import GiftRules
+from rooms.gifts.service import Gifts
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
 from rooms.shop.catalogue import Catalogue
@@ -48,9 +52,11 @@ from server.checkpoints import Checkpoints
 from server.commands import Commands, Services
 from server.config import Settings, is_loopback, node_secret
 from server.config.sections import Coins, Rooms
+from server.config.sections import Gifts as GiftSettings
 from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.gateway import Gateway
+from server.gifts import GiftKeeper
 from server.health import Health
 from server.housekeeping import Housekeeping
 from server.limits import CommandLimits
@@ -160,13 +166,19 @@ class Node:
         payments = Payments(coupons)
         order_rules = OrderRules(rules.hold_s * 1000)
         self.coin_rules = _coin_rules(self.settings.coins)
+        self.fans = Fans(_fan_rules(self.settings.gifts))
+        self.gift_catalogue = GiftCatalogue(texts, audit)
+        self.gift_keeper = GiftKeeper(self.store, self.fans, self._clock_ms)
         self.outbound = Outbound(self.settings.outbound)
         self.providers = make_providers(
             self.settings.payments, self.store, self.outbound, self._clock_ms, payments, self.coin_rules
         )
         self.services = Services(
             comments=Comments(
-                standing, texts, _comment_rules(rules, shared=self.settings.redis_url is not None)
+                standing,
+                texts,
+                _comment_rules(rules, shared=self.settings.redis_url is not None),
+                self.fans,
             ),
             lifecycle=Lifecycle(
                 standing,
@@ -181,6 +193,9 @@ class Node:
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
+            gifts=Gifts(
+                standing, texts, audit, _gift_rules(self.settings.gifts, self.settings.coins), self.fans
+            ),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -288,7 +303,7 @@ class Node:
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             ended=self._end_publishing,
-            direct={"publish.token": self.gate.publish_token},
+            direct={"publish.token": self.gate.publish_token, "gift.top": self.gift_keeper.top},
         )
         self.signins = SignIns(self.store)
         self.limits = CommandLimits(settings.limits)
@@ -351,6 +366,8 @@ class Node:
             endpoints=self.endpoints,
             post=self.post,
             coin_rules=self.coin_rules,
+            gift_catalogue=self.gift_catalogue,
+            gift_keeper=self.gift_keeper,
         )
         api.attach(app)
         self._health(internal=False).attach(app)
@@ -391,6 +408,7 @@ class Node:
         """Migrate, recover, bind the ports, begin. Raises ``OSError`` if a port is taken."""
         settings = self.settings
         await self.store.start()
+        await self.gift_keeper.start()
         await self._start_bus()
         await self.origins.start()
         await self.media.start()
@@ -462,6 +480,7 @@ class Node:
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             await self._flush_likes()
+            await self.gift_keeper.close()
         await self.store.close()
         await self.bus.close()
         if self._internal is not None:
@@ -502,6 +521,20 @@ def _comment_rules(rules: Rooms, *, shared: bool) -> CommentRules:
 def _coin_rules(coins: Coins) -> CoinRules:
     packs = [CoinPack(pack.id, pack.coins, pack.price_minor, pack.currency) for pack in coins.packs]
     return CoinRules(packs, coins.worth_minor)
+
+
+def _gift_rules(gifts: GiftSettings, coins: Coins) -> GiftRules:
+    return GiftRules(coins.share_percent, gifts.banner_coins)
+
+
+def _fan_rules(rules: GiftSettings) -> FanRules:
+    return FanRules(
+        per_coin=rules.fan_per_coin,
+        per_minute=rules.fan_per_minute,
+        per_comment=rules.fan_per_comment,
+        minutes_a_day=rules.fan_minutes_a_day,
+        comments_a_day=rules.fan_comments_a_day,
+    )
 
 
 def _demo_hosts(host: str) -> frozenset[str]:

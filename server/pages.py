@@ -35,6 +35,13 @@ _HEADERS = {
     "Cache-Control": "no-cache",
 }
 
+# Opened by itself, an SVG is a page, which must not be one of ours.
+_PICTURE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Cache-Control": "public, max-age=86400",
+}
+
 
 class Pages:
     """Serves the pages; without a build it says what to do. A build that comes later is found."""
@@ -47,6 +54,7 @@ class Pages:
         for path, name in PAGES.items():
             app.router.add_get(path, self._page(name))
         app.router.add_get(r"/assets/{name:[A-Za-z0-9._-]+}", self._asset)
+        app.router.add_get(r"/gifts/{name:[a-z0-9-]{1,40}\.svg}", self._gift)
         app.router.add_get(r"/{name:(?:favicon|icon|apple-touch-icon)\.(?:svg|png|ico)}", self._asset)
 
     def _page(self, name: str) -> Handler:
@@ -57,6 +65,13 @@ class Pages:
             return web.FileResponse(file, headers=self._headers)
 
         return handler
+
+    async def _gift(self, request: web.Request) -> web.StreamResponse:
+        """A gift's picture of those that come with us."""
+        file = self._root / "gifts" / request.match_info["name"]
+        if not await asyncio.to_thread(file.is_file):
+            raise Refused("not_found")
+        return web.FileResponse(file, headers=_PICTURE_HEADERS)
 
     async def _asset(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy.exc import DBAPIError
 
+from rooms.gifts import checks as gifts
 from rooms.wallet import reconcile as wallet
 from rooms.wallet.reconcile import Check, Finding
 from server.config import Settings
@@ -18,7 +19,7 @@ from server.store.migrate import is_current
 SHOWN_MAX = 1_000
 """So many findings are said; all are counted."""
 
-CHECKS: tuple[Check, ...] = (*wallet.CHECKS,)
+CHECKS: tuple[Check, ...] = (*wallet.CHECKS, *gifts.CHECKS)
 
 
 def find(url: str, checks: Sequence[Check] = CHECKS) -> Iterator[tuple[str, Finding]]:

@@ -7,6 +7,7 @@ from server.api import (
     coupons,
     desk,
     files,
+    gifts,
     openapi,
     orders,
     payments,
@@ -20,7 +21,7 @@ from server.api import (
 def attach(app: web.Application) -> None:
     """Add the API's routes."""
     files.attach(app)
-    for part in (rooms, desk, orders, coupons, webhooks, payments, wallets):
+    for part in (rooms, desk, orders, coupons, gifts, webhooks, payments, wallets):
         answering.attach(app, part.routes)
     # Files before products: a product's path could be taken for theirs.
     answering.attach(app, files.routes)

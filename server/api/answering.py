@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from server.api.context import Made
+from server.api.shapes import gifts as g
 from server.api.shapes import rooms as r
 from server.api.shapes import shop as s
 from server.api.shapes import wallets as c
@@ -52,6 +53,10 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/me"): Answer(r.Me),
     ("POST", "/api/v1/demo/token"): Answer(r.DemoToken),
     ("GET", "/api/v1/orders/{order}"): Answer(s.WholeOrder),
+    ("GET", "/api/v1/gifts"): Answer(g.Catalogue),
+    ("PUT", "/api/v1/gifts/{gift}"): Answer(g.OfGift),
+    ("GET", "/api/v1/rooms/{room}/gifts"): Answer(Page[g.Given]),
+    ("GET", "/api/v1/rooms/{room}/gifts/top"): Answer(g.Board),
     ("GET", "/api/v1/coupons"): Answer(Page[s.ClaimedCoupon]),
     ("GET", "/api/v1/payments/methods"): Answer(Page[s.PaymentMethod]),
     ("POST", "/api/v1/payments/{provider}/callback"): Answer(s.ReportTaken),

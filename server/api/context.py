@@ -17,6 +17,7 @@ from media.service import MediaService
 from moderation.permissions import Action, Role, may
 from moderation.standing import read_role
 from rooms.errors import Refused
+from rooms.gifts.catalogue import GiftCatalogue
 from rooms.heads import RoomRow
 from rooms.history import read_room
 from rooms.ports import Caller
@@ -25,6 +26,7 @@ from server.answers import problem_from
 from server.auth import GUEST, DemoTokens, Identity, Tokens
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
+from server.gifts import GiftKeeper
 from server.limits import CommandLimits, site_of
 from server.live.connection import as_caller
 from server.live.rooms import LiveRooms
@@ -63,6 +65,8 @@ class Api:
     endpoints: Endpoints
     post: Post
     coin_rules: CoinRules
+    gift_catalogue: GiftCatalogue
+    gift_keeper: GiftKeeper
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
+from rooms.gifts.catalogue import GiftTerms
 from rooms.shop.sheets import COLUMNS, ProductFile
-from server.api import coupons, desk, files, orders, payments, products, rooms, wallets, webhooks
+from server.api import coupons, desk, files, gifts, orders, payments, products, rooms, wallets, webhooks
 from server.api.answering import ANSWERS, REF, Answer, schema_of
 from server.api.shapes.commands import COMMANDS
 from server.api.shapes.rooms import Event
@@ -40,6 +41,7 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/api/v1/payments/{payment}/refund"): payments.RefundStep,
     ("POST", "/api/v1/products"): NewProduct,
     ("PATCH", "/api/v1/products/{product}"): EditProduct,
+    ("PUT", "/api/v1/gifts/{gift}"): GiftTerms,
     ("POST", "/api/v1/products/import"): ProductFile,
     ("PUT", "/api/v1/stock"): files.StockRows,
     ("POST", "/api/v1/payouts"): wallets.NewPayout,
@@ -114,6 +116,7 @@ _TAGS = {
     "webhooks": "Webhooks",
     "products": "Products",
     "stock": "Products",
+    "gifts": "Gifts",
     "rooms": "Rooms",
     "pictures": "Rooms",
     "coins": "Wallets",
@@ -215,6 +218,7 @@ def openapi() -> bytes:
         *orders.routes,
         *coupons.routes,
         *files.routes,
+        *gifts.routes,
         *products.routes,
         *wallets.routes,
         *webhooks.routes,

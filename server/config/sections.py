@@ -289,6 +289,17 @@ class Payments(Section):
         return self
 
 
+class Gifts(Section):
+    """What is given to hosts, and what makes somebody a fan."""
+
+    banner_coins: int = Field(500, ge=1, le=10**9)
+    fan_per_coin: int = Field(1, ge=0, le=1000)
+    fan_per_minute: int = Field(1, ge=0, le=1000)
+    fan_per_comment: int = Field(2, ge=0, le=1000)
+    fan_minutes_a_day: int = Field(120, ge=0, le=1440)
+    fan_comments_a_day: int = Field(10, ge=0, le=1000)
+
+
 class Outbound(Section):
     """Requests made for others (JWKS, webhooks, picture import)."""
 

@@ -12,6 +12,7 @@ from server.config.sections import (
     Auth,
     Bus,
     Coins,
+    Gifts,
     Limits,
     Listen,
     Log,
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     moderation: Moderation = Field(default_factory=Moderation)
     payments: Payments = Field(default_factory=Payments)
     coins: Coins = Field(default_factory=Coins)
+    gifts: Gifts = Field(default_factory=Gifts)
     outbound: Outbound = Field(default_factory=Outbound)
     webhooks: Webhooks = Field(default_factory=Webhooks)
     log: Log = Field(default_factory=Log)

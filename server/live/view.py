@@ -75,7 +75,11 @@ class Frame:
 
 
 def _can_be_missed(event: LogEvent) -> bool:
-    return event.kind == "comment" and not (orjson.loads(event.body).get("user") or {}).get("badges")
+    if event.kind != "comment":
+        return False
+    badges = (orjson.loads(event.body).get("user") or {}).get("badges", ())
+    # A level, ``fan:7``, is no rank.
+    return all(":" in badge for badge in badges)
 
 
 class RoomView:

@@ -14,6 +14,9 @@ from sqlalchemy.exc import DBAPIError
 # Every module that has tables: importing it is what makes them known.
 import moderation.audit
 import moderation.standing  # noqa: F401
+import rooms.gifts.catalogue
+import rooms.gifts.fans
+import rooms.gifts.store
 import rooms.log
 import rooms.origins
 import rooms.paces

@@ -41,6 +41,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "sale.ended": ("sale.ended",),
     "coupon.dropped": ("coupon.dropped",),
     "coupon.closed": ("coupon.closed",),
+    "gift": ("gift.given",),
+    "gift.refunded": ("gift.refunded",),
     "comment": ("comment.created",),
     "comment.deleted": ("comment.deleted",),
 }

@@ -23,6 +23,11 @@ from rooms.budget import BudgetRules
 from rooms.commands import CreateRoom
 from rooms.comments import CommentRules, Comments
 from rooms.errors import Refused
+from rooms.gifts.catalogue import GiftCatalogue, seed
+from rooms.gifts.defaults import DEFAULT_GIFTS
+from rooms.gifts.fans import Fans
+from rooms.gifts.rules import GiftRules
+from rooms.gifts.service import Gifts
 from rooms.heads import TimerRow, timers_table
 from rooms.history import read_events, read_room
 from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
@@ -120,10 +125,15 @@ class House:
             answer_within_s=answer_within_s,
         )
         self.sandbox.report = purses.report = self.cashier.reported
+        self.fans = Fans()
+        self.gift_catalogue = GiftCatalogue(texts, audit)
         order_rules = OrderRules(hold_ms)
         self.services = Services(
             comments=Comments(
-                standing, texts, comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6))
+                standing,
+                texts,
+                comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6)),
+                self.fans,
             ),
             lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max, skus_max=skus_max),
@@ -131,6 +141,7 @@ class House:
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
+            gifts=Gifts(standing, texts, audit, GiftRules(), self.fans),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -230,6 +241,11 @@ class House:
             Work("picture", lambda tx: self.services.lifecycle.picture(tx, room, happening))
         )
         assert answer.ok, answer.body
+
+    async def go_live(self, room: str = ROOM) -> None:
+        """Pictures arrive, and there is a catalogue of gifts."""
+        await self.store.write(Work("seed", lambda tx: seed(tx, DEFAULT_GIFTS)))
+        await self.picture("publishing", room)
 
     async def product(self, *, stock: int = 5, price_minor: int = 4900) -> tuple[str, str]:
         """A product on the shelf: its id and its SKU's."""

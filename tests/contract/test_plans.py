@@ -7,12 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from rooms.gifts.boards import read_top
+from rooms.gifts.store import read_given
 from server.store.engine import open_writer
 from server.store.keys import CommandKey, Remembered, claim, remember
-from tests.contract.house import HOST, MODERATOR, VIEWER, House, house_at
+from tests.contract.house import HOST, MODERATOR, OPERATOR, OTHER, ROOM, VIEWER, House, house_at
 
-# One row a node, or none but what is due now.
-SMALL = {"writer_marks"}
+# One row a node; a catalogue that is read whole, once, and has a bound.
+SMALL = {"writer_marks", "gifts"}
 
 COUPON = {"title": "5 off", "kind": "fixed", "value": 500, "currency": "CNY", "quota": 9, "valid_s": 60}
 
@@ -78,6 +80,17 @@ async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
         await house.ok("order.refund", HOST, order=order, reason="broken", restock=True)
         house.now_ms += 60_000
         await house.run_timers()
+        await house.go_live()
+        await house.grant_coins(VIEWER, 100)
+        gifts = [
+            (await house.ok("gift", VIEWER, gift=each))["event"]["id"] for each in ("rose", "rose", "tea")
+        ]
+        await house.ok("gift.refund", OPERATOR, gift=gifts[0], reason="by mistake")
+        for span in ("stream", "week", "all"):
+            await house.store.read(
+                lambda conn, s=span: read_top(conn, house.fans, ROOM, s, OTHER.id, house.now_ms)  # type: ignore[misc]
+            )
+        await house.store.read(lambda conn: read_given(conn, ROOM, before=gifts[0]))
         await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="noise")
         await house.ok("room.change", HOST, slow_mode_s=5)
         assert await statements.scans(house) == []

@@ -27,7 +27,7 @@ ROLES = {
     "host": HOST,
     "operator": OPERATOR,
 }
-# Written out from the wire specification; "own": the order's buyer, whoever that is.
+# Written out from the wire specification; "self": not to oneself; "own": the order's buyer, whoever that is.
 TABLE = """
                  guest viewer moderator senior host operator
 comment          -     x      x         x      x    x
@@ -61,11 +61,13 @@ unpin            -     -      -         -      x    x
 room.change      -     -      -         -      x    x
 room.end         -     -      -         -      x    x
 room.grant       -     -      -         -      x    x
+gift             -     x      x         x      self x
+gift.refund      -     -      -         -      -    x
 like             -     x      x         x      x    x
 """
 HEADER, *ROWS = TABLE.strip("\n").splitlines()
 COMMANDS = [row.split()[0] for row in ROWS]
-ANSWERED_ELSEWHERE = {"publish.token"}  # by the node's own services, not by the domain
+ANSWERED_ELSEWHERE = {"publish.token", "gift.top"}  # by the node's own services, not by the domain
 # What a row beyond the commands' names sends.
 NAMES = {"mute.long": "moderate.mute", "mute.forever": "moderate.mute"}
 
@@ -94,8 +96,8 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         return ON_OTHER[command]
     if command == "moderate.delete":
         return {"event": (await house.say(Caller("u-talker", "T"), "delete me"))["id"]}
-    if command.startswith("coupon."):
-        return await coupon_payload(house, command)
+    if own := {"coupon": coupon_payload, "gift": gift_payload}.get(command.partition(".")[0]):
+        return await own(house, command, caller)
     product, sku = await house.product()
     sale = {"sku": sku, "price_minor": 1, "quantity": 1, "per_buyer": 1, "duration_s": 60}
     if command == "sale.start":
@@ -119,7 +121,17 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     return {"product": product} | more.get(command, {})
 
 
-async def coupon_payload(house: House, command: str) -> dict[str, Any]:
+async def gift_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    await house.go_live()
+    for giver in (caller, OTHER):
+        if giver.id is not None:
+            await house.grant_coins(giver, 10)
+    if command == "gift":
+        return {"gift": "rose"}
+    return {"gift": (await house.ok("gift", OTHER, gift="rose"))["event"]["id"], "reason": "by mistake"}
+
+
+async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     terms = {"title": "C", "kind": "fixed", "value": 1, "currency": "CNY", "quota": 9, "valid_s": 60}
     if command == "coupon.create":
         return terms
@@ -137,7 +149,9 @@ async def test_row(house: House, command: str) -> None:
         if cells[role] == "own":
             stranger = HOST if caller is not HOST else OTHER
             assert await house.code(name, stranger, **request) == "not_found"
-        if cells[role] == "-":
+        if cells[role] == "self":
+            assert await house.code(name, caller, **request) == "gift_to_self"
+        elif cells[role] == "-":
             head = len(await house.log())
             expected = "unauthenticated" if caller is GUEST else "forbidden"
             assert await house.code(name, caller, **request) == expected, role

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import io
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +22,7 @@ from tests.server import described
 from tests.server.webhooks.receiver import Receiver, running_receiver
 from tests.server.world import Person, World, fresh, key, shared_node
 from tests.support import node as nodes
+from tests.support.coins import endow, put_on_air
 from tests.support.node import Node
 
 OPERATOR = {"operator": True, "may_host": True}
@@ -92,6 +94,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_selling(host, viewer)
     await of_coupons(host, viewer)
     await of_wallets(host, viewer)
+    await of_gifts(host, viewer)
     await of_people(host, viewer, await world.join(viewer.user))
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -147,6 +150,19 @@ async def of_selling(host: Caller, viewer: Caller) -> None:
     await host.do("sale.end", sale=sale["id"])
     await host.read(f"/rooms/{host.room}/sales", f"/rooms/{host.room}/orders", f"/orders/{order}")
     await viewer.read(f"/orders/{other}")
+
+
+async def of_gifts(host: Caller, viewer: Caller) -> None:
+    database = f"sqlite:///{host.world.node.log.parent / 'data' / 'danmart.db'}"
+    await asyncio.to_thread(endow, database, [viewer.user], 9)
+    await asyncio.to_thread(put_on_air, database, host.room)
+    terms = {"names": {"en": "Rose"}, "picture": "/gifts/rose.svg", "price": 2}
+    await host.ask("PUT", "/gifts/rose", json=terms)
+    gift = (await viewer.do("gift", gift="rose"))["event"]["id"]
+    await viewer.do("gift.top", span="week")
+    await viewer.read("/gifts", f"/rooms/{host.room}/gifts/top")
+    await host.do("gift.refund", gift=gift, reason="by mistake")
+    await host.read(f"/rooms/{host.room}/gifts")
 
 
 async def of_coupons(host: Caller, viewer: Caller) -> None:

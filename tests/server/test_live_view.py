@@ -185,7 +185,7 @@ def spoken(offset: int, *badges: str) -> LogEvent:
     return LogEvent(ROOM, EPOCH, offset, f"id-{offset}", "comment", offset, "lin", Visibility.ALL, body, None)
 
 
-Said = st.sampled_from(["viewer", "hidden", "host", "moderator", "pin", "deletion"])
+Said = st.sampled_from(["viewer", "fan:7", "hidden", "host", "moderator", "pin", "deletion"])
 
 
 @given(st.lists(Said, min_size=1, max_size=30))
@@ -204,7 +204,9 @@ def test_a_shortened_frame_accounts_for_the_same_span(kinds: list[str]) -> None:
     short = frame.shortened()
     assert (short.first, short.to, short.epoch, short.room_id) == (1, len(kinds), EPOCH, ROOM)
     kept = [orjson.loads(item)["offset"] for item in short.items]
-    assert kept == [offset for offset, kind in enumerate(kinds, 1) if kind not in ("viewer", "hidden")]
+    assert kept == [
+        offset for offset, kind in enumerate(kinds, 1) if kind not in ("viewer", "fan:7", "hidden")
+    ]
     for each in (frame, short):
         left_out = each.payload()["skipped"].get("comment", 0)
         assert len(each.items) + left_out == len(kinds)

@@ -32,6 +32,11 @@ ORDERS = {
     "versions",
 }  # fmt: skip
 
+GIFTS = {
+    "gifts_per_s", "p99_ms", "vs_one_by_one", "max_gifts_per_s", "core_share", "givers", "settings", "raw",
+    "versions",
+}  # fmt: skip
+
 
 def _bench(*args: str) -> dict[str, Any]:
     command = [str(ROOT / "dev"), "bench", *args, "--quick", "--json"]
@@ -89,3 +94,14 @@ def test_orders_measures_both_databases_with_their_data_on_disk() -> None:
     postgres = result["settings"]["postgres"]
     assert postgres["ours"]["fsync"] == postgres["one_by_one"]["fsync"] == "on"
     assert postgres["one_by_one"]["connections"] == 16
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_gifts_measures_a_node_and_proves_its_books() -> None:
+    result = _bench("gifts")
+    assert set(result) >= GIFTS
+    for windows in result["raw"].values():
+        assert len(windows) == result["rounds"] >= 3
+        assert all(window["orders"] > 0 for window in windows)
+    assert result["vs_one_by_one"] > 1

@@ -8,6 +8,7 @@ from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from server.api.shapes.base import OPEN, Count, Nothing, TimeMs
+from server.api.shapes.gifts import Board, Gave, OfGiven
 from server.api.shapes.rooms import Event, Sanction, Settings
 from server.api.shapes.shop import ClaimedCoupon, Coupon, Order, Sale, ShownProduct
 
@@ -122,6 +123,9 @@ COMMANDS: dict[str, Any] = {
     "coupon.drop": OfCoupon,
     "coupon.close": OfCoupon,
     "coupon.claim": OfClaim,
+    "gift": Gave,
+    "gift.top": Board,
+    "gift.refund": OfGiven,
     "room.change": Changed,
     "room.end": Nothing,
     "room.grant": Nothing,

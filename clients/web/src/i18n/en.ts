@@ -1,8 +1,10 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
+import { gifts } from "./gifts.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
 
 export const en = {
+  ...gifts,
   ...shop,
   ...wallet,
   "title.lobby": "Live now",

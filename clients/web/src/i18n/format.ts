@@ -16,6 +16,10 @@ export function compact(count: number): string {
   return new Intl.NumberFormat(locale(), { notation: "compact", maximumFractionDigits: 1 }).format(count);
 }
 
+export function coins(n: number): string {
+  return n === 1 ? t("gift.coin") : t("gift.coins", { n });
+}
+
 /** 4:05, or 1:04:05. */
 export function clockTime(ms: number): string {
   const seconds = Math.max(0, Math.ceil(ms / 1000));

@@ -1,9 +1,11 @@
 /** The Simplified Chinese texts. */
 import type { Key } from "./index";
+import { gifts } from "./gifts.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
 
 export const zh: Record<Key, string> = {
+  ...gifts,
   ...shop,
   ...wallet,
   "title.lobby": "正在直播",

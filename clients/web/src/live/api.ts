@@ -1,5 +1,6 @@
 /** The HTTP API, as far as the pages use it. */
 import { offline, refusalOf } from "./errors";
+import type { Board, Gift, Given, Span } from "./gifts";
 import type { Coupon, LiveEvent, Order, Person, Role, RoomStatus } from "./wire";
 
 export interface RoomCard {
@@ -103,6 +104,20 @@ export function coupons(room: string, token: string | null): Promise<Page<MadeCo
 /** Orders in this room, newest first: the caller's own, and everybody's for its host. */
 export function orders(room: string, token: string | null): Promise<Page<Order>> {
   return json(inRoom(room, "/orders"), { token });
+}
+
+/** The gifts that can be given, in their order. */
+export function giftCatalogue(token: string | null = null): Promise<{ items: Gift[] }> {
+  return json("/api/v1/gifts", { token });
+}
+
+export function giftBoard(room: string, span: Span, token: string | null): Promise<Board> {
+  return json(inRoom(room, `/gifts/top?span=${span}`), { token });
+}
+
+/** What was given in the room, newest first; for its host. */
+export function givenGifts(room: string, token: string | null): Promise<Page<Given>> {
+  return json(inRoom(room, "/gifts"), { token });
 }
 
 /** A whole order: address, note and history too; for its buyer and its host. */

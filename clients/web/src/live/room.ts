@@ -5,6 +5,7 @@ import { ServerClock } from "./clock";
 import { Connection } from "./connection";
 import { asRefusal } from "./errors";
 import { emptyState, fold } from "./fold";
+import { GiftSide } from "./gifts";
 import { StaffSide } from "./staff";
 import { Timekeeper } from "./timekeeper";
 import { withComments, withoutComments, type Timeline } from "./timeline";
@@ -47,10 +48,20 @@ export class Room {
   readonly staff = new StaffSide();
   readonly clock = new ServerClock();
 
+  readonly gifts = new GiftSide(() => this.now());
+
   readonly status = computed(() => this.state.value.room.status);
   readonly pinned = computed(() => {
     const { pins, products } = this.state.value;
     return pins.flatMap((id) => products.find((product) => product.id === id) ?? []);
+  });
+
+  /** Comments and gifts in the order of the log, for lists that show both. */
+  readonly said = computed<Timeline>(() => {
+    const gifts = this.gifts.lines.value;
+    const comments = this.comments.value;
+    if (gifts.length === 0) return comments;
+    return [...comments, ...gifts].sort((a, b) => a.offset - b.offset).slice(-this.commentsKept);
   });
 
   /** The server's time, in ms. */
@@ -150,6 +161,14 @@ export class Room {
     return null;
   }
 
+  /** Gives the host a gift, and shows it at once. */
+  async give(gift: string, count: number): Promise<Answer<"gift">> {
+    const answer = await this.send("gift", { gift, count });
+    this.you.setWallet({ coins: answer.coins });
+    this.gifts.take(answer.event);
+    return answer;
+  }
+
   /** Claims a coupon, and knows it at once. */
   async claim(coupon: string): Promise<void> {
     this.you.addClaim((await this.send("coupon.claim", { coupon })).coupon);
@@ -219,6 +238,7 @@ export class Room {
   private apply(event: LiveEvent): void {
     this.state.value = fold(this.state.value, event);
     if (event.kind === "comment") this.addComments([event]);
+    this.gifts.take(event);
     if (event.kind === "comment.deleted") {
       this.comments.value = withoutComments(this.comments.value, new Set([event.data.id as string]));
     }

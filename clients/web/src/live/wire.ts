@@ -1,5 +1,6 @@
 /** What travels between the server and the pages: docs/protocol.md as types. */
 
+import type { GiftCommands } from "./gifts";
 import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
 import type { Wallet } from "./wallet";
 
@@ -18,6 +19,7 @@ export type Action =
   | "comment"
   | "like"
   | "buy"
+  | "gift"
   | "mute"
   | "delete_comment"
   | "manage_products"
@@ -219,7 +221,7 @@ export interface WireError {
 }
 
 /** Each command's payload and what its answer holds beside `ok`. */
-export interface Commands {
+export interface Commands extends GiftCommands {
   enter: [{ room: string; after?: Position; after_you?: number; after_staff?: number }, Entered];
   leave: [{ room: string }, object];
   time: [object, { now_ms: number }];

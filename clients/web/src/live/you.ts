@@ -59,11 +59,17 @@ export class YourSide {
     this.coupons.value = [claim, ...others].slice(0, 100);
   }
 
+  /** What is left out hasn't changed. */
+  setWallet({ coins, points }: Partial<Wallet>): void {
+    const before = this.wallet.value ?? { coins: 0, points: 0 };
+    this.wallet.value = { coins: coins ?? before.coins, points: points ?? before.points };
+  }
+
   private apply(event: NumberedEvent): void {
     const { data } = event;
     if (event.kind === "order") this.addOrder(data.order as Order);
     else if (event.kind === "coupon") this.addClaim(data.coupon as Claim);
-    else if (event.kind === "wallet") this.wallet.value = { coins: 0, points: 0, ...this.wallet.value, ...balances(data) };
+    else if (event.kind === "wallet") this.setWallet(data);
     else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
     else if (event.kind === "unmuted") this.mute.value = null;
     else if (event.kind === "role") {
@@ -71,10 +77,4 @@ export class YourSide {
       this.can.value = new Set(data.can as Action[]);
     }
   }
-}
-
-/** What an event says of a wallet: only what has changed. */
-function balances(data: Record<string, unknown>): Partial<Wallet> {
-  const { coins, points } = data as Partial<Wallet>;
-  return { ...(coins !== undefined && { coins }), ...(points !== undefined && { points }) };
 }

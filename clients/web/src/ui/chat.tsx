@@ -3,11 +3,13 @@ import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { t } from "../i18n";
+import { giftOf } from "../live/gifts";
 import type { Room } from "../live/room";
 import type { LiveEvent } from "../live/wire";
 import { Empty } from "./basics";
 import "./chat.css";
 import { Comment } from "./comment";
+import { GiftLine } from "./gift_line";
 import { Icon } from "./icon";
 
 interface ChatProps {
@@ -20,7 +22,7 @@ const NEAR_PX = 48;
 export function Chat({ room, tools }: ChatProps) {
   const list = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
-  const comments = room.comments.value;
+  const comments = room.said.value;
   const you = room.you.user.value?.id;
 
   useLayoutEffect(() => {
@@ -50,11 +52,15 @@ export function Chat({ room, tools }: ChatProps) {
           </Empty>
         )}
         <ul>
-          {comments.map((event) => (
-            <Comment key={event.id} event={event} own={event.user?.id === you}>
-              {tools?.(event)}
-            </Comment>
-          ))}
+          {comments.map((event) =>
+            event.kind === "gift" ? (
+              <GiftLine key={giftOf(event).combo.id} event={event} />
+            ) : (
+              <Comment key={event.id} event={event} own={event.user?.id === you}>
+                {tools?.(event)}
+              </Comment>
+            ),
+          )}
         </ul>
       </div>
       {!following && (

@@ -31,8 +31,15 @@ export function Comment({ event, own, children }: CommentProps) {
 
 export function Badges({ badges }: { badges: readonly string[] }) {
   const known = badges.filter((badge) => badge === "host" || badge === "moderator" || badge === "operator");
+  const fan = badges.find((badge) => badge.startsWith("fan:"))?.slice(4);
   return (
     <>
+      {fan && (
+        <span class="comment-badge fan numbers" title={t("badge.fan", { level: fan })} data-testid="fan-badge" data-level={fan}>
+          <span aria-hidden="true">♥{fan}</span>
+          <span class="unseen">{t("badge.fan", { level: fan })}</span>
+        </span>
+      )}
       {known.map((badge) => (
         <span key={badge} class={`comment-badge ${badge}`}>
           {t(`badge.${badge}`)}

@@ -38,6 +38,8 @@ const PATHS = {
   talk: "M4 5.5h16v10h-7.5L8 19.5v-4H4v-10Z",
   back: "M9 7.5 4.5 12 9 16.5M4.5 12H15a4.5 4.5 0 0 1 0 9",
   keyboard: "M3 6.5h18v11H3v-11Zm3.5 3.5h.2m3.6 0h.2m3.6 0h.2m3.6 0h.2M8 14h8",
+  gift: "M4.5 11h15v9h-15v-9ZM3 7.5h18V11H3V7.5Zm9 0V20M12 7.5C9.5 7.5 7 6.8 7 5a2 2 0 0 1 2-1.5c2 0 3 4 3 4Zm0 0c2.5 0 5-.7 5-2.5a2 2 0 0 0-2-1.5c-2 0-3 4-3 4Z",
+  coin: "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17Zm0-12.5 4 4-4 4-4-4 4-4Z",
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -14,6 +14,9 @@ import { Closed } from "../ui/gate";
 import { useMedia } from "../ui/hooks";
 import { Icon } from "../ui/icon";
 import { BuySheet } from "./buy";
+import { GiftsOver } from "./gifts/over";
+import { GiftSheet } from "./gifts/sheet";
+import { TopSheet } from "./gifts/top";
 import { Hearts } from "./hearts";
 import { Likes } from "./likes";
 import { OrdersSheet } from "./orders";
@@ -26,7 +29,7 @@ import { Stage } from "./stage";
 import { WalletSheet } from "./wallet/sheet";
 import "./viewer.css";
 
-export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
+export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" | "gift" | "top" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
 
 export function Viewer({ room, player }: { room: Room; player: Player }) {
   const open = useSignal<Open>(null);
@@ -74,6 +77,7 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
   return (
     <div class={`viewer${player.landscape.value ? " landscape" : ""}`}>
       <Stage room={room} player={player} onLike={like} onOpen={(sheet) => (open.value = { sheet })} hearts={hearts}>
+        <GiftsOver room={room} />
         {wide && <Offers room={room} open={open} />}
       </Stage>
       <section class="side" aria-label={t("side.label")}>
@@ -102,6 +106,9 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
             {room.state.value.products.length > 0 && (
               <span class="round-count numbers">{room.state.value.products.length}</span>
             )}
+          </button>
+          <button class="round gift" onClick={() => (open.value = { sheet: "gift" })} aria-label={t("gift.button")} data-testid="gift-button">
+            <Icon name="gift" size={22} />
           </button>
           <LikeButton room={room} onLike={() => like()} />
         </div>
@@ -193,6 +200,17 @@ function Sheets({ room, player, open }: { room: Room; player: Player; open: Sign
       );
     case "wallet":
       return <WalletSheet room={room} onClose={close} />;
+    case "gift":
+      return (
+        <GiftSheet
+          room={room}
+          onTop={() => (open.value = { sheet: "top" })}
+          onWallet={() => (open.value = { sheet: "wallet" })}
+          onClose={close}
+        />
+      );
+    case "top":
+      return <TopSheet room={room} onClose={close} />;
     case "settings":
       return <SettingsSheet player={player} onClose={close} />;
     default:

@@ -2,8 +2,9 @@
 import type { ComponentType } from "preact";
 
 import type { Room } from "../../live/room";
+import { GiftFeed } from "../gifts";
 
-const SECTIONS: ComponentType<{ room: Room }>[] = [];
+const SECTIONS: ComponentType<{ room: Room }>[] = [GiftFeed];
 
 export function PlayTab({ room }: { room: Room }) {
   return (

@@ -1,0 +1,30 @@
+/** 送礼的中文文字。 */
+import type { gifts as en } from "./gifts.en";
+
+export const gifts: Record<keyof typeof en, string> = {
+  "gift.button": "送礼物",
+  "gift.title": "送礼物",
+  "gift.coin": "1 金币",
+  "gift.coins": "{n} 金币",
+  "gift.count": "数量",
+  "gift.send": "赠送 · {coins}",
+  "gift.sign_in": "登录后送礼",
+  "gift.again": "连送 · {s} 秒",
+  "gift.line": "送出 {gift}",
+  "gift.banner": "送出 {gift}",
+  "gift.top": "贡献榜",
+  "gift.top.none": "还没有人送礼",
+  "gift.span.stream": "本场",
+  "gift.span.week": "本周",
+  "gift.span.all": "总榜",
+  "gift.fan": "粉丝等级 {level} · {points}/{next}",
+  "gift.feed": "礼物",
+  "gift.feed.none": "还没有礼物",
+  "gift.feed.none.hint": "观众送礼后会显示在这里。",
+  "gift.earned": "收入 +{n}",
+  "gift.refunded": "已退回",
+  "badge.fan": "粉丝等级 {level}",
+  "error.gift_to_self": "不能给自己送礼。",
+  "error.gift_withdrawn": "这个礼物已下架。",
+  "error.gift_refunded": "这个礼物已经退回。",
+};
