@@ -79,7 +79,7 @@ async def test_a_gift_moves_coins_to_the_host_and_the_platform_and_is_seen_by_al
     }
     combo = {"id": event["id"], "count": 3, "coins": 27}
     assert event["data"] == {"gift": card, "count": 3, "coins": 27, "combo": combo, "banner": False}
-    (told,) = live.told(VIEWER, "wallet")
+    told = live.told(VIEWER, "wallet")[-1]
     assert told["data"]["coins"] == 973
     assert told["data"]["movement"]["amount"] == -27
     assert told["data"]["movement"]["ref"] == event["id"]
