@@ -20,6 +20,8 @@ from rooms.comments import Comments
 from rooms.errors import Refused
 from rooms.lifecycle import Lifecycle
 from rooms.likes import LikeCounter
+from rooms.play.lotteries import commands as lottery
+from rooms.play.lotteries.service import Lotteries
 from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.shop.catalogue import Catalogue
@@ -51,6 +53,7 @@ class Services:
     roles: Roles
     cashier: Cashier
     likes: LikeCounter
+    lotteries: Lotteries
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,12 @@ SPECS: dict[str, Spec] = {
         Spec("coupon.drop", c.DropCoupon, "Let it be claimed for a while.", lambda s: s.coupons.drop),
         Spec("coupon.close", c.CouponRef, "End its claiming.", lambda s: s.coupons.close),
         Spec("coupon.claim", c.CouponRef, "Take a coupon, to be redeemed later.", lambda s: s.coupons.claim),
+        Spec("lottery.create", lottery.CreateLottery, "Open a lottery.", lambda s: s.lotteries.create),
+        Spec("lottery.enter", lottery.EnterLottery, "Take part in a lottery.", lambda s: s.lotteries.enter),
+        Spec("lottery.check", lottery.CheckLottery, "How one stands with a lottery."),
+        Spec("lottery.draw", lottery.LotteryRef, "Close a lottery, and draw.", lambda s: s.lotteries.draw),
+        Spec("lottery.cancel", lottery.LotteryRef, "Call a lottery off.", lambda s: s.lotteries.cancel),
+        Spec("lottery.claim", lottery.ClaimPrize, "Take what one has won.", lambda s: s.lotteries.claim),
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),

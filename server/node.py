@@ -24,6 +24,7 @@ from rooms.budget import BudgetRules
 from rooms.comments import CommentRules, Comments
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
+from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
@@ -46,6 +47,8 @@ from server.config import Settings, is_loopback, node_secret
 from server.config.sections import Rooms
 from server.credentials import StreamKeyring
 from server.demo import Demo
+from server.draws import Draws
+from server.facts import HouseFacts
 from server.gateway import Gateway
 from server.health import Health
 from server.housekeeping import Housekeeping
@@ -152,7 +155,7 @@ class Node:
         rules = self.settings.rooms
         texts, audit = Texts(self.settings.moderation.word_lists), AuditTrail()
         standing = RoomStanding()
-        coupons = CouponRedeeming()
+        coupons, facts = CouponRedeeming(), HouseFacts()
         payments = Payments(coupons)
         self.outbound = Outbound(self.settings.outbound)
         self.providers = make_providers(self.settings.payments, self.store, self.outbound, self._clock_ms)
@@ -186,7 +189,9 @@ class Node:
                 registry=self.registry,
             ),
             likes=LikeCounter(rules.likes_per_s),
+            lotteries=Lotteries(standing, texts, audit, facts),
         )
+        self.draws = Draws(self.store, self.services.lotteries, facts)
         tell(self.providers, self.services.cashier)
         self.keyring = StreamKeyring(standing, audit)
         self.pictures = Pictures(standing, rules.pictures_max)
@@ -205,10 +210,16 @@ class Node:
                 HOLD_TIMER: services.orders.expire,
                 SALE_TIMER: services.sales.turn,
                 DROP_TIMER: services.coupons.drop_over,
+                CLOSE_TIMER: services.lotteries.close,
+                CLAIM_TIMER: services.lotteries.claims_over,
                 MUTE_TIMER: services.sanctions.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },
-            outside={CHECK_TIMER: services.cashier.check, REFUND_TIMER: services.cashier.pay_back},
+            outside={
+                CHECK_TIMER: services.cashier.check,
+                REFUND_TIMER: services.cashier.pay_back,
+                SETTLE_TIMER: self.draws.settle,
+            },
         )
 
     def _make_webhooks(self) -> None:
@@ -277,7 +288,7 @@ class Node:
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             ended=self._end_publishing,
-            direct={"publish.token": self.gate.publish_token},
+            direct={"publish.token": self.gate.publish_token, "lottery.check": self.draws.check},
         )
         self.signins = SignIns(self.store)
         self.limits = CommandLimits(settings.limits)

@@ -14,6 +14,7 @@ import moderation.standing  # noqa: F401
 import rooms.log
 import rooms.origins
 import rooms.paces
+import rooms.play.lotteries.store
 import rooms.shop.coupons.store
 import rooms.shop.sale_store
 import rooms.shop.shelf

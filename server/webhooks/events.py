@@ -41,6 +41,10 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "sale.ended": ("sale.ended",),
     "coupon.dropped": ("coupon.dropped",),
     "coupon.closed": ("coupon.closed",),
+    "lottery.opened": ("lottery.opened",),
+    "lottery.closed": ("lottery.closed",),
+    "lottery.drawn": ("lottery.drawn",),
+    "lottery.ended": ("lottery.ended",),
     "comment": ("comment.created",),
     "comment.deleted": ("comment.deleted",),
 }

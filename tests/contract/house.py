@@ -28,6 +28,7 @@ from rooms.history import read_events, read_room
 from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
+from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
@@ -41,6 +42,8 @@ from rooms.shop.store import SkuRow, skus_table
 from rooms.unit import News
 from server.answers import from_validation
 from server.commands import Commands, Services
+from server.draws import Draws
+from server.facts import HouseFacts
 from server.payments.cashier import Cashier
 from server.payments.sandbox import SandboxProvider
 from server.store.group import Work, refused
@@ -89,7 +92,7 @@ class House:
             clock_ms=lambda: self.now_ms,
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
-        coupons = CouponRedeeming()
+        coupons, facts = CouponRedeeming(), HouseFacts()
         self.payments = Payments(coupons)
         self.owed = Owed(audit)
         self.sandbox = SandboxProvider(self.store.write)
@@ -121,7 +124,9 @@ class House:
             roles=Roles(standing, audit),
             cashier=self.cashier,
             likes=LikeCounter(),
+            lotteries=Lotteries(standing, texts, audit, facts),
         )
+        self.draws = Draws(self.store, self.services.lotteries, facts)
         self.commands = Commands(
             self.store,
             self.services,
@@ -129,6 +134,7 @@ class House:
             is_open=lambda _: True,
             liked=lambda room, count: None,
             ended=self.ended.append,
+            direct={"lottery.check": self.draws.check},
         )
 
     def _published(self, news: News) -> None:
@@ -141,7 +147,7 @@ class House:
     async def do(self, name: str, caller: Caller, **payload: Any) -> dict[str, Any]:
         """A command's acknowledgement, decoded. ``room`` and ``key`` are filled in."""
         payload = {"room": ROOM, **payload}
-        if name != "like":
+        if name not in ("like", "lottery.check"):
             payload.setdefault("key", next(keys))
         try:
             answer = await self.commands.run(name, payload, caller, caller.id or "")
@@ -243,10 +249,16 @@ class House:
             HOLD_TIMER: self.services.orders.expire,
             SALE_TIMER: self.services.sales.turn,
             DROP_TIMER: self.services.coupons.drop_over,
+            CLOSE_TIMER: self.services.lotteries.close,
+            CLAIM_TIMER: self.services.lotteries.claims_over,
             MUTE_TIMER: self.services.sanctions.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }
-        outside = {CHECK_TIMER: self.cashier.check, REFUND_TIMER: self.cashier.pay_back}
+        outside = {
+            CHECK_TIMER: self.cashier.check,
+            REFUND_TIMER: self.cashier.pay_back,
+            SETTLE_TIMER: self.draws.settle,
+        }
         query = select(timers_table).where(timers_table.c.due_at_ms <= self.now_ms)
         timers = await self.store.read(lambda conn: [TimerRow(*r) for r in conn.execute(query)])
         failures: list[Exception] = []
