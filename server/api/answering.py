@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from server.api.context import Made
+from server.api.shapes import lotteries as lo
 from server.api.shapes import rooms as r
 from server.api.shapes import shop as s
 from server.api.shapes import webhooks as w
@@ -40,6 +41,7 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/rooms/{room}/orders"): Answer(Page[s.Order]),
     ("GET", "/api/v1/rooms/{room}/sales"): Answer(Page[s.Sale]),
     ("GET", "/api/v1/rooms/{room}/coupons"): Answer(Page[s.MadeCoupon]),
+    ("GET", "/api/v1/rooms/{room}/lotteries"): Answer(Page[lo.Lottery]),
     ("GET", "/api/v1/rooms/{room}/mutes"): Answer(Page[r.Sanction]),
     ("GET", "/api/v1/rooms/{room}/audit"): Answer(Page[r.AuditLine]),
     ("GET", "/api/v1/rooms/{room}/members"): Answer(Page[r.Member]),
@@ -50,6 +52,7 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("POST", "/api/v1/rooms/{room}/pictures"): Answer(r.Picture, 201),
     ("GET", "/api/v1/me"): Answer(r.Me),
     ("POST", "/api/v1/demo/token"): Answer(r.DemoToken),
+    ("GET", "/api/v1/lotteries/{lottery}/draw"): Answer(lo.DrawFile),
     ("GET", "/api/v1/orders/{order}"): Answer(s.WholeOrder),
     ("GET", "/api/v1/coupons"): Answer(Page[s.ClaimedCoupon]),
     ("GET", "/api/v1/payments/methods"): Answer(Page[s.PaymentMethod]),

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
 from rooms.shop.sheets import COLUMNS, ProductFile
-from server.api import coupons, desk, files, orders, payments, products, rooms, webhooks
+from server.api import coupons, desk, files, lotteries, orders, payments, products, rooms, webhooks
 from server.api.answering import ANSWERS, REF, Answer, schema_of
 from server.api.shapes.commands import COMMANDS
 from server.api.shapes.rooms import Event
@@ -194,6 +194,7 @@ def openapi() -> bytes:
         *payments.routes,
         *orders.routes,
         *coupons.routes,
+        *lotteries.routes,
         *files.routes,
         *products.routes,
         *webhooks.routes,

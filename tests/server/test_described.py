@@ -88,6 +88,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_the_shelf(host)
     await of_selling(host, viewer)
     await of_coupons(host, viewer)
+    await of_lotteries(host, viewer)
     await of_people(host, viewer, await world.join(viewer.user))
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -153,6 +154,23 @@ async def of_coupons(host: Caller, viewer: Caller) -> None:
     await host.do("coupon.close", coupon=coupon)
     await viewer.read("/coupons")
     await host.read(f"/rooms/{host.room}/coupons")
+
+
+async def of_lotteries(host: Caller, viewer: Caller) -> None:
+    added = await host.do("product.add", title="Pot", currency="CNY", price_minor=500, stock=9)
+    prizes = [{"kind": "product", "ref": added["product"]["skus"][0]["id"], "count": 1}]
+    terms = {"title": "Pot", "prizes": prizes, "seconds": 60}
+    off, lottery = [(await host.do("lottery.create", **terms))["lottery"]["id"] for _ in range(2)]
+    await host.do("lottery.cancel", lottery=off)
+    await viewer.do("lottery.enter", lottery=lottery, nonce="0" * 32)
+    await host.do("lottery.draw", lottery=lottery)
+    for _ in range(200):
+        (page,) = await host.read(f"/rooms/{host.room}/lotteries")
+        if page["items"][0]["state"] == "drawn":
+            break
+    await viewer.do("lottery.check", lottery=lottery)
+    await viewer.do("lottery.claim", lottery=lottery)
+    await viewer.read(f"/lotteries/{lottery}/draw")
 
 
 async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
