@@ -32,6 +32,11 @@ ORDERS = {
     "versions",
 }  # fmt: skip
 
+DRAW = {
+    "entrants", "winners", "draw_s", "verify_s", "held_ms", "weighted_draw_s", "weighted_verify_s",
+    "weighted_held_ms",
+}  # fmt: skip
+
 
 def _bench(*args: str) -> dict[str, Any]:
     command = [str(ROOT / "dev"), "bench", *args, "--quick", "--json"]
@@ -89,3 +94,12 @@ def test_orders_measures_both_databases_with_their_data_on_disk() -> None:
     postgres = result["settings"]["postgres"]
     assert postgres["ours"]["fsync"] == postgres["one_by_one"]["fsync"] == "on"
     assert postgres["one_by_one"]["connections"] == 16
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_draw_measures_both_sorts_of_draws() -> None:
+    result = _bench("draw")
+    assert set(result) == DRAW
+    assert result["entrants"] == 50_000
+    assert all(result[name] > 0 for name in DRAW - {"held_ms", "weighted_held_ms"})
