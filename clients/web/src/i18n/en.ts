@@ -1,8 +1,10 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
+import { lottery } from "./lottery.en";
 import { shop } from "./shop.en";
 
 export const en = {
   ...shop,
+  ...lottery,
   "title.lobby": "Live now",
   "title.viewer": "Live",
   "title.studio": "Studio",

@@ -1,9 +1,11 @@
 /** The Simplified Chinese texts. */
 import type { Key } from "./index";
+import { lottery } from "./lottery.zh";
 import { shop } from "./shop.zh";
 
 export const zh: Record<Key, string> = {
   ...shop,
+  ...lottery,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",
   "title.studio": "直播工作台",

@@ -1,6 +1,7 @@
 /** The caller's own side of a room: who they are, what they may, their mute and their orders. */
 import { batch, computed, signal } from "@preact/signals";
 
+import type { Won } from "./lottery_wire";
 import type { Action, Claim, Mute, NumberedEvent, Order, Person, Role, Sanction, You } from "./wire";
 
 export class YourSide {
@@ -12,6 +13,8 @@ export class YourSide {
   readonly orders = signal<readonly Order[]>([]);
   /** Claimed coupons, newest first. */
   readonly coupons = signal<readonly Claim[]>([]);
+  /** Places in lotteries, by lottery. */
+  readonly won = signal<Readonly<Record<string, Won>>>({});
   readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
 
   private last = 0;
@@ -52,10 +55,15 @@ export class YourSide {
     this.coupons.value = [claim, ...others].slice(0, 100);
   }
 
+  addWon(won: Won): void {
+    this.won.value = { ...this.won.value, [won.lottery]: won };
+  }
+
   private apply(event: NumberedEvent): void {
     const { data } = event;
     if (event.kind === "order") this.addOrder(data.order as Order);
     else if (event.kind === "coupon") this.addClaim(data.coupon as Claim);
+    else if (event.kind === "lottery") this.addWon(data as unknown as Won);
     else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
     else if (event.kind === "unmuted") this.mute.value = null;
     else if (event.kind === "role") {

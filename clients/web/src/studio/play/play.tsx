@@ -2,8 +2,11 @@
 import type { ComponentType } from "preact";
 
 import type { Room } from "../../live/room";
+import { LotterySection } from "./lottery";
 
-const SECTIONS: ComponentType<{ room: Room }>[] = [];
+const SECTIONS: ComponentType<{ room: Room }>[] = [
+  LotterySection,
+];
 
 export function PlayTab({ room }: { room: Room }) {
   return (
