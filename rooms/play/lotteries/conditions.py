@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -32,9 +32,8 @@ class Ask(NamedTuple):
 class Facts(Protocol):
     """What the rest of the house knows of users."""
 
-    @property
-    def kinds(self) -> Collection[str]:
-        """What can be asked. A lottery that asks for anything else would never let anybody in."""
+    def knows(self, ask: Ask) -> bool:
+        """Whether that can be asked. A lottery that asks for anything else would never let anybody in."""
         ...
 
     def read(self, conn: Connection, ask: Ask, user_ids: Sequence[str]) -> Mapping[str, int]:
@@ -98,7 +97,7 @@ class FactRows:
     """The port as a kind of rows: a group's questions are put together, a few statements for each."""
 
     def __init__(self, facts: Facts) -> None:
-        self._kinds = facts.kinds
+        self._knows = facts.knows
         self._kind: Kind[FactRow] = Kind(
             _facts, FactRow, Rank.PLAY_ENTRIES, locked=False, source=_source(facts)
         )
@@ -106,7 +105,7 @@ class FactRows:
     def refuse_unknown(self, asks: Iterable[Ask]) -> None:
         """Raises ``Refused("bad_request")`` for what nobody here could ever fulfil."""
         for ask in asks:
-            if ask.kind not in self._kinds:
+            if not self._knows(ask):
                 raise Refused("bad_request", f"{ask.kind}: nobody here knows that of users.")
 
     def rows(self, asks: Sequence[Ask], user_id: str) -> Need:
