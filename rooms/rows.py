@@ -56,7 +56,8 @@ class Kind(Generic[R]):
 
     ``key`` names the columns of another unique key where rows are found by that instead of the primary one.
     ``skip_locked`` rows that another transaction holds look as if they weren't there. Rows that are not
-    ``locked`` are only read, for what of them never changes.
+    ``locked`` are only read, for what of them never changes. ``source`` finds rows that are no table's, such
+    as what is worked out of several: they can't be put or dropped.
     """
 
     table: Table
@@ -65,6 +66,7 @@ class Kind(Generic[R]):
     skip_locked: bool = False
     locked: bool = True
     key: tuple[str, ...] = ()
+    source: Callable[[Connection, Sequence[Key]], Iterable[R]] | None = None
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -120,12 +122,14 @@ class RowCache(Generic[R]):
         wanted = sorted({k for k in keys if k not in self.read})
         if not wanted:
             return
-        found = {}
-        for record in bulk.select(conn, kind.table, kind.key_names, wanted, lock=_lock(kind)):
-            row = self.kind.row(*record)
-            found[self.key_of(row)] = row
+        found = {self.key_of(row): row for row in self._read(conn, kind, wanted)}
         for key in wanted:
             self.read[key] = self.now[key] = found.get(key)
+
+    def _read(self, conn: Connection, kind: Kind[R], wanted: Sequence[Key]) -> Iterable[R]:
+        if kind.source is not None:
+            return kind.source(conn, wanted)
+        return (kind.row(*r) for r in bulk.select(conn, kind.table, kind.key_names, wanted, lock=_lock(kind)))
 
     def flush(self, conn: Connection) -> None:
         """Write what has changed, a statement a sort of change."""

@@ -39,6 +39,8 @@ class News:
     stock: dict[str, dict[str, int]]
     redacted: dict[str, list[str]]
     coupons: dict[str, dict[str, int]] = field(default_factory=dict)
+    counts: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    """What the next signals say of plays, by room and play: how many entered, opened, voted."""
 
 
 class Unit:
@@ -220,6 +222,11 @@ class Unit:
     def coupons_left(self, room_id: str, coupon_id: str, left: int) -> None:
         """Let the next signals of the room say how many of a coupon can still be claimed."""
         self.news.coupons.setdefault(room_id, {})[coupon_id] = left
+
+    def count(self, room_id: str, play_id: str, **counts: int) -> None:
+        """Let the room's next signal say these numbers of a play, as they are now."""
+        self.news.counts.setdefault(room_id, {}).setdefault(play_id, {}).update(counts)
+        self.changes += 1
 
     def wake(self, kind: str, ref: str, room_id: str, due_at_ms: int) -> None:
         """Have the handler of timers of this kind called at (or soon after) a time."""

@@ -40,6 +40,11 @@ def run(argv: Sequence[str] | None = None) -> int:
     if argv[:1] == ["load"]:
         # A client, which the server doesn't import; its options are its own.
         os.execv(sys.executable, [sys.executable, "-m", "clients.load", *argv[1:]])  # noqa: S606
+    if argv[:1] == ["verify-draw"]:
+        # For strangers, who have a file and no server: nothing of the config is looked at.
+        from server.verify import main as verify_draw  # noqa: PLC0415
+
+        return verify_draw(argv[1:])
     arguments = _parser().parse_args(argv)
     try:
         settings = load(arguments.config, _overrides(arguments))
@@ -97,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("load", add_help=False, help="put load on a node, and see what reaches the viewers")
     cli_webhooks.add_parser(commands, common)
+    commands.add_parser("verify-draw", add_help=False, help="recompute a lottery's draw from its file")
     doctor = commands.add_parser("doctor", parents=[common], help="say what is wrong with config or machine")
     doctor.set_defaults(do=_doctor)
     reconcile = commands.add_parser(

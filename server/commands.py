@@ -21,6 +21,8 @@ from rooms.errors import Refused
 from rooms.gifts.service import Gifts
 from rooms.lifecycle import Lifecycle
 from rooms.likes import LikeCounter
+from rooms.play.lotteries import commands as lottery
+from rooms.play.lotteries.service import Lotteries
 from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.shop.catalogue import Catalogue
@@ -59,6 +61,7 @@ class Services:
     payouts: Payouts
     corrections: Corrections
     likes: LikeCounter
+    lotteries: Lotteries
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,12 @@ SPECS: dict[str, Spec] = {
         Spec("gift", c.GiveGift, "Give the host a gift.", lambda s: s.gifts.give),
         Spec("gift.top", c.GiftTop, "Who gave most, and one's own place."),
         Spec("gift.refund", c.RefundGift, "Give a gift's coins back.", lambda s: s.gifts.refund),
+        Spec("lottery.create", lottery.CreateLottery, "Open a lottery.", lambda s: s.lotteries.create),
+        Spec("lottery.enter", lottery.EnterLottery, "Take part in a lottery.", lambda s: s.lotteries.enter),
+        Spec("lottery.check", lottery.CheckLottery, "How one stands with a lottery."),
+        Spec("lottery.draw", lottery.LotteryRef, "Close a lottery, and draw.", lambda s: s.lotteries.draw),
+        Spec("lottery.cancel", lottery.LotteryRef, "Call a lottery off.", lambda s: s.lotteries.cancel),
+        Spec("lottery.claim", lottery.ClaimPrize, "Take what one has won.", lambda s: s.lotteries.claim),
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),

@@ -28,6 +28,7 @@ from rooms.gifts.rules import GiftRules
 from rooms.gifts.service import Gifts
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
+from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
@@ -55,6 +56,8 @@ from server.config.sections import Coins, Rooms
 from server.config.sections import Gifts as GiftSettings
 from server.credentials import StreamKeyring
 from server.demo import Demo
+from server.draws import Draws
+from server.facts import HouseFacts
 from server.gateway import Gateway
 from server.gifts import GiftKeeper
 from server.health import Health
@@ -162,11 +165,11 @@ class Node:
         rules = self.settings.rooms
         texts, audit = Texts(self.settings.moderation.word_lists), AuditTrail()
         standing = RoomStanding()
-        coupons = CouponRedeeming()
+        coupons, fan_rules = CouponRedeeming(), _fan_rules(self.settings.gifts)
         payments = Payments(coupons)
         order_rules = OrderRules(rules.hold_s * 1000)
         self.coin_rules = _coin_rules(self.settings.coins)
-        self.fans = Fans(_fan_rules(self.settings.gifts))
+        self.fans, facts = Fans(fan_rules), HouseFacts(fan_rules)
         self.gift_catalogue = GiftCatalogue(texts, audit)
         self.gift_keeper = GiftKeeper(self.store, self.fans, self._clock_ms)
         self.outbound = Outbound(self.settings.outbound)
@@ -212,7 +215,9 @@ class Node:
             topups=TopUps(standing, self.coin_rules, order_rules),
             payouts=Payouts(audit, minimum=self.settings.coins.payout_min),
             corrections=Corrections(texts, audit),
+            lotteries=Lotteries(standing, texts, audit, facts),
         )
+        self.draws = Draws(self.store, self.services.lotteries, facts)
         tell(self.providers, self.services.cashier)
         self.keyring = StreamKeyring(standing, audit)
         self.pictures = Pictures(standing, rules.pictures_max)
@@ -231,10 +236,16 @@ class Node:
                 HOLD_TIMER: services.orders.expire,
                 SALE_TIMER: services.sales.turn,
                 DROP_TIMER: services.coupons.drop_over,
+                CLOSE_TIMER: services.lotteries.close,
+                CLAIM_TIMER: services.lotteries.claims_over,
                 MUTE_TIMER: services.sanctions.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },
-            outside={CHECK_TIMER: services.cashier.check, REFUND_TIMER: services.cashier.pay_back},
+            outside={
+                CHECK_TIMER: services.cashier.check,
+                REFUND_TIMER: services.cashier.pay_back,
+                SETTLE_TIMER: self.draws.settle,
+            },
         )
 
     def _make_webhooks(self) -> None:
@@ -303,7 +314,11 @@ class Node:
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             ended=self._end_publishing,
-            direct={"publish.token": self.gate.publish_token, "gift.top": self.gift_keeper.top},
+            direct={
+                "publish.token": self.gate.publish_token,
+                "gift.top": self.gift_keeper.top,
+                "lottery.check": self.draws.check,
+            },
         )
         self.signins = SignIns(self.store)
         self.limits = CommandLimits(settings.limits)

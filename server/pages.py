@@ -17,6 +17,7 @@ PAGES = {
     "/studio/{room}": "studio.html",
     "/desk/{room}": "desk.html",
     "/api/docs": "docs.html",
+    "/verify": "verify.html",
 }
 
 DEFAULT_ROOT = Path(__file__).resolve().parent.parent / "clients" / "web" / "dist"

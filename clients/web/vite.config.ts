@@ -7,6 +7,7 @@ const PAGES: [RegExp, string][] = [
   [/^\/studio\/[^/]+\/?$/, "/studio.html"],
   [/^\/desk\/[^/]+\/?$/, "/desk.html"],
   [/^\/api\/docs\/?$/, "/docs.html"],
+  [/^\/verify\/?$/, "/verify.html"],
 ];
 
 function pageAddresses(): Plugin {
@@ -39,7 +40,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       input: Object.fromEntries(
-        ["index", "viewer", "studio", "desk", "docs"].map((page) => [
+        ["index", "viewer", "studio", "desk", "docs", "verify"].map((page) => [
           page,
           resolve(import.meta.dirname, `${page}.html`),
         ]),

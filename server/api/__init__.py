@@ -2,28 +2,13 @@
 
 from aiohttp import web
 
-from server.api import (
-    answering,
-    coupons,
-    desk,
-    files,
-    gifts,
-    openapi,
-    orders,
-    payments,
-    products,
-    rooms,
-    wallets,
-    webhooks,
-)
+from server.api import answering, files, openapi
+from server.api.parts import PARTS
 
 
 def attach(app: web.Application) -> None:
     """Add the API's routes."""
     files.attach(app)
-    for part in (rooms, desk, orders, coupons, gifts, webhooks, payments, wallets):
+    for part in PARTS:
         answering.attach(app, part.routes)
-    # Files before products: a product's path could be taken for theirs.
-    answering.attach(app, files.routes)
-    answering.attach(app, products.routes)
     app.add_routes(openapi.routes)

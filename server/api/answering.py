@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from server.api.context import Made
 from server.api.shapes import gifts as g
+from server.api.shapes import lotteries as lo
 from server.api.shapes import rooms as r
 from server.api.shapes import shop as s
 from server.api.shapes import wallets as c
@@ -42,6 +43,7 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/rooms/{room}/orders"): Answer(Page[s.Order]),
     ("GET", "/api/v1/rooms/{room}/sales"): Answer(Page[s.Sale]),
     ("GET", "/api/v1/rooms/{room}/coupons"): Answer(Page[s.MadeCoupon]),
+    ("GET", "/api/v1/rooms/{room}/lotteries"): Answer(Page[lo.Lottery]),
     ("GET", "/api/v1/rooms/{room}/mutes"): Answer(Page[r.Sanction]),
     ("GET", "/api/v1/rooms/{room}/audit"): Answer(Page[r.AuditLine]),
     ("GET", "/api/v1/rooms/{room}/members"): Answer(Page[r.Member]),
@@ -52,10 +54,11 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("POST", "/api/v1/rooms/{room}/pictures"): Answer(r.Picture, 201),
     ("GET", "/api/v1/me"): Answer(r.Me),
     ("POST", "/api/v1/demo/token"): Answer(r.DemoToken),
+    ("GET", "/api/v1/lotteries/{lottery}/draw"): Answer(lo.DrawFile),
     ("GET", "/api/v1/orders/{order}"): Answer(s.WholeOrder),
     ("GET", "/api/v1/gifts"): Answer(g.Catalogue),
     ("PUT", "/api/v1/gifts/{gift}"): Answer(g.OfGift),
-    ("GET", "/api/v1/rooms/{room}/gifts"): Answer(Page[g.Given]),
+    ("GET", "/api/v1/rooms/{room}/gifts"): Answer(Page[g.GivenGift]),
     ("GET", "/api/v1/rooms/{room}/gifts/top"): Answer(g.Board),
     ("GET", "/api/v1/coupons"): Answer(Page[s.ClaimedCoupon]),
     ("GET", "/api/v1/payments/methods"): Answer(Page[s.PaymentMethod]),
@@ -103,9 +106,12 @@ def adapter(shape: Any) -> TypeAdapter[Any]:
 
 
 def schema_of(shape: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """The shape's JSON schema; what it refers to is put into ``schemas``."""
+    """The shape's JSON schema; what it refers to is put into ``schemas``. Raises ``ValueError`` if two types
+    of the same name differ, as one would then describe the other's answers."""
     schema = adapter(shape).json_schema(ref_template=REF)
-    schemas.update(schema.pop("$defs", {}))
+    for name, found in schema.pop("$defs", {}).items():
+        if schemas.setdefault(name, found) != found:
+            raise ValueError(f"two types are called {name}")
     return schema
 
 

@@ -14,8 +14,9 @@ from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
 from rooms.gifts.catalogue import GiftTerms
 from rooms.shop.sheets import COLUMNS, ProductFile
-from server.api import coupons, desk, files, gifts, orders, payments, products, rooms, wallets, webhooks
+from server.api import files, payments, wallets
 from server.api.answering import ANSWERS, REF, Answer, schema_of
+from server.api.parts import PARTS
 from server.api.shapes.commands import COMMANDS
 from server.api.shapes.rooms import Event
 from server.commands import SPECS
@@ -211,19 +212,7 @@ def openapi() -> bytes:
             },
         },
     }
-    routes = [
-        *rooms.routes,
-        *desk.routes,
-        *payments.routes,
-        *orders.routes,
-        *coupons.routes,
-        *files.routes,
-        *gifts.routes,
-        *products.routes,
-        *wallets.routes,
-        *webhooks.routes,
-    ]
-    for route in routes:
+    for route in (route for part in PARTS for route in part.routes):
         if not isinstance(route, web.RouteDef) or "{command}" in route.path or ":" in route.path:
             continue
         paths.setdefault(route.path, {})[route.method.lower()] = _described(route, schemas)

@@ -14,7 +14,7 @@ from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from server.bus.port import RoomNews
 
 SENDER_BYTES = 8
-VERSION = b"\x03"
+VERSION = b"\x04"
 _START = SENDER_BYTES + len(VERSION)
 
 
@@ -33,13 +33,22 @@ def encode_room(sender: bytes, news: RoomNews) -> bytes:
         for e in news.events
     ]
     staff = [(e.seq, e.at_ms, e.kind, e.action, e.body) for e in news.staff]
-    content = (events, staff, news.stock, news.redacted, news.likes, news.origin, news.coupons)
+    content = (
+        events,
+        staff,
+        news.stock,
+        news.redacted,
+        news.likes,
+        news.origin,
+        news.coupons,
+        news.counts,
+    )
     return _encode(sender, content)
 
 
 def decode_room(room_id: str, message: bytes) -> RoomNews:
     """The inverse of :func:`encode_room`. Raises ``UnknownMessageError``."""
-    events, staff, stock, redacted, likes, origin, coupons = _decode(message, 7)
+    events, staff, stock, redacted, likes, origin, coupons, counts = _decode(message, 8)
     return RoomNews(
         room_id,
         [LogEvent(room_id, *event) for event in events],
@@ -49,6 +58,7 @@ def decode_room(room_id: str, message: bytes) -> RoomNews:
         likes,
         origin,
         coupons,
+        counts,
     )
 
 

@@ -15,7 +15,7 @@ class RoomNews:
     """What one commit had for one room, or what another node counted.
 
     ``redacted`` are ids of comments whose text is gone, ``likes`` those that viewers of another node gave;
-    ``origin``: who publishes the room may have changed.
+    ``origin``: who publishes the room may have changed. ``counts`` are numbers of plays, by play.
     """
 
     room_id: str
@@ -26,6 +26,7 @@ class RoomNews:
     likes: int = 0
     origin: bool = False
     coupons: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def merge(several: Sequence[RoomNews]) -> RoomNews:
@@ -41,6 +42,8 @@ def merge(several: Sequence[RoomNews]) -> RoomNews:
         merged.likes += news.likes
         merged.origin |= news.origin
         merged.coupons |= news.coupons
+        for play_id, counts in news.counts.items():
+            merged.counts.setdefault(play_id, {}).update(counts)
     return merged
 
 
@@ -106,6 +109,8 @@ def by_room(news: News) -> dict[str, RoomNews]:
         of(room_id).coupons.update(coupons)
     for room_id, ids in news.redacted.items():
         of(room_id).redacted.extend(ids)
+    for room_id, plays in news.counts.items():
+        of(room_id).counts.update(plays)
     return rooms
 
 

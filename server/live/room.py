@@ -16,6 +16,8 @@ from server.live.view import RoomView
 
 # Staff events that may be committed while somebody enters, between the reading and the answer.
 STAFF_KEPT = 1000
+# More plays than a room shows at a time.
+COUNTS_KEPT = 20
 
 # Who may see any of the staff's events; their actions are in them (rooms/log.py).
 STAFF_ACTIONS = frozenset({"see_staff", "see_orders"})
@@ -34,6 +36,9 @@ class LiveRoom:
     coupons: dict[str, int] = field(default_factory=dict)
     """How many are left of each coupon that is dropped now."""
     changed_coupons: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Numbers of plays (entered, opened, voted), as last heard, of the newest ``COUNTS_KEPT``."""
+    changed_counts: dict[str, dict[str, int]] = field(default_factory=dict)
     reactions: int = 0
     told_viewers: int = -1
     told_likes: int = -1
@@ -84,6 +89,15 @@ class LiveRoom:
         if not self.people[connection.viewer_id]:
             del self.people[connection.viewer_id]
 
+    def count(self, play_id: str, counts: dict[str, int]) -> None:
+        """Let the next signal say these numbers of a play."""
+        known = self.counts.pop(play_id, {}) | counts
+        self.counts[play_id] = self.changed_counts[play_id] = known
+        while len(self.counts) > COUNTS_KEPT:
+            oldest = next(iter(self.counts))
+            del self.counts[oldest]
+            self.changed_counts.pop(oldest, None)
+
     def signals(self) -> dict[str, Any]:
         """The signals object with every field, for who enters."""
         return {
@@ -92,6 +106,7 @@ class LiveRoom:
             "likes": self.likes,
             "stock": self.stock,
             "coupons": self.coupons,
+            "plays": self.counts,
             "reaction": 0,
         }
 
@@ -107,6 +122,8 @@ class LiveRoom:
             news["stock"], self.changed_stock = self.changed_stock, {}
         if self.changed_coupons:
             news["coupons"], self.changed_coupons = self.changed_coupons, {}
+        if self.changed_counts:
+            news["plays"], self.changed_counts = self.changed_counts, {}
         if self.reactions:
             news["reaction"], self.reactions = self.reactions, 0
         return {"room": self.row.id, **news} if news else None

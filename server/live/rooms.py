@@ -210,6 +210,8 @@ class LiveRooms:
         for event in news.events:
             if event.kind == "coupon.closed":
                 room.coupons.pop(event.data["id"], None)
+        for play_id, counts in news.counts.items():
+            room.count(play_id, counts)
         room.likes += news.likes
         room.reactions += news.likes
         self._take_staff(room, news.staff)

@@ -31,6 +31,10 @@ URGENT = frozenset(
         "sale.ended",
         "coupon.dropped",
         "coupon.closed",
+        "lottery.opened",
+        "lottery.closed",
+        "lottery.drawn",
+        "lottery.ended",
     }
 )
 

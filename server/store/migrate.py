@@ -20,6 +20,7 @@ import rooms.gifts.store
 import rooms.log
 import rooms.origins
 import rooms.paces
+import rooms.play.lotteries.store
 import rooms.shop.coupons.store
 import rooms.shop.sale_store
 import rooms.shop.shelf

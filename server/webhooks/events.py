@@ -43,6 +43,10 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "coupon.closed": ("coupon.closed",),
     "gift": ("gift.given",),
     "gift.refunded": ("gift.refunded",),
+    "lottery.opened": ("lottery.opened",),
+    "lottery.closed": ("lottery.closed",),
+    "lottery.drawn": ("lottery.drawn",),
+    "lottery.ended": ("lottery.ended",),
     "comment": ("comment.created",),
     "comment.deleted": ("comment.deleted",),
 }

@@ -25,7 +25,7 @@ from rooms.comments import CommentRules, Comments
 from rooms.errors import Refused
 from rooms.gifts.catalogue import GiftCatalogue, seed
 from rooms.gifts.defaults import DEFAULT_GIFTS
-from rooms.gifts.fans import Fans
+from rooms.gifts.fans import FanRules, Fans
 from rooms.gifts.rules import GiftRules
 from rooms.gifts.service import Gifts
 from rooms.heads import TimerRow, timers_table
@@ -33,6 +33,7 @@ from rooms.history import read_events, read_room
 from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
+from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
@@ -53,6 +54,8 @@ from rooms.wallet.store import read_balances
 from rooms.wallet.topups import TopUps
 from server.answers import from_validation
 from server.commands import Commands, Services
+from server.draws import Draws
+from server.facts import HouseFacts
 from server.payments.cashier import Cashier
 from server.payments.coins import CoinsProvider
 from server.payments.sandbox import SandboxProvider
@@ -104,14 +107,14 @@ class House:
             clock_ms=lambda: self.now_ms,
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
-        coupons = CouponRedeeming()
+        coupons, facts = CouponRedeeming(), HouseFacts(FanRules())
         self.payments = Payments(coupons)
         self.owed = Owed(audit)
         self.sandbox = SandboxProvider(self.store.write)
-        self.coins = CoinRules(
+        self.coin_rules = CoinRules(
             [CoinPack("small", 60, 600, "CNY"), CoinPack("large", 5000, 50_000, "CNY")], {"CNY": 1000}
         )
-        purses = CoinsProvider(self.store, self.payments, self.coins)
+        purses = CoinsProvider(self.store, self.payments, self.coin_rules)
         self.providers: dict[str, PaymentProvider] = {"sandbox": self.sandbox, "coins": purses}
         self.registry = CollectorRegistry()
         self.cashier = Cashier(
@@ -147,10 +150,12 @@ class House:
             roles=Roles(standing, audit),
             cashier=self.cashier,
             likes=LikeCounter(),
-            topups=TopUps(standing, self.coins, order_rules),
+            topups=TopUps(standing, self.coin_rules, order_rules),
             payouts=Payouts(audit, minimum=10),
             corrections=Corrections(texts, audit),
+            lotteries=Lotteries(standing, texts, audit, facts),
         )
+        self.draws = Draws(self.store, self.services.lotteries, facts)
         self.commands = Commands(
             self.store,
             self.services,
@@ -158,6 +163,7 @@ class House:
             is_open=lambda _: True,
             liked=lambda room, count: None,
             ended=self.ended.append,
+            direct={"lottery.check": self.draws.check},
         )
 
     def _published(self, news: News) -> None:
@@ -170,7 +176,7 @@ class House:
     async def do(self, name: str, caller: Caller, **payload: Any) -> dict[str, Any]:
         """A command's acknowledgement, decoded. ``room`` and ``key`` are filled in."""
         payload = {"room": ROOM, **payload}
-        if name != "like":
+        if name not in ("like", "lottery.check"):
             payload.setdefault("key", next(keys))
         try:
             answer = await self.commands.run(name, payload, caller, caller.id or "")
@@ -298,10 +304,16 @@ class House:
             HOLD_TIMER: self.services.orders.expire,
             SALE_TIMER: self.services.sales.turn,
             DROP_TIMER: self.services.coupons.drop_over,
+            CLOSE_TIMER: self.services.lotteries.close,
+            CLAIM_TIMER: self.services.lotteries.claims_over,
             MUTE_TIMER: self.services.sanctions.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }
-        outside = {CHECK_TIMER: self.cashier.check, REFUND_TIMER: self.cashier.pay_back}
+        outside = {
+            CHECK_TIMER: self.cashier.check,
+            REFUND_TIMER: self.cashier.pay_back,
+            SETTLE_TIMER: self.draws.settle,
+        }
         query = select(timers_table).where(timers_table.c.due_at_ms <= self.now_ms)
         timers = await self.store.read(lambda conn: [TimerRow(*r) for r in conn.execute(query)])
         failures: list[Exception] = []

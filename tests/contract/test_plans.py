@@ -53,6 +53,22 @@ class Statements:
         return found
 
 
+async def play(house: House, sku: str) -> None:
+    """A lottery with every condition, and one that is drawn."""
+    terms = {"title": "Tea", "prizes": [{"kind": "product", "ref": sku, "count": 1}], "seconds": 60}
+    conditions = [{"kind": "comment", "phrase": "x"}, {"kind": "order"}, {"kind": "gift", "coins": 5}]
+    asking = (await house.ok("lottery.create", HOST, **terms, conditions=conditions))["lottery"]["id"]
+    assert await house.code("lottery.enter", VIEWER, lottery=asking, nonce="0" * 32) == "conditions_unmet"
+    await house.ok("lottery.cancel", HOST, lottery=asking)
+    lottery = (await house.ok("lottery.create", HOST, **terms, unclaimed="redraw"))["lottery"]["id"]
+    for caller in (VIEWER, MODERATOR):
+        await house.ok("lottery.enter", caller, lottery=lottery, nonce="0" * 32)
+    await house.ok("lottery.draw", HOST, lottery=lottery)
+    await house.run_timers()
+    claimed = [await house.do("lottery.claim", each, lottery=lottery) for each in (VIEWER, MODERATOR)]
+    assert sum(answer["ok"] for answer in claimed) == 1
+
+
 async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
     async with house_at(f"sqlite:///{tmp_path / 'danmart.db'}") as house:
         statements = Statements(house.store.writer._engine)
@@ -91,6 +107,7 @@ async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
                 lambda conn, s=span: read_top(conn, house.fans, ROOM, s, OTHER.id, house.now_ms)  # type: ignore[misc]
             )
         await house.store.read(lambda conn: read_given(conn, ROOM, before=gifts[0]))
+        await play(house, sku)
         await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="noise")
         await house.ok("room.change", HOST, slow_mode_s=5)
         assert await statements.scans(house) == []

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from rooms.play.lotteries.store import lotteries_table
 from rooms.ports import Caller
 from server.commands import SPECS
 from tests.contract.house import (
@@ -42,6 +44,12 @@ coupon.create    -     -      -         -      x    x
 coupon.drop      -     -      -         -      x    x
 coupon.close     -     -      -         -      x    x
 coupon.claim     -     x      x         x      x    x
+lottery.create   -     -      -         -      x    x
+lottery.enter    -     x      x         x      -    -
+lottery.check    -     x      x         x      x    x
+lottery.draw     -     -      -         -      x    x
+lottery.cancel   -     -      -         -      x    x
+lottery.claim    -     won    won       won    won  won
 moderate.mute    -     -      x         x      x    x
 mute.long        -     -      -         x      x    x
 mute.forever     -     -      -         x      x    x
@@ -96,8 +104,9 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         return ON_OTHER[command]
     if command == "moderate.delete":
         return {"event": (await house.say(Caller("u-talker", "T"), "delete me"))["id"]}
-    if own := {"coupon": coupon_payload, "gift": gift_payload}.get(command.partition(".")[0]):
-        return await own(house, command, caller)
+    makers = {"coupon": coupon_payload, "gift": gift_payload, "lottery": lottery_payload}
+    if maker := makers.get(command.partition(".")[0]):
+        return await maker(house, command, caller)
     product, sku = await house.product()
     sale = {"sku": sku, "price_minor": 1, "quantity": 1, "per_buyer": 1, "duration_s": 60}
     if command == "sale.start":
@@ -131,6 +140,18 @@ async def gift_payload(house: House, command: str, caller: Caller) -> dict[str, 
     return {"gift": (await house.ok("gift", OTHER, gift="rose"))["event"]["id"], "reason": "by mistake"}
 
 
+async def lottery_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    """A lottery of a product each, as three may run in a room at a time: those before are called off."""
+    _, sku = await house.product()
+    for row in await house.rows(select(lotteries_table.c.id).where(lotteries_table.c.phase == "open")):
+        await house.ok("lottery.cancel", OPERATOR, lottery=row["id"])
+    terms = {"title": "L", "seconds": 60, "prizes": [{"kind": "product", "ref": sku, "count": 1}]}
+    if command == "lottery.create":
+        return terms
+    lottery = (await house.ok("lottery.create", OPERATOR, **terms))["lottery"]["id"]
+    return {"lottery": lottery} | ({"nonce": "0" * 32} if command == "lottery.enter" else {})
+
+
 async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     terms = {"title": "C", "kind": "fixed", "value": 1, "currency": "CNY", "quota": 9, "valid_s": 60}
     if command == "coupon.create":
@@ -149,6 +170,9 @@ async def test_row(house: House, command: str) -> None:
         if cells[role] == "own":
             stranger = HOST if caller is not HOST else OTHER
             assert await house.code(name, stranger, **request) == "not_found"
+        if cells[role] == "won":  # everybody may claim, and only who won can
+            assert await house.code(name, caller, **request) == "not_won"
+            continue
         if cells[role] == "self":
             assert await house.code(name, caller, **request) == "gift_to_self"
         elif cells[role] == "-":
@@ -176,7 +200,7 @@ async def test_rights_end_at_the_rooms_door(house: House) -> None:
         assert await house.code("room.end", caller, room="silk") == "forbidden"
     await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="")
     await house.say(VIEWER, "muted there, not here", room="silk")
-    for name in set(SPECS) - {"like"} - ANSWERED_ELSEWHERE:
+    for name in set(SPECS) - {"like", "lottery.check"} - ANSWERED_ELSEWHERE:
         command = name if name != "moderate.mute" else "mute.long"
         request = {**await payload(house, command, OPERATOR), "room": "nowhere"}
         assert await house.code(name, OPERATOR, **request) == "room_not_found", name

@@ -95,6 +95,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_coupons(host, viewer)
     await of_wallets(host, viewer)
     await of_gifts(host, viewer)
+    await of_lotteries(host, viewer)
     await of_people(host, viewer, await world.join(viewer.user))
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -185,6 +186,23 @@ async def of_wallets(host: Caller, viewer: Caller) -> None:
         payout = (await host.once("/payouts", {"coins": 100}))["payout"]["id"]
         await host.ask("POST", f"/payouts/{payout}/{end}", json={"note": "so"})
     await host.read(wallet, f"{wallet}/statement", "/payouts", "/audit", f"/rooms/{host.room}/earnings")
+
+
+async def of_lotteries(host: Caller, viewer: Caller) -> None:
+    added = await host.do("product.add", title="Pot", currency="CNY", price_minor=500, stock=9)
+    prizes = [{"kind": "product", "ref": added["product"]["skus"][0]["id"], "count": 1}]
+    terms = {"title": "Pot", "prizes": prizes, "seconds": 60}
+    off, lottery = [(await host.do("lottery.create", **terms))["lottery"]["id"] for _ in range(2)]
+    await host.do("lottery.cancel", lottery=off)
+    await viewer.do("lottery.enter", lottery=lottery, nonce="0" * 32)
+    await host.do("lottery.draw", lottery=lottery)
+    for _ in range(200):
+        (page,) = await host.read(f"/rooms/{host.room}/lotteries")
+        if page["items"][0]["state"] == "drawn":
+            break
+    await viewer.do("lottery.check", lottery=lottery)
+    await viewer.do("lottery.claim", lottery=lottery)
+    await viewer.read(f"/lotteries/{lottery}/draw")
 
 
 async def of_people(host: Caller, viewer: Caller, person: Person) -> None:

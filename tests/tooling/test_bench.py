@@ -37,6 +37,11 @@ GIFTS = {
     "versions",
 }  # fmt: skip
 
+DRAW = {
+    "entrants", "winners", "draw_s", "verify_s", "held_ms", "weighted_draw_s", "weighted_verify_s",
+    "weighted_held_ms",
+}  # fmt: skip
+
 
 def _bench(*args: str) -> dict[str, Any]:
     command = [str(ROOT / "dev"), "bench", *args, "--quick", "--json"]
@@ -105,3 +110,12 @@ def test_gifts_measures_a_node_and_proves_its_books() -> None:
         assert len(windows) == result["rounds"] >= 3
         assert all(window["orders"] > 0 for window in windows)
     assert result["vs_one_by_one"] > 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_draw_measures_both_sorts_of_draws() -> None:
+    result = _bench("draw")
+    assert set(result) == DRAW
+    assert result["entrants"] == 50_000
+    assert all(result[name] > 0 for name in DRAW - {"held_ms", "weighted_held_ms"})

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NotRequired
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
+from server.api.shapes import lotteries as lo
 from server.api.shapes.base import OPEN, Count, Nothing, TimeMs
 from server.api.shapes.gifts import Board, Gave, OfGiven
 from server.api.shapes.rooms import Event, Sanction, Settings
@@ -126,6 +127,12 @@ COMMANDS: dict[str, Any] = {
     "gift": Gave,
     "gift.top": Board,
     "gift.refund": OfGiven,
+    "lottery.create": lo.OfLottery,
+    "lottery.enter": lo.OfEntry,
+    "lottery.check": lo.Standing,
+    "lottery.draw": lo.OfLottery,
+    "lottery.cancel": lo.OfLottery,
+    "lottery.claim": lo.Claimed,
     "room.change": Changed,
     "room.end": Nothing,
     "room.grant": Nothing,

@@ -39,7 +39,7 @@ class OfGift(TypedDict):
 
 
 @with_config(OPEN)
-class Given(TypedDict):
+class GivenGift(TypedDict):
     """A gift that was given: ``gift`` is its id in the catalogue, ``combo`` its combo's, ``earned`` the
     host's part of its coins."""
 
@@ -57,11 +57,11 @@ class Given(TypedDict):
 
 @with_config(OPEN)
 class OfGiven(TypedDict):
-    gift: Given
+    gift: GivenGift
 
 
 @with_config(OPEN)
-class Place(TypedDict):
+class BoardPlace(TypedDict):
     place: Annotated[int, Field(ge=1)]
     user: Person
     coins: Coins
@@ -81,8 +81,8 @@ class Board(TypedDict):
     """Who gave most; ``you`` is the caller's own place, null without one."""
 
     span: Literal["stream", "week", "all"]
-    items: list[Place]
-    you: Place | None
+    items: list[BoardPlace]
+    you: BoardPlace | None
     fan: FanLevel | None
 
 

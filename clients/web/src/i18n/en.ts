@@ -1,5 +1,6 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
 import { gifts } from "./gifts.en";
+import { lottery } from "./lottery.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
 
@@ -7,6 +8,7 @@ export const en = {
   ...gifts,
   ...shop,
   ...wallet,
+  ...lottery,
   "title.lobby": "Live now",
   "title.viewer": "Live",
   "title.studio": "Studio",

@@ -1,6 +1,7 @@
 /** The Simplified Chinese texts. */
 import type { Key } from "./index";
 import { gifts } from "./gifts.zh";
+import { lottery } from "./lottery.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
 
@@ -8,6 +9,7 @@ export const zh: Record<Key, string> = {
   ...gifts,
   ...shop,
   ...wallet,
+  ...lottery,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",
   "title.studio": "直播工作台",

@@ -42,6 +42,8 @@ export class Room {
   readonly stock = signal<Readonly<Record<string, number>>>({});
   /** How many can still be claimed of each coupon that was dropped. */
   readonly couponsLeft = signal<Readonly<Record<string, number>>>({});
+  /** Numbers of plays, by play, as the signals last said. */
+  readonly counts = signal<Readonly<Record<string, Readonly<Record<string, number>>>>>({});
   readonly you = new YourSide();
   /** How many are before this viewer's purchase while it waits; null: nothing is known of any. */
   readonly before = signal<number | null>(null);
@@ -126,6 +128,11 @@ export class Room {
 
   async like(count: number): Promise<void> {
     await this.connection.ask("like", { room: this.id, count });
+  }
+
+  /** How this viewer stands with a lottery. */
+  checkLottery(lottery: string) {
+    return this.connection.ask("lottery.check", { room: this.id, lottery });
   }
 
   /** A short token to publish with. */
@@ -269,6 +276,7 @@ export class Room {
     if (signals.likes !== undefined) this.likes.value = signals.likes;
     if (signals.stock) this.stock.value = { ...this.stock.value, ...signals.stock };
     if (signals.coupons) this.couponsLeft.value = { ...this.couponsLeft.value, ...signals.coupons };
+    if (signals.plays) this.counts.value = { ...this.counts.value, ...signals.plays };
     if (signals.reaction) this.onReaction?.(signals.reaction);
   }
 

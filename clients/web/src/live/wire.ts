@@ -30,6 +30,8 @@ export type Action =
   | "publish"
   | "see_orders"
   | "refund"
+  | "play"
+  | "run_play"
   | "see_audit"
   | "see_staff";
 
@@ -177,6 +179,8 @@ export interface Signals {
   stock?: Record<string, number>;
   /** How many can still be claimed of each coupon that is dropped. */
   coupons?: Record<string, number>;
+  /** Numbers of plays, by play: how many entered, opened, voted. */
+  plays?: Record<string, Record<string, number>>;
   reaction?: number;
 }
 
@@ -323,7 +327,7 @@ export type Payload<C extends Command> = Commands[C][0];
 export type Answer<C extends Command> = Commands[C][1];
 
 /** Commands that change nothing, or nothing worth a key. */
-export type Unkeyed = "enter" | "leave" | "time" | "refresh" | "like" | "publish.token";
+export type Unkeyed = "enter" | "leave" | "time" | "refresh" | "like" | "publish.token" | "lottery.check";
 export type Keyed = Exclude<Command, Unkeyed>;
 
 export function commentOf(event: LiveEvent): CommentData {

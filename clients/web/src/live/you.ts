@@ -2,6 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 
 import type { Wallet } from "./wallet";
+import type { Won } from "./lottery_wire";
 import type { Action, Claim, Mute, NumberedEvent, Order, Person, Role, Sanction, You } from "./wire";
 
 export class YourSide {
@@ -17,6 +18,8 @@ export class YourSide {
   readonly wallet = signal<Wallet | null>(null);
   /** Orders of coins, newest first. */
   readonly topups = signal<readonly Order[]>([]);
+  /** Places in lotteries, by lottery. */
+  readonly won = signal<Readonly<Record<string, Won>>>({});
   readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
 
   private last = 0;
@@ -65,11 +68,16 @@ export class YourSide {
     this.wallet.value = { coins: coins ?? before.coins, points: points ?? before.points };
   }
 
+  addWon(won: Won): void {
+    this.won.value = { ...this.won.value, [won.lottery]: won };
+  }
+
   private apply(event: NumberedEvent): void {
     const { data } = event;
     if (event.kind === "order") this.addOrder(data.order as Order);
     else if (event.kind === "coupon") this.addClaim(data.coupon as Claim);
     else if (event.kind === "wallet") this.setWallet(data);
+    else if (event.kind === "lottery") this.addWon(data as unknown as Won);
     else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
     else if (event.kind === "unmuted") this.mute.value = null;
     else if (event.kind === "role") {

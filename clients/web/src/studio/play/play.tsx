@@ -3,8 +3,12 @@ import type { ComponentType } from "preact";
 
 import type { Room } from "../../live/room";
 import { GiftFeed } from "../gifts";
+import { LotterySection } from "./lottery";
 
-const SECTIONS: ComponentType<{ room: Room }>[] = [GiftFeed];
+const SECTIONS: ComponentType<{ room: Room }>[] = [
+  GiftFeed,
+  LotterySection,
+];
 
 export function PlayTab({ room }: { room: Room }) {
   return (

@@ -3,13 +3,16 @@ import type { ComponentType } from "preact";
 
 import type { Room } from "../../live/room";
 import type { Play } from "../../live/wire";
+import { LotteryCard } from "./lottery";
 
 export interface PlayProps {
   room: Room;
   play: Play;
 }
 
-const CARDS: Partial<Record<Play["kind"], ComponentType<PlayProps>>> = {};
+const CARDS: Partial<Record<Play["kind"], ComponentType<PlayProps>>> = {
+  lottery: LotteryCard,
+};
 
 export function Plays({ room }: { room: Room }) {
   return (

@@ -1,0 +1,1 @@
+"""What viewers take part in: lotteries, red packets, quizzes and polls; and the prizes that they give."""

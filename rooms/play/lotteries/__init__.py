@@ -1,0 +1,1 @@
+"""Lotteries whose draws can be checked: committed to before, drawn from what entrants sent, revealed."""

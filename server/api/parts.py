@@ -1,0 +1,32 @@
+"""The parts of the API."""
+
+from __future__ import annotations
+
+from server.api import (
+    coupons,
+    desk,
+    files,
+    gifts,
+    lotteries,
+    orders,
+    payments,
+    products,
+    rooms,
+    wallets,
+    webhooks,
+)
+
+# Files before products: a product's path could be taken for theirs.
+PARTS = (
+    rooms,
+    desk,
+    payments,
+    orders,
+    coupons,
+    lotteries,
+    gifts,
+    wallets,
+    webhooks,
+    files,
+    products,
+)
