@@ -105,6 +105,17 @@ _KINDS = (
         temporary=True,
     ),
     ErrorKind("not_won", 409, "You have won nothing here."),
+    ErrorKind("question_open", 409, "A question is open: close it first.", temporary=True),
+    ErrorKind("wrong_question", 409, "That question isn't the open one; `details.question` says which is."),
+    ErrorKind(
+        "already_answered", 409, "You have answered this question; `details.option` is what you chose."
+    ),
+    ErrorKind("already_voted", 409, "You have voted, and votes can't be changed in this poll."),
+    ErrorKind("unknown_option", 422, "There is no such option; `details.options` says how many there are."),
+    ErrorKind("duplicate_options", 422, "The same option is named more than once."),
+    ErrorKind(
+        "too_many_options", 422, "These are more options than one may choose; `details.limit` says how many."
+    ),
     ErrorKind("not_live", 404, "Nobody is live in this room at the moment.", temporary=True),
     ErrorKind("publisher_busy", 409, "Somebody is publishing in this room already.", temporary=True),
     ErrorKind("bad_sdp", 400, "The body is not a usable SDP offer."),

@@ -5,6 +5,7 @@ The picture drives the status (``live``, ``interrupted``, ``lost``, ``stopped``)
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -49,13 +50,25 @@ class LifecycleRules:
 
 
 class Lifecycle:
-    """Creating, changing and ending rooms, and following the picture."""
+    """Creating, changing and ending rooms, and following the picture.
 
-    def __init__(self, standing: Standing, texts: TextRules, audit: Audit, rules: LifecycleRules) -> None:
+    When a room ends, timers of the kinds ``over_timers`` are set: what else ends with it has locks of its
+    own, which come before the room's.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        texts: TextRules,
+        audit: Audit,
+        rules: LifecycleRules,
+        over_timers: Collection[str] = (),
+    ) -> None:
         self._standing = standing
         self._texts = texts
         self._audit = audit
         self._rules = rules
+        self._over_timers = over_timers
 
     def create(self, tx: Unit, cmd: CreateRoom, caller: Caller) -> Steps[Any]:
         """Whoever creates a room is its host. Refuses with ``forbidden``, ``room_exists``, ``text_…``."""
@@ -150,6 +163,8 @@ class Lifecycle:
         )
         if status == "ended":
             stop_explaining(tx, room_id)
+            for kind in self._over_timers:
+                tx.wake(kind, room_id, room_id, tx.now_ms)
         data = {"status": status} | ({"reason": reason} if reason else {})
         tx.append(room_id, "room.status", data)
         if status == "interrupted":

@@ -23,6 +23,11 @@ from rooms.lifecycle import Lifecycle
 from rooms.likes import LikeCounter
 from rooms.play.lotteries import commands as lottery
 from rooms.play.lotteries.service import Lotteries
+from rooms.play.polls import commands as poll
+from rooms.play.polls.service import Polls
+from rooms.play.quizzes import commands as quiz
+from rooms.play.quizzes.rules import Arrival
+from rooms.play.quizzes.service import Quizzes
 from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.shop.catalogue import Catalogue
@@ -30,7 +35,6 @@ from rooms.shop.coupons.service import Coupons
 from rooms.shop.orders import Orders
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import Sales
-from rooms.unit import Unit
 from rooms.wallet.corrections import Corrections
 from rooms.wallet.payouts import Payouts
 from rooms.wallet.topups import TopUps
@@ -62,6 +66,8 @@ class Services:
     corrections: Corrections
     likes: LikeCounter
     lotteries: Lotteries
+    quizzes: Quizzes
+    polls: Polls
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +75,15 @@ class Spec:
     """A command: its payload's model, what it is for, and its handler (None: it has a way of its own).
 
     ``patient`` ones are frequent, and seen with the next frame anyway: they are committed together.
+    The handler of a ``timed`` one is also told of its ``Arrival``.
     """
 
     name: str
     model: type[c.Command]
     summary: str
-    handler: Callable[[Services], Callable[[Unit, Any, Caller], Steps[Any]]] | None = None
+    handler: Callable[[Services], Callable[..., Steps[Any]]] | None = None
     patient: bool = False
+    timed: bool = False
 
 
 class PublishToken(c.Command):
@@ -144,6 +152,23 @@ SPECS: dict[str, Spec] = {
         Spec("lottery.draw", lottery.LotteryRef, "Close a lottery, and draw.", lambda s: s.lotteries.draw),
         Spec("lottery.cancel", lottery.LotteryRef, "Call a lottery off.", lambda s: s.lotteries.cancel),
         Spec("lottery.claim", lottery.ClaimPrize, "Take what one has won.", lambda s: s.lotteries.claim),
+        Spec("quiz.start", quiz.StartQuiz, "Begin a quiz.", lambda s: s.quizzes.start),
+        Spec("quiz.ask", quiz.QuizRef, "Ask the next question.", lambda s: s.quizzes.ask),
+        Spec(
+            "quiz.answer",
+            quiz.AnswerQuestion,
+            "Answer the open question.",
+            lambda s: s.quizzes.answer,
+            patient=True,
+            timed=True,
+        ),
+        Spec("quiz.close", quiz.QuizRef, "Cut a countdown short.", lambda s: s.quizzes.close),
+        Spec("quiz.end", quiz.QuizRef, "End a quiz.", lambda s: s.quizzes.end),
+        Spec("quiz.check", quiz.CheckQuiz, "One's own answers, points and place."),
+        Spec("poll.start", poll.StartPoll, "Begin a poll.", lambda s: s.polls.start),
+        Spec("poll.vote", poll.Vote, "Vote in a poll.", lambda s: s.polls.vote, patient=True),
+        Spec("poll.close", poll.PollRef, "Close a poll, or hide its results.", lambda s: s.polls.close),
+        Spec("poll.check", poll.CheckPoll, "One's own vote, and the counts."),
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),
@@ -188,11 +213,13 @@ class Commands:
         viewer: str,
         tell: Tell | None = None,
         step_aside: Callable[[], None] = lambda: None,
+        arrival: Arrival | None = None,
     ) -> Answer:
         """The answer to a command. Raises ``Refused`` or pydantic's ``ValidationError`` for a bad payload;
         what the handler refuses is in the answer. ``viewer`` is what likes are capped by; ``tell`` reaches
         the caller while it waits. ``step_aside`` is called by the ``LENGTHY`` ones when they begin to wait
-        for somebody else, with everything written that comes before that."""
+        for somebody else, with everything written that comes before that. ``arrival`` is when and how it
+        came, if that is known better than by the clock now."""
         spec = SPECS.get(name)
         if spec is None:
             raise Refused("unknown_command")
@@ -213,7 +240,8 @@ class Commands:
         if spec.handler is None:
             raise Refused("unknown_command")
         handler = spec.handler(self._services)
-        work = Work(name, lambda tx: handler(tx, cmd, caller), key, request, spec.patient)
+        timed = (arrival or Arrival(self._clock_ms()),) if spec.timed else ()
+        work = Work(name, lambda tx: handler(tx, cmd, caller, *timed), key, request, spec.patient)
         if isinstance(cmd, c.EndRoom):
             # What follows the commit must follow it, also when the host hangs up meanwhile.
             return await asyncio.shield(asyncio.create_task(self._end(cmd, work)))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.log import LogEvent
+from rooms.play.quizzes.rules import Arrival
 from server.answers import as_refused, error_object
 from server.auth import GUEST, Identity, Tokens
 from server.commands import LENGTHY, SPECS, Commands
@@ -241,12 +242,13 @@ class Gateway:
         if own := self._own.get(name):
             model, handler = own
             return {"ok": True, **await handler(connection, model.model_validate(payload))}, None
+        arrival = Arrival(self._clock_ms(), connection.outlet.round_trip_ms)
         room_id = payload.get("room")
         if isinstance(room_id, str) and not connection.identity.may_enter(room_id):
             raise Refused("forbidden", "Your token is for another room.")
         tell = partial(_tell, connection.outlet)
         answer = await self._commands.run(
-            name, payload, connection.caller, connection.viewer_id, tell, step_aside
+            name, payload, connection.caller, connection.viewer_id, tell, step_aside, arrival
         )
         return orjson.Fragment(answer.body), answer.code
 

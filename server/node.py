@@ -29,6 +29,10 @@ from rooms.gifts.service import Gifts
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
 from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
+from rooms.play.polls import service as polls
+from rooms.play.polls.service import Polls
+from rooms.play.quizzes import service as quizzes
+from rooms.play.quizzes.service import Quizzes
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
@@ -69,6 +73,7 @@ from server.live.users import UserChannels
 from server.middlewares import cors, host_check, problems, request_id, room_names
 from server.origins import Origins
 from server.outbound import Outbound
+from server.own_parts import OwnParts
 from server.pages import Pages
 from server.payments.cashier import Cashier
 from server.payments.providers import close_providers, make_providers, tell
@@ -188,6 +193,7 @@ class Node:
                 texts,
                 audit,
                 LifecycleRules(round(self.settings.media.grace_s * 1000), rules.rooms_max),
+                over_timers=(quizzes.OVER_TIMER, polls.OVER_TIMER),
             ),
             catalogue=Catalogue(
                 standing, texts, audit, products_max=rules.products_max, skus_max=rules.skus_max
@@ -216,8 +222,11 @@ class Node:
             payouts=Payouts(audit, minimum=self.settings.coins.payout_min),
             corrections=Corrections(texts, audit),
             lotteries=Lotteries(standing, texts, audit, facts),
+            quizzes=Quizzes(standing, texts, audit),
+            polls=Polls(standing, texts, audit),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
+        self.own_parts = OwnParts(self.store)
         tell(self.providers, self.services.cashier)
         self.keyring = StreamKeyring(standing, audit)
         self.pictures = Pictures(standing, rules.pictures_max)
@@ -238,6 +247,10 @@ class Node:
                 DROP_TIMER: services.coupons.drop_over,
                 CLOSE_TIMER: services.lotteries.close,
                 CLAIM_TIMER: services.lotteries.claims_over,
+                quizzes.TURN_TIMER: services.quizzes.turn,
+                quizzes.OVER_TIMER: services.quizzes.room_over,
+                polls.TURN_TIMER: services.polls.turn,
+                polls.OVER_TIMER: services.polls.room_over,
                 MUTE_TIMER: services.sanctions.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },
@@ -318,6 +331,8 @@ class Node:
                 "publish.token": self.gate.publish_token,
                 "gift.top": self.gift_keeper.top,
                 "lottery.check": self.draws.check,
+                "quiz.check": self.own_parts.quiz,
+                "poll.check": self.own_parts.poll,
             },
         )
         self.signins = SignIns(self.store)

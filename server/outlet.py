@@ -73,6 +73,7 @@ class EngineOutlet:
     one of engineio's sockets, soon."""
 
     write = None
+    round_trip_ms = 0  # engineio doesn't measure, and long polling would tell of its waiting
 
     def __init__(
         self,

@@ -29,6 +29,11 @@ class Outlet(Protocol):
         """False: the client is gone, or is being sent away."""
         ...
 
+    @property
+    def round_trip_ms(self) -> int:
+        """To the client and back, as the server's own pings measured it; 0: not measured (yet)."""
+        ...
+
     def send(self, packet: Packet, *, droppable: bool = False) -> bool:
         """Write or queue a packet; False: it was not taken.
 

@@ -35,6 +35,13 @@ URGENT = frozenset(
         "lottery.closed",
         "lottery.drawn",
         "lottery.ended",
+        "quiz.opened",
+        "quiz.asked",
+        "quiz.closed",
+        "quiz.ended",
+        "poll.opened",
+        "poll.closed",
+        "poll.ended",
     }
 )
 

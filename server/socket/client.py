@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import deque
 from enum import Enum, auto
 from socket import SO_SNDBUF, SOL_SOCKET
@@ -18,6 +19,7 @@ from server.socket.aside import Asides, StepAside, stay
 from server.socket.frames import Close, FrameReader, Message, Opcode, encode, encode_close
 from server.socket.hub import Hub
 from server.socket.packets import NAMESPACE, BrokenError, Connect, Disconnect, Event, MalformedError, Packet
+from server.socket.round_trip import RoundTrip
 
 MESSAGE_MAX_BYTES = 200_000
 # What the kernel holds for a client; it takes twice of it. More would only hide for longer who is slow.
@@ -58,6 +60,7 @@ class ClientSocket(asyncio.Protocol):
         "_is_pinged",
         "_killer",
         "_reader",
+        "_round_trip",
         "_sid",
         "_site",
         "_slot",
@@ -78,6 +81,7 @@ class ClientSocket(asyncio.Protocol):
         self._sid = ""
         self._is_paused = False
         self._is_pinged = False
+        self._round_trip: RoundTrip | None = None
         self._bound = HARD_BYTES
         self._waiting: deque[str] | None = None
         self._waiting_bytes = 0
@@ -132,6 +136,9 @@ class ClientSocket(asyncio.Protocol):
     def ping(self) -> None:
         if self._is_usable:
             self._is_pinged = True
+            if self._round_trip is None:
+                self._round_trip = RoundTrip()
+            self._round_trip.sent(time.monotonic())
             self._transport.write(packets.PING)
 
     def check_answered(self) -> None:
@@ -155,6 +162,10 @@ class ClientSocket(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         return self._state is _State.CONNECTED or self._state is _State.CONNECTING
+
+    @property
+    def round_trip_ms(self) -> int:
+        return 0 if self._round_trip is None else self._round_trip.ms
 
     def send(self, packet: Packet, *, droppable: bool = False) -> bool:
         if self._state is not _State.CONNECTED and self._state is not _State.CONNECTING:
@@ -212,6 +223,8 @@ class ClientSocket(asyncio.Protocol):
             self._queue(text[1:])
         elif text == "3":
             self._is_pinged = False
+            if self._round_trip is not None:
+                self._round_trip.answered(time.monotonic())
         elif text == "1":
             self._shut(Close.NORMAL)
         elif text not in ("2", "2probe", "5", "6"):

@@ -47,6 +47,13 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "lottery.closed": ("lottery.closed",),
     "lottery.drawn": ("lottery.drawn",),
     "lottery.ended": ("lottery.ended",),
+    "quiz.opened": ("quiz.opened",),
+    "quiz.asked": ("quiz.asked",),
+    "quiz.closed": ("quiz.closed",),
+    "quiz.ended": ("quiz.ended",),
+    "poll.opened": ("poll.opened",),
+    "poll.closed": ("poll.closed",),
+    "poll.ended": ("poll.ended",),
     "comment": ("comment.created",),
     "comment.deleted": ("comment.deleted",),
 }

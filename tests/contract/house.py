@@ -34,6 +34,11 @@ from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
+from rooms.play.polls import service as polls
+from rooms.play.polls.service import Polls
+from rooms.play.quizzes import service as quizzes
+from rooms.play.quizzes.rules import Arrival
+from rooms.play.quizzes.service import Quizzes
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
@@ -56,6 +61,7 @@ from server.answers import from_validation
 from server.commands import Commands, Services
 from server.draws import Draws
 from server.facts import HouseFacts
+from server.own_parts import OwnParts
 from server.payments.cashier import Cashier
 from server.payments.coins import CoinsProvider
 from server.payments.sandbox import SandboxProvider
@@ -98,6 +104,7 @@ class House:
         self.private: list[PrivateEvent] = []
         self.staff: list[StaffEvent] = []
         self.stock: dict[str, int] = {}
+        self.counts: dict[str, dict[str, int]] = {}
         self.ended: list[str] = []
         self.store = Store(
             url,
@@ -138,7 +145,13 @@ class House:
                 comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6)),
                 self.fans,
             ),
-            lifecycle=Lifecycle(standing, texts, audit, LifecycleRules()),
+            lifecycle=Lifecycle(
+                standing,
+                texts,
+                audit,
+                LifecycleRules(),
+                over_timers=(quizzes.OVER_TIMER, polls.OVER_TIMER),
+            ),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max, skus_max=skus_max),
             orders=Orders(standing, order_rules, coupons),
             sales=Sales(standing, audit),
@@ -154,8 +167,11 @@ class House:
             payouts=Payouts(audit, minimum=10),
             corrections=Corrections(texts, audit),
             lotteries=Lotteries(standing, texts, audit, facts),
+            quizzes=Quizzes(standing, texts, audit),
+            polls=Polls(standing, texts, audit),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
+        self.own_parts = OwnParts(self.store)
         self.commands = Commands(
             self.store,
             self.services,
@@ -163,7 +179,11 @@ class House:
             is_open=lambda _: True,
             liked=lambda room, count: None,
             ended=self.ended.append,
-            direct={"lottery.check": self.draws.check},
+            direct={
+                "lottery.check": self.draws.check,
+                "quiz.check": self.own_parts.quiz,
+                "poll.check": self.own_parts.poll,
+            },
         )
 
     def _published(self, news: News) -> None:
@@ -172,14 +192,18 @@ class House:
         self.staff += news.staff
         for stock in news.stock.values():
             self.stock |= stock
+        for counts in news.counts.values():
+            self.counts |= counts
 
-    async def do(self, name: str, caller: Caller, **payload: Any) -> dict[str, Any]:
+    async def do(
+        self, name: str, caller: Caller, *, arrival: Arrival | None = None, **payload: Any
+    ) -> dict[str, Any]:
         """A command's acknowledgement, decoded. ``room`` and ``key`` are filled in."""
         payload = {"room": ROOM, **payload}
-        if name not in ("like", "lottery.check"):
+        if name != "like" and not name.endswith(".check"):
             payload.setdefault("key", next(keys))
         try:
-            answer = await self.commands.run(name, payload, caller, caller.id or "")
+            answer = await self.commands.run(name, payload, caller, caller.id or "", arrival=arrival)
         except Refused as error:
             answer = refused(error)
         except ValidationError as error:
@@ -306,6 +330,10 @@ class House:
             DROP_TIMER: self.services.coupons.drop_over,
             CLOSE_TIMER: self.services.lotteries.close,
             CLAIM_TIMER: self.services.lotteries.claims_over,
+            quizzes.TURN_TIMER: self.services.quizzes.turn,
+            quizzes.OVER_TIMER: self.services.quizzes.room_over,
+            polls.TURN_TIMER: self.services.polls.turn,
+            polls.OVER_TIMER: self.services.polls.room_over,
             MUTE_TIMER: self.services.sanctions.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }

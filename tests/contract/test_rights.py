@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from rooms.play.lotteries.store import lotteries_table
+from rooms.play.polls.store import polls_table
 from rooms.ports import Caller
 from server.commands import SPECS
 from tests.contract.house import (
@@ -20,6 +21,7 @@ from tests.contract.house import (
     VIEWER,
     House,
 )
+from tests.contract.quiz_house import ended
 
 ROLES = {
     "guest": GUEST,
@@ -66,6 +68,16 @@ explain.start    -     -      -         -      x    x
 explain.stop     -     -      -         -      x    x
 pin              -     -      -         -      x    x
 unpin            -     -      -         -      x    x
+quiz.start       -     -      -         -      x    x
+quiz.ask         -     -      -         -      x    x
+quiz.answer      -     x      x         x      -    -
+quiz.close       -     -      -         -      x    x
+quiz.end         -     -      -         -      x    x
+quiz.check       -     x      x         x      x    x
+poll.start       -     -      -         -      x    x
+poll.vote        -     x      x         x      x    x
+poll.close       -     -      -         -      x    x
+poll.check       -     x      x         x      x    x
 room.change      -     -      -         -      x    x
 room.end         -     -      -         -      x    x
 room.grant       -     -      -         -      x    x
@@ -104,9 +116,8 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         return ON_OTHER[command]
     if command == "moderate.delete":
         return {"event": (await house.say(Caller("u-talker", "T"), "delete me"))["id"]}
-    makers = {"coupon": coupon_payload, "gift": gift_payload, "lottery": lottery_payload}
-    if maker := makers.get(command.partition(".")[0]):
-        return await maker(house, command, caller)
+    if own := OF_PART.get(command.partition(".")[0]):
+        return await own(house, command, caller)
     product, sku = await house.product()
     sale = {"sku": sku, "price_minor": 1, "quantity": 1, "per_buyer": 1, "duration_s": 60}
     if command == "sale.start":
@@ -152,6 +163,29 @@ async def lottery_payload(house: House, command: str, caller: Caller) -> dict[st
     return {"lottery": lottery} | ({"nonce": "0" * 32} if command == "lottery.enter" else {})
 
 
+async def quiz_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    """A quiz each, as one may run in a room at a time: the one before is ended."""
+    await ended(house, OPERATOR)
+    questions = [{"text": "Q", "options": ["a", "b"], "right": 0, "seconds": 5}]
+    if command == "quiz.start":
+        return {"title": "Q", "questions": questions}
+    quiz = {"quiz": (await house.ok("quiz.start", OPERATOR, title="Q", questions=questions))["quiz"]["id"]}
+    if command in ("quiz.answer", "quiz.close"):
+        await house.ok("quiz.ask", OPERATOR, **quiz)
+    return quiz | ({"question": 1, "option": 0} if command == "quiz.answer" else {})
+
+
+async def poll_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    query = select(polls_table.c.id).where(polls_table.c.phase == "open")
+    for row in await house.rows(query):
+        await house.ok("poll.close", OPERATOR, poll=row["id"])
+    terms = {"question": "Q", "options": ["a", "b"]}
+    if command == "poll.start":
+        return terms
+    poll = {"poll": (await house.ok("poll.start", OPERATOR, **terms))["poll"]["id"]}
+    return poll | ({"options": [0]} if command == "poll.vote" else {})
+
+
 async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     terms = {"title": "C", "kind": "fixed", "value": 1, "currency": "CNY", "quota": 9, "valid_s": 60}
     if command == "coupon.create":
@@ -159,6 +193,15 @@ async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str
     window = {"claim_until_ms": house.now_ms + 60_000} if command == "coupon.claim" else {}
     coupon = {"coupon": (await house.ok("coupon.create", OPERATOR, **terms, **window))["coupon"]["id"]}
     return coupon | ({"seconds": 3} if command == "coupon.drop" else {})
+
+
+OF_PART = {
+    "coupon": coupon_payload,
+    "gift": gift_payload,
+    "lottery": lottery_payload,
+    "quiz": quiz_payload,
+    "poll": poll_payload,
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -200,7 +243,7 @@ async def test_rights_end_at_the_rooms_door(house: House) -> None:
         assert await house.code("room.end", caller, room="silk") == "forbidden"
     await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="")
     await house.say(VIEWER, "muted there, not here", room="silk")
-    for name in set(SPECS) - {"like", "lottery.check"} - ANSWERED_ELSEWHERE:
+    for name in set(SPECS) - {"like", "lottery.check", "quiz.check", "poll.check"} - ANSWERED_ELSEWHERE:
         command = name if name != "moderate.mute" else "mute.long"
         request = {**await payload(house, command, OPERATOR), "room": "nowhere"}
         assert await house.code(name, OPERATOR, **request) == "room_not_found", name

@@ -1,0 +1,1 @@
+"""Polls: one vote a person, of one or several options."""

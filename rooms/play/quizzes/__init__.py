@@ -1,0 +1,1 @@
+"""Quizzes: questions with a countdown in the server's time, scored by correctness and speed."""
