@@ -70,7 +70,7 @@ class Play:
             "key": f"{self.quiz[-12:]}-{self.keys}",
         }
         at = Arrival(self.house.now_ms + min(lag_ms, 0), max(lag_ms, 0))
-        self.sent[who] = sent, await self.house.do("quiz.answer", who, arrival=at, **sent)
+        self.sent[who] = sent, await self.house.do_at(at, "quiz.answer", who, **sent)
 
     async def again(self, who: Caller) -> None:
         if known := self.sent.get(who):

@@ -85,13 +85,13 @@ async def test_the_right_option_is_nowhere_before_its_question_is_closed(house: 
         quiz = await asked(house, questions=questions)
         told = [await answer(house, quiz, VIEWER, 1, 1), await answer(house, quiz, OTHER, 1, 0)]
         told += [await house.ok("quiz.check", who, quiz=quiz) for who in (VIEWER, OTHER)]
-        news = [*house.events[before[0] :], *house.private[before[1] :]]
-        told += [{"kind": each.kind, "data": orjson.loads(each.body)["data"]} for each in news]
+        news = [(e.kind, e.body) for e in house.events[before[0] :]]
+        news += [(e.kind, e.body) for e in house.private[before[1] :]]
+        told += [{"kind": kind, "data": orjson.loads(body)["data"]} for kind, body in news]
         await house.ok("quiz.close", HOST, quiz=quiz)
         await closed(house, quiz)
         await house.ok("quiz.end", HOST, quiz=quiz)
-        start = str((await quiz_of(house, quiz)).opened_at_ms)[:6].encode()
-        return [orjson.dumps(each).replace(quiz.encode(), b"QUIZ") for each in told if start]
+        return [orjson.dumps(each).replace(quiz.encode(), b"QUIZ") for each in told]
 
     first = await sent(0)
     house.now_ms = 1_800_000_000_000
@@ -144,11 +144,11 @@ async def test_an_answer_counts_by_when_it_was_received(house: House) -> None:
     house.now_ms = ends_ms + CLOSES_AFTER_MS - 1
     await house.run_timers()
     say = {"quiz": quiz, "question": 1, "option": 1}
-    in_time = await house.do("quiz.answer", VIEWER, arrival=Arrival(ends_ms - 1), **say)
+    in_time = await house.do_at(Arrival(ends_ms - 1), "quiz.answer", VIEWER, **say)
     assert in_time["ok"]
-    far_away = await house.do("quiz.answer", OTHER, arrival=Arrival(ends_ms + 200, 250), **say)
+    far_away = await house.do_at(Arrival(ends_ms + 200, 250), "quiz.answer", OTHER, **say)
     assert far_away["ok"]
-    late = await house.do("quiz.answer", MODERATOR, arrival=Arrival(ends_ms + 200, 200), **say)
+    late = await house.do_at(Arrival(ends_ms + 200, 200), "quiz.answer", MODERATOR, **say)
     assert late["error"]["code"] == "over"
     assert late["error"]["details"] == {"late_ms": 200, "allowed_ms": 200}
     assert await house.code("quiz.answer", MODERATOR, **say) == "over"
@@ -163,7 +163,7 @@ async def test_a_countdown_can_be_cut_short(house: House) -> None:
     await house.ok("quiz.close", HOST, quiz=quiz)
     assert last(house, "quiz.asked")["quiz"]["question"]["ends_at_ms"] == house.now_ms
     say = {"quiz": quiz, "question": 1, "option": 1}
-    assert (await house.do("quiz.answer", VIEWER, arrival=Arrival(house.now_ms - 1), **say))["ok"]
+    assert (await house.do_at(Arrival(house.now_ms - 1), "quiz.answer", VIEWER, **say))["ok"]
     assert await house.code("quiz.answer", OTHER, **say) == "over"
     await house.ok("quiz.close", HOST, quiz=quiz)  # once more changes nothing
     house.now_ms += CLOSES_AFTER_MS

@@ -96,6 +96,8 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_wallets(host, viewer)
     await of_gifts(host, viewer)
     await of_lotteries(host, viewer)
+    await of_quizzes(host, viewer)
+    await of_polls(host, viewer)
     await of_people(host, viewer, await world.join(viewer.user))
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -203,6 +205,36 @@ async def of_lotteries(host: Caller, viewer: Caller) -> None:
     await viewer.do("lottery.check", lottery=lottery)
     await viewer.do("lottery.claim", lottery=lottery)
     await viewer.read(f"/lotteries/{lottery}/draw")
+
+
+async def of_quizzes(host: Caller, viewer: Caller) -> None:
+    question = {"text": "Which?", "options": ["a", "b"], "right": 1, "seconds": 5}
+    quiz = (await host.do("quiz.start", title="Q", questions=[question]))["quiz"]["id"]
+    await host.do("quiz.ask", quiz=quiz)
+    await viewer.do("quiz.answer", quiz=quiz, question=1, option=1)
+    await viewer.do("quiz.check", quiz=quiz)
+    (shown,) = await viewer.read(f"/rooms/{host.room}/quizzes/{quiz}")
+    assert [each["right"] for each in shown["questions"]] == [None]
+    (whole,) = await host.read(f"/rooms/{host.room}/quizzes/{quiz}")
+    assert [each["right"] for each in whole["questions"]] == [1]
+    await host.do("quiz.close", quiz=quiz)
+    async with asyncio.timeout(10):
+        while shown["state"] != "closed":
+            await asyncio.sleep(0.05)  # the HTTP API has nothing to wait on
+            (shown,) = await viewer.read(f"/rooms/{host.room}/quizzes/{quiz}")
+    assert shown["questions"][0]["counts"] == [0, 1]
+    await viewer.do("quiz.check", quiz=quiz)
+    await host.do("quiz.end", quiz=quiz)
+    await host.read(f"/rooms/{host.room}/quizzes")
+
+
+async def of_polls(host: Caller, viewer: Caller) -> None:
+    poll = (await host.do("poll.start", question="Which?", options=["a", "b"]))["poll"]["id"]
+    await viewer.do("poll.vote", poll=poll, options=[0])
+    await viewer.do("poll.check", poll=poll)
+    await host.read(f"/rooms/{host.room}/polls/{poll}")
+    await host.do("poll.close", poll=poll)
+    await host.read(f"/rooms/{host.room}/polls/{poll}", f"/rooms/{host.room}/polls")
 
 
 async def of_people(host: Caller, viewer: Caller, person: Person) -> None:

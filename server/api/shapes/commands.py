@@ -8,6 +8,7 @@ from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from server.api.shapes import lotteries as lo
+from server.api.shapes import quizzes as q
 from server.api.shapes.base import OPEN, Count, Nothing, TimeMs
 from server.api.shapes.gifts import Board, Gave, OfGiven
 from server.api.shapes.rooms import Event, Sanction, Settings
@@ -133,6 +134,16 @@ COMMANDS: dict[str, Any] = {
     "lottery.draw": lo.OfLottery,
     "lottery.cancel": lo.OfLottery,
     "lottery.claim": lo.Claimed,
+    "quiz.start": q.OfQuiz,
+    "quiz.ask": q.OfQuiz,
+    "quiz.answer": q.OfAnswer,
+    "quiz.close": q.OfQuiz,
+    "quiz.end": q.OfQuiz,
+    "quiz.check": q.OwnPart,
+    "poll.start": q.OfPoll,
+    "poll.vote": q.OfVote,
+    "poll.close": q.OfPoll,
+    "poll.check": q.OwnVote,
     "room.change": Changed,
     "room.end": Nothing,
     "room.grant": Nothing,
