@@ -53,9 +53,7 @@ async def answer(
     **more: Any,
 ) -> dict[str, Any]:
     at = Arrival(house.now_ms + after_ms)
-    return await house.do(
-        "quiz.answer", caller, arrival=at, quiz=quiz, question=question, option=option, **more
-    )
+    return await house.do_at(at, "quiz.answer", caller, quiz=quiz, question=question, option=option, **more)
 
 
 async def answers(house: House, quiz: str, question: int, chosen: dict[Caller, int]) -> None:

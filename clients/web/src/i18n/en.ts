@@ -1,6 +1,7 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
 import { gifts } from "./gifts.en";
 import { lottery } from "./lottery.en";
+import { quiz } from "./quiz.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
 
@@ -9,6 +10,7 @@ export const en = {
   ...shop,
   ...wallet,
   ...lottery,
+  ...quiz,
   "title.lobby": "Live now",
   "title.viewer": "Live",
   "title.studio": "Studio",

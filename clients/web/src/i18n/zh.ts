@@ -2,6 +2,7 @@
 import type { Key } from "./index";
 import { gifts } from "./gifts.zh";
 import { lottery } from "./lottery.zh";
+import { quiz } from "./quiz.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
 
@@ -10,6 +11,7 @@ export const zh: Record<Key, string> = {
   ...shop,
   ...wallet,
   ...lottery,
+  ...quiz,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",
   "title.studio": "直播工作台",

@@ -135,6 +135,16 @@ export class Room {
     return this.connection.ask("lottery.check", { room: this.id, lottery });
   }
 
+  /** This viewer's own answers, points and place in a quiz. */
+  checkQuiz(quiz: string) {
+    return this.connection.ask("quiz.check", { room: this.id, quiz });
+  }
+
+  /** This viewer's own vote in a poll. */
+  checkPoll(poll: string) {
+    return this.connection.ask("poll.check", { room: this.id, poll });
+  }
+
   /** A short token to publish with. */
   async publishToken(): Promise<string> {
     return (await this.connection.ask("publish.token", { room: this.id })).token;

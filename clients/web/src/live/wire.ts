@@ -327,7 +327,7 @@ export type Payload<C extends Command> = Commands[C][0];
 export type Answer<C extends Command> = Commands[C][1];
 
 /** Commands that change nothing, or nothing worth a key. */
-export type Unkeyed = "enter" | "leave" | "time" | "refresh" | "like" | "publish.token" | "lottery.check";
+export type Unkeyed = "enter" | "leave" | "time" | "refresh" | "like" | "publish.token" | "lottery.check" | "quiz.check" | "poll.check";
 export type Keyed = Exclude<Command, Unkeyed>;
 
 export function commentOf(event: LiveEvent): CommentData {

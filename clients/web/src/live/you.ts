@@ -3,6 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import type { Wallet } from "./wallet";
 import type { Won } from "./lottery_wire";
+import type { QuizWon } from "./quiz_wire";
 import type { Action, Claim, Mute, NumberedEvent, Order, Person, Role, Sanction, You } from "./wire";
 
 export class YourSide {
@@ -20,6 +21,8 @@ export class YourSide {
   readonly topups = signal<readonly Order[]>([]);
   /** Places in lotteries, by lottery. */
   readonly won = signal<Readonly<Record<string, Won>>>({});
+  /** Prizes of quizzes, until they have been seen. */
+  readonly quizWins = signal<readonly QuizWon[]>([]);
   readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
 
   private last = 0;
@@ -78,6 +81,7 @@ export class YourSide {
     else if (event.kind === "coupon") this.addClaim(data.coupon as Claim);
     else if (event.kind === "wallet") this.setWallet(data);
     else if (event.kind === "lottery") this.addWon(data as unknown as Won);
+    else if (event.kind === "quiz") this.quizWins.value = [...this.quizWins.value, data as unknown as QuizWon].slice(-3);
     else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
     else if (event.kind === "unmuted") this.mute.value = null;
     else if (event.kind === "role") {

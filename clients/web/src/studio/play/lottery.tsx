@@ -155,7 +155,7 @@ interface PrizeFieldsProps {
   onRemove: (() => void) | null;
 }
 
-function PrizeFields({ room, coupons, prize, onChange, onRemove }: PrizeFieldsProps) {
+export function PrizeFields({ room, coupons, prize, onChange, onRemove }: PrizeFieldsProps) {
   const pick = (value: string) => {
     const [kind, ref = ""] = value.split(" ");
     onChange({ kind: kind as Prize["kind"], ref, ...(kind === "coins" ? {} : { amount: "1" }) });

@@ -63,7 +63,7 @@ function conditionsOf({ phrase, follow, minutes, coins, order }: LotteryDraft): 
   ];
 }
 
-function prizeOf({ kind, ref, amount, count }: PrizeDraft): NewLottery["prizes"][number] | null {
+export function prizeOf({ kind, ref, amount, count }: PrizeDraft): NewLottery["prizes"][number] | null {
   const each = kind === "coupon" ? 1 : whole(amount, 1, kind === "product" ? 100 : 1e7);
   const winners = whole(count, 1, 200);
   if (each === null || winners === null || (kind !== "coins" && ref === "")) return null;

@@ -4,10 +4,14 @@ import type { ComponentType } from "preact";
 import type { Room } from "../../live/room";
 import { GiftFeed } from "../gifts";
 import { LotterySection } from "./lottery";
+import { PollSection } from "./poll";
+import { QuizSection } from "./quiz";
 
 const SECTIONS: ComponentType<{ room: Room }>[] = [
   GiftFeed,
   LotterySection,
+  QuizSection,
+  PollSection,
 ];
 
 export function PlayTab({ room }: { room: Room }) {

@@ -4,6 +4,9 @@ import type { ComponentType } from "preact";
 import type { Room } from "../../live/room";
 import type { Play } from "../../live/wire";
 import { LotteryCard } from "./lottery";
+import { PollCard } from "./poll";
+import { QuizCard } from "./quiz";
+import { QuizWins } from "./wins";
 
 export interface PlayProps {
   room: Room;
@@ -12,6 +15,8 @@ export interface PlayProps {
 
 const CARDS: Partial<Record<Play["kind"], ComponentType<PlayProps>>> = {
   lottery: LotteryCard,
+  quiz: QuizCard,
+  poll: PollCard,
 };
 
 export function Plays({ room }: { room: Room }) {
@@ -21,6 +26,7 @@ export function Plays({ room }: { room: Room }) {
         const Card = CARDS[play.kind];
         return Card && <Card key={play.id} room={room} play={play} />;
       })}
+      <QuizWins room={room} />
     </>
   );
 }
