@@ -1,4 +1,4 @@
-"""A quiz and a poll in real browsers: made in the studio, played by two, with right and wrong, places, bars."""
+"""A quiz and a poll in real browsers: made in the studio, played by two, right and wrong, places and bars."""
 
 from __future__ import annotations
 

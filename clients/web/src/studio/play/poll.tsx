@@ -20,7 +20,7 @@ export function PollSection({ room }: { room: Room }) {
   const [adding, setAdding] = useState(false);
   const running = room.state.value.plays.filter(({ kind }) => kind === "poll") as Poll[];
   return (
-    <section aria-labelledby="polls-title" data-testid="poll-section">
+    <section class="sales" aria-labelledby="polls-title" data-testid="poll-section">
       <div class="line">
         <h3 id="polls-title">{t("poll.title")}</h3>
         <button class="button outline little" onClick={() => setAdding(true)} data-testid="new-poll">

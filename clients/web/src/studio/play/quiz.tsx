@@ -18,7 +18,7 @@ export function QuizSection({ room }: { room: Room }) {
   const [adding, setAdding] = useState(false);
   const running = room.state.value.plays.filter(({ kind }) => kind === "quiz") as Quiz[];
   return (
-    <section aria-labelledby="quizzes-title" data-testid="quiz-section">
+    <section class="sales" aria-labelledby="quizzes-title" data-testid="quiz-section">
       <div class="line">
         <h3 id="quizzes-title">{t("quiz.title")}</h3>
         <button class="button outline little" disabled={running.length > 0} onClick={() => setAdding(true)} data-testid="new-quiz">
