@@ -28,6 +28,7 @@ class Sent:
     """An outlet that only remembers."""
 
     is_open = True
+    round_trip_ms = 0
     write = None
 
     def __init__(self) -> None:

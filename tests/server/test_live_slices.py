@@ -45,6 +45,7 @@ class Slow:
     """An outlet that takes as long as a real one."""
 
     is_open = True
+    round_trip_ms = 0
     write = None
 
     def __init__(self) -> None:

@@ -27,6 +27,7 @@ class Sink:
     """An outlet that remembers."""
 
     is_open = True
+    round_trip_ms = 0
     write: Write | None = None
 
     def __init__(self, clock: Clock, *, takes: bool = True) -> None:
