@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,3 +118,15 @@ async def test_who_answers_no_ping_is_dropped(wire: Wire) -> None:
     wire.protocol.check_answered()
     assert wire.aborted
     assert not wire.protocol.is_open
+
+
+async def test_its_round_trip_is_measured_by_pings(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("server.socket.client.time", SimpleNamespace(monotonic=lambda: now[0]))
+    assert wire.protocol.round_trip_ms == 0
+    wire.protocol.data_received(masked(1, b"3"))  # of no ping
+    assert wire.protocol.round_trip_ms == 0
+    wire.protocol.ping()
+    now[0] += 0.25
+    wire.protocol.data_received(masked(1, b"3"))
+    assert wire.protocol.round_trip_ms == 250
