@@ -8,13 +8,17 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
+from rooms.play.quizzes.checks import CHECKS
 from rooms.play.quizzes.commands import AnswerQuestion
 from rooms.play.quizzes.rules import CLOSES_AFTER_MS, IDLE_MS, Arrival
+from rooms.play.quizzes.store import QUIZZES, quiz_players_table, quizzes_table
 from rooms.ports import Caller
+from rooms.rows import Steps
 from rooms.steps import run_steps
 from rooms.unit import Unit
+from server.store.group import Work
 from tests.contract.house import HOST, MODERATOR, OPERATOR, OTHER, ROOM, VIEWER, House, house_at, open_house
 from tests.contract.lottery_house import COINS, CROWD, coins_of, escrowed, give_coins
 from tests.contract.quiz_house import (
@@ -377,3 +381,23 @@ async def test_answers_find_their_rows_by_an_index(tmp_path: Path) -> None:
         await house.ok("poll.vote", VIEWER, poll=poll, options=[1])
         await house.ok("poll.close", HOST, poll=poll)
         assert await statements.scans(house) == []
+
+
+async def test_the_books_show_what_was_tampered_with(house: House) -> None:
+    await give_coins(house, HOST, 100)
+    quiz = await asked(house, prizes=[COINS])
+    await answers(house, quiz, 1, {VIEWER: 1, OTHER: 0})
+
+    async def found() -> list[str]:
+        return await house.store.read(lambda conn: [f.ref for check in CHECKS for f in check(conn)])
+
+    assert await found() == []
+
+    def tamper(tx: Unit) -> Steps[None]:
+        yield QUIZZES.rows(quiz)
+        players = quiz_players_table.c
+        tx.conn.execute(update(quiz_players_table).values(points=1).where(players.user_id == OTHER.id))
+        tx.conn.execute(update(quizzes_table).values(phase="cancelled"))
+
+    assert (await house.store.write(Work("tamper", tamper))).ok
+    assert await found() == [f"quiz {quiz} of {OTHER.id}", f"escrow:{quiz}"]
