@@ -29,6 +29,7 @@ from rooms.gifts.service import Gifts
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
 from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
+from rooms.play.packets.service import PACKET_TIMER, Packets
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
@@ -69,6 +70,7 @@ from server.live.users import UserChannels
 from server.middlewares import cors, host_check, problems, request_id, room_names
 from server.origins import Origins
 from server.outbound import Outbound
+from server.packets import PacketPages
 from server.pages import Pages
 from server.payments.cashier import Cashier
 from server.payments.providers import close_providers, make_providers, tell
@@ -216,6 +218,7 @@ class Node:
             payouts=Payouts(audit, minimum=self.settings.coins.payout_min),
             corrections=Corrections(texts, audit),
             lotteries=Lotteries(standing, texts, audit, facts),
+            packets=Packets(standing, texts),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
         tell(self.providers, self.services.cashier)
@@ -239,6 +242,7 @@ class Node:
                 CLOSE_TIMER: services.lotteries.close,
                 CLAIM_TIMER: services.lotteries.claims_over,
                 MUTE_TIMER: services.sanctions.run_out,
+                PACKET_TIMER: services.packets.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },
             outside={
@@ -306,6 +310,7 @@ class Node:
 
     def _make_edge(self) -> None:
         settings = self.settings
+        self.packet_pages = PacketPages(self.store)
         self.commands = Commands(
             self.store,
             self.services,
@@ -318,6 +323,7 @@ class Node:
                 "publish.token": self.gate.publish_token,
                 "gift.top": self.gift_keeper.top,
                 "lottery.check": self.draws.check,
+                "packet.opens": self.packet_pages.opens,
             },
         )
         self.signins = SignIns(self.store)
@@ -383,6 +389,7 @@ class Node:
             coin_rules=self.coin_rules,
             gift_catalogue=self.gift_catalogue,
             gift_keeper=self.gift_keeper,
+            packet_pages=self.packet_pages,
         )
         api.attach(app)
         self._health(internal=False).attach(app)

@@ -35,6 +35,8 @@ URGENT = frozenset(
         "lottery.closed",
         "lottery.drawn",
         "lottery.ended",
+        "packet.opened",
+        "packet.ended",
     }
 )
 

@@ -21,6 +21,7 @@ import rooms.log
 import rooms.origins
 import rooms.paces
 import rooms.play.lotteries.store
+import rooms.play.packets.store
 import rooms.shop.coupons.store
 import rooms.shop.sale_store
 import rooms.shop.shelf

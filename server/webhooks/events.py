@@ -47,6 +47,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "lottery.closed": ("lottery.closed",),
     "lottery.drawn": ("lottery.drawn",),
     "lottery.ended": ("lottery.ended",),
+    "packet.opened": ("packet.opened",),
+    "packet.ended": ("packet.ended",),
     "comment": ("comment.created",),
     "comment.deleted": ("comment.deleted",),
 }

@@ -34,6 +34,7 @@ from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
+from rooms.play.packets.service import PACKET_TIMER, Packets
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
@@ -56,6 +57,7 @@ from server.answers import from_validation
 from server.commands import Commands, Services
 from server.draws import Draws
 from server.facts import HouseFacts
+from server.packets import PacketPages
 from server.payments.cashier import Cashier
 from server.payments.coins import CoinsProvider
 from server.payments.sandbox import SandboxProvider
@@ -154,6 +156,7 @@ class House:
             payouts=Payouts(audit, minimum=10),
             corrections=Corrections(texts, audit),
             lotteries=Lotteries(standing, texts, audit, facts),
+            packets=Packets(standing, texts),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
         self.commands = Commands(
@@ -163,7 +166,10 @@ class House:
             is_open=lambda _: True,
             liked=lambda room, count: None,
             ended=self.ended.append,
-            direct={"lottery.check": self.draws.check},
+            direct={
+                "lottery.check": self.draws.check,
+                "packet.opens": PacketPages(self.store).opens,
+            },
         )
 
     def _published(self, news: News) -> None:
@@ -176,7 +182,7 @@ class House:
     async def do(self, name: str, caller: Caller, **payload: Any) -> dict[str, Any]:
         """A command's acknowledgement, decoded. ``room`` and ``key`` are filled in."""
         payload = {"room": ROOM, **payload}
-        if name not in ("like", "lottery.check"):
+        if name not in ("like", "lottery.check", "packet.opens"):
             payload.setdefault("key", next(keys))
         try:
             answer = await self.commands.run(name, payload, caller, caller.id or "")
@@ -307,6 +313,7 @@ class House:
             CLOSE_TIMER: self.services.lotteries.close,
             CLAIM_TIMER: self.services.lotteries.claims_over,
             MUTE_TIMER: self.services.sanctions.run_out,
+            PACKET_TIMER: self.services.packets.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }
         outside = {

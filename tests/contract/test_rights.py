@@ -71,11 +71,13 @@ room.end         -     -      -         -      x    x
 room.grant       -     -      -         -      x    x
 gift             -     x      x         x      self x
 gift.refund      -     -      -         -      -    x
+packet.send      -     x      x         x      x    x
+packet.open      -     x      x         x      x    x
 like             -     x      x         x      x    x
 """
 HEADER, *ROWS = TABLE.strip("\n").splitlines()
 COMMANDS = [row.split()[0] for row in ROWS]
-ANSWERED_ELSEWHERE = {"publish.token", "gift.top"}  # by the node's own services, not by the domain
+ANSWERED_ELSEWHERE = {"publish.token", "gift.top", "packet.opens"}  # not by the domain
 # What a row beyond the commands' names sends.
 NAMES = {"mute.long": "moderate.mute", "mute.forever": "moderate.mute"}
 
@@ -104,7 +106,12 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         return ON_OTHER[command]
     if command == "moderate.delete":
         return {"event": (await house.say(Caller("u-talker", "T"), "delete me"))["id"]}
-    makers = {"coupon": coupon_payload, "gift": gift_payload, "lottery": lottery_payload}
+    makers = {
+        "coupon": coupon_payload,
+        "gift": gift_payload,
+        "lottery": lottery_payload,
+        "packet": packet_payload,
+    }
     if maker := makers.get(command.partition(".")[0]):
         return await maker(house, command, caller)
     product, sku = await house.product()
@@ -150,6 +157,17 @@ async def lottery_payload(house: House, command: str, caller: Caller) -> dict[st
         return terms
     lottery = (await house.ok("lottery.create", OPERATOR, **terms))["lottery"]["id"]
     return {"lottery": lottery} | ({"nonce": "0" * 32} if command == "lottery.enter" else {})
+
+
+async def packet_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    await house.picture("publishing")
+    for sender in (caller, OTHER):
+        if sender.id is not None:
+            await house.grant_coins(sender, 1)
+    terms = {"coins": 1, "count": 1}
+    if command == "packet.send":
+        return terms
+    return {"packet": (await house.ok("packet.send", OTHER, **terms))["packet"]["id"]}
 
 
 async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:

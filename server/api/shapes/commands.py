@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from server.api.shapes import lotteries as lo
 from server.api.shapes.base import OPEN, Count, Nothing, TimeMs
 from server.api.shapes.gifts import Board, Gave, OfGiven
+from server.api.shapes.packets import PacketOpened, PacketOpens, PacketSent
 from server.api.shapes.rooms import Event, Sanction, Settings
 from server.api.shapes.shop import ClaimedCoupon, Coupon, Order, Sale, ShownProduct
 
@@ -133,6 +134,9 @@ COMMANDS: dict[str, Any] = {
     "lottery.draw": lo.OfLottery,
     "lottery.cancel": lo.OfLottery,
     "lottery.claim": lo.Claimed,
+    "packet.send": PacketSent,
+    "packet.open": PacketOpened,
+    "packet.opens": PacketOpens,
     "room.change": Changed,
     "room.end": Nothing,
     "room.grant": Nothing,
