@@ -1,11 +1,13 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
 import { gifts } from "./gifts.en";
 import { lottery } from "./lottery.en";
+import { packet } from "./packet.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
 
 export const en = {
   ...gifts,
+  ...packet,
   ...shop,
   ...wallet,
   ...lottery,

@@ -2,11 +2,13 @@
 import type { Key } from "./index";
 import { gifts } from "./gifts.zh";
 import { lottery } from "./lottery.zh";
+import { packet } from "./packet.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
 
 export const zh: Record<Key, string> = {
   ...gifts,
+  ...packet,
   ...shop,
   ...wallet,
   ...lottery,

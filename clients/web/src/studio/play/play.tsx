@@ -4,10 +4,12 @@ import type { ComponentType } from "preact";
 import type { Room } from "../../live/room";
 import { GiftFeed } from "../gifts";
 import { LotterySection } from "./lottery";
+import { PacketSection } from "./packet";
 
 const SECTIONS: ComponentType<{ room: Room }>[] = [
   GiftFeed,
   LotterySection,
+  PacketSection,
 ];
 
 export function PlayTab({ room }: { room: Room }) {

@@ -4,6 +4,7 @@ import type { ComponentType } from "preact";
 import type { Room } from "../../live/room";
 import type { Play } from "../../live/wire";
 import { LotteryCard } from "./lottery";
+import { PacketCard, ShownPacket } from "./packet";
 
 export interface PlayProps {
   room: Room;
@@ -12,6 +13,7 @@ export interface PlayProps {
 
 const CARDS: Partial<Record<Play["kind"], ComponentType<PlayProps>>> = {
   lottery: LotteryCard,
+  packet: PacketCard,
 };
 
 export function Plays({ room }: { room: Room }) {
@@ -21,6 +23,7 @@ export function Plays({ room }: { room: Room }) {
         const Card = CARDS[play.kind];
         return Card && <Card key={play.id} room={room} play={play} />;
       })}
+      <ShownPacket room={room} />
     </>
   );
 }
