@@ -96,6 +96,11 @@ _KINDS = (
         "refund_not_failed", 409, "Nothing is to be done about this refund; `details.status` says why."
     ),
     ErrorKind("bad_signature", 401, "The signature doesn't prove who sent this, or it is too old."),
+    ErrorKind("packet_empty", 409, "All of this red packet's coins are gone."),
+    ErrorKind("already_opened", 409, "You have opened this red packet; `details.share` is what you got."),
+    ErrorKind(
+        "too_many_packets", 429, "Enough red packets are open: wait until one has ended.", temporary=True
+    ),
     ErrorKind("too_many", 409, "There are too many of these already; `details.limit` says how many may be."),
     ErrorKind("already_entered", 409, "You have entered already; `details.entry` is what you entered with."),
     ErrorKind(

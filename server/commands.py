@@ -23,6 +23,8 @@ from rooms.lifecycle import Lifecycle
 from rooms.likes import LikeCounter
 from rooms.play.lotteries import commands as lottery
 from rooms.play.lotteries.service import Lotteries
+from rooms.play.packets import commands as packet
+from rooms.play.packets.service import Packets
 from rooms.play.polls import commands as poll
 from rooms.play.polls.service import Polls
 from rooms.play.quizzes import commands as quiz
@@ -38,6 +40,7 @@ from rooms.shop.sales import Sales
 from rooms.wallet.corrections import Corrections
 from rooms.wallet.payouts import Payouts
 from rooms.wallet.topups import TopUps
+from server.packet_front import PacketFront
 from server.payments.cashier import Cashier
 from server.shop_front import ShopFront
 from server.store.group import Answer, Work, accepted, refused
@@ -68,6 +71,7 @@ class Services:
     lotteries: Lotteries
     quizzes: Quizzes
     polls: Polls
+    packets: Packets
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,9 @@ SPECS: dict[str, Spec] = {
         Spec("poll.vote", poll.Vote, "Vote in a poll.", lambda s: s.polls.vote, patient=True),
         Spec("poll.close", poll.PollRef, "Close a poll, or hide its results.", lambda s: s.polls.close),
         Spec("poll.check", poll.CheckPoll, "One's own vote, and the counts."),
+        Spec("packet.send", packet.SendPacket, "Send a red packet.", lambda s: s.packets.send),
+        Spec("packet.open", packet.OpenPacket, "Take a share of a red packet.", lambda s: s.packets.open),
+        Spec("packet.opens", packet.ListOpens, "Who got what of a red packet."),
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),
@@ -194,12 +201,14 @@ class Commands:
         liked: Callable[[str, int], None],
         ended: Callable[[str], None],
         front: ShopFront | None = None,
+        packet_front: PacketFront | None = None,
         direct: Mapping[str, Direct] | None = None,
     ) -> None:
         self._store = store
         self._services = services
         self._clock_ms = clock_ms
         self._front = front or ShopFront(lambda room_id, sku: None)
+        self._packet_front = packet_front or PacketFront()
         self._is_open = is_open
         self._liked = liked
         self._ended = ended
@@ -242,10 +251,7 @@ class Commands:
         handler = spec.handler(self._services)
         timed = (arrival or Arrival(self._clock_ms()),) if spec.timed else ()
         work = Work(name, lambda tx: handler(tx, cmd, caller, *timed), key, request, spec.patient)
-        if isinstance(cmd, c.EndRoom):
-            # What follows the commit must follow it, also when the host hangs up meanwhile.
-            return await asyncio.shield(asyncio.create_task(self._end(cmd, work)))
-        return await self._store.write(work)
+        return await self._write(cmd, caller.id, work)
 
     async def _pay(
         self,
@@ -273,6 +279,22 @@ class Commands:
         )
         answer = await self._store.write(work)
         self._front.heard(cmd, answer)
+        return answer
+
+    async def _write(self, cmd: c.Keyed, user_id: str, work: Work) -> Answer:
+        if isinstance(cmd, packet.OpenPacket):
+            return await self._open(cmd, user_id, work)
+        if isinstance(cmd, c.EndRoom):
+            # What follows the commit must follow it, also when the host hangs up meanwhile.
+            return await asyncio.shield(asyncio.create_task(self._end(cmd, work)))
+        return await self._store.write(work)
+
+    async def _open(self, cmd: packet.OpenPacket, user_id: str, work: Work) -> Answer:
+        refusal = self._packet_front.refusal(cmd, user_id, self._clock_ms())
+        if refusal is not None:
+            return refused(refusal)
+        answer = await self._store.write(work)
+        self._packet_front.heard(cmd, answer)
         return answer
 
     async def _end(self, cmd: c.EndRoom, work: Work) -> Answer:

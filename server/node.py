@@ -29,6 +29,7 @@ from rooms.gifts.service import Gifts
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter, write_likes
 from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
+from rooms.play.packets.service import PACKET_TIMER, Packets
 from rooms.play.polls import service as polls
 from rooms.play.polls.service import Polls
 from rooms.play.quizzes import service as quizzes
@@ -74,6 +75,7 @@ from server.middlewares import cors, host_check, problems, request_id, room_name
 from server.origins import Origins
 from server.outbound import Outbound
 from server.own_parts import OwnParts
+from server.packets import PacketPages
 from server.pages import Pages
 from server.payments.cashier import Cashier
 from server.payments.providers import close_providers, make_providers, tell
@@ -224,6 +226,7 @@ class Node:
             lotteries=Lotteries(standing, texts, audit, facts),
             quizzes=Quizzes(standing, texts, audit),
             polls=Polls(standing, texts, audit),
+            packets=Packets(standing, texts),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
         self.own_parts = OwnParts(self.store)
@@ -252,6 +255,7 @@ class Node:
                 polls.TURN_TIMER: services.polls.turn,
                 polls.OVER_TIMER: services.polls.room_over,
                 MUTE_TIMER: services.sanctions.run_out,
+                PACKET_TIMER: services.packets.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },
             outside={
@@ -319,6 +323,7 @@ class Node:
 
     def _make_edge(self) -> None:
         settings = self.settings
+        self.packet_pages = PacketPages(self.store)
         self.commands = Commands(
             self.store,
             self.services,
@@ -333,6 +338,7 @@ class Node:
                 "lottery.check": self.draws.check,
                 "quiz.check": self.own_parts.quiz,
                 "poll.check": self.own_parts.poll,
+                "packet.opens": self.packet_pages.opens,
             },
         )
         self.signins = SignIns(self.store)
@@ -398,6 +404,7 @@ class Node:
             coin_rules=self.coin_rules,
             gift_catalogue=self.gift_catalogue,
             gift_keeper=self.gift_keeper,
+            packet_pages=self.packet_pages,
         )
         api.attach(app)
         self._health(internal=False).attach(app)

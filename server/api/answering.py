@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from server.api.context import Made
 from server.api.shapes import gifts as g
 from server.api.shapes import lotteries as lo
+from server.api.shapes import packets as p
 from server.api.shapes import quizzes as q
 from server.api.shapes import rooms as r
 from server.api.shapes import shop as s
@@ -49,6 +50,8 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/rooms/{room}/quizzes/{quiz}"): Answer(q.WholeQuiz),
     ("GET", "/api/v1/rooms/{room}/polls"): Answer(Page[q.Poll]),
     ("GET", "/api/v1/rooms/{room}/polls/{poll}"): Answer(q.Poll),
+    ("GET", "/api/v1/rooms/{room}/packets"): Answer(Page[p.Packet]),
+    ("GET", "/api/v1/rooms/{room}/packets/{packet}"): Answer(p.PacketOpens),
     ("GET", "/api/v1/rooms/{room}/mutes"): Answer(Page[r.Sanction]),
     ("GET", "/api/v1/rooms/{room}/audit"): Answer(Page[r.AuditLine]),
     ("GET", "/api/v1/rooms/{room}/members"): Answer(Page[r.Member]),

@@ -30,6 +30,7 @@ from server.gifts import GiftKeeper
 from server.limits import CommandLimits, site_of
 from server.live.connection import as_caller
 from server.live.rooms import LiveRooms
+from server.packets import PacketPages
 from server.pictures import Pictures
 from server.proxies import client_of
 from server.signins import SignIns
@@ -67,6 +68,7 @@ class Api:
     coin_rules: CoinRules
     gift_catalogue: GiftCatalogue
     gift_keeper: GiftKeeper
+    packet_pages: PacketPages
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

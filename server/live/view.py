@@ -42,6 +42,8 @@ URGENT = frozenset(
         "poll.opened",
         "poll.closed",
         "poll.ended",
+        "packet.opened",
+        "packet.ended",
     }
 )
 

@@ -21,6 +21,7 @@ import rooms.log
 import rooms.origins
 import rooms.paces
 import rooms.play.lotteries.store
+import rooms.play.packets.store
 import rooms.play.polls.store
 import rooms.play.quizzes.store
 import rooms.shop.coupons.store

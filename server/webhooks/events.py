@@ -54,6 +54,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "poll.opened": ("poll.opened",),
     "poll.closed": ("poll.closed",),
     "poll.ended": ("poll.ended",),
+    "packet.opened": ("packet.opened",),
+    "packet.ended": ("packet.ended",),
     "comment": ("comment.created",),
     "comment.deleted": ("comment.deleted",),
 }

@@ -34,6 +34,7 @@ from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
+from rooms.play.packets.service import PACKET_TIMER, Packets
 from rooms.play.polls import service as polls
 from rooms.play.polls.service import Polls
 from rooms.play.quizzes import service as quizzes
@@ -62,6 +63,7 @@ from server.commands import Commands, Services
 from server.draws import Draws
 from server.facts import HouseFacts
 from server.own_parts import OwnParts
+from server.packets import PacketPages
 from server.payments.cashier import Cashier
 from server.payments.coins import CoinsProvider
 from server.payments.sandbox import SandboxProvider
@@ -169,6 +171,7 @@ class House:
             lotteries=Lotteries(standing, texts, audit, facts),
             quizzes=Quizzes(standing, texts, audit),
             polls=Polls(standing, texts, audit),
+            packets=Packets(standing, texts),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
         self.own_parts = OwnParts(self.store)
@@ -183,6 +186,7 @@ class House:
                 "lottery.check": self.draws.check,
                 "quiz.check": self.own_parts.quiz,
                 "poll.check": self.own_parts.poll,
+                "packet.opens": PacketPages(self.store).opens,
             },
         )
 
@@ -204,7 +208,7 @@ class House:
     ) -> dict[str, Any]:
         """The same for one that the server received when the test says so."""
         payload = {"room": ROOM, **payload}
-        if name != "like" and not name.endswith(".check"):
+        if name not in ("like", "packet.opens") and not name.endswith(".check"):
             payload.setdefault("key", next(keys))
         try:
             answer = await self.commands.run(name, payload, caller, caller.id or "", arrival=arrival)
@@ -339,6 +343,7 @@ class House:
             polls.TURN_TIMER: self.services.polls.turn,
             polls.OVER_TIMER: self.services.polls.room_over,
             MUTE_TIMER: self.services.sanctions.run_out,
+            PACKET_TIMER: self.services.packets.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }
         outside = {

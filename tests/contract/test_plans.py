@@ -94,6 +94,12 @@ async def test_commands_never_read_a_whole_table(tmp_path: Path) -> None:
         order = (await house.ok("buy", VIEWER, sku=sku, qty=1))["order"]["id"]
         await house.ok("order.pay", VIEWER, order=order, method="coins")
         await house.ok("order.refund", HOST, order=order, reason="broken", restock=True)
+        await house.grant_coins(VIEWER, 100)
+        await house.picture("publishing")
+        for _ in range(2):
+            packet = (await house.ok("packet.send", VIEWER, coins=9, count=3, seconds=10))["packet"]["id"]
+            await house.ok("packet.open", MODERATOR, packet=packet)
+        await house.ok("packet.opens", MODERATOR, packet=packet)
         house.now_ms += 60_000
         await house.run_timers()
         await house.go_live()

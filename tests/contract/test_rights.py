@@ -83,11 +83,13 @@ room.end         -     -      -         -      x    x
 room.grant       -     -      -         -      x    x
 gift             -     x      x         x      self x
 gift.refund      -     -      -         -      -    x
+packet.send      -     x      x         x      x    x
+packet.open      -     x      x         x      x    x
 like             -     x      x         x      x    x
 """
 HEADER, *ROWS = TABLE.strip("\n").splitlines()
 COMMANDS = [row.split()[0] for row in ROWS]
-ANSWERED_ELSEWHERE = {"publish.token", "gift.top"}  # by the node's own services, not by the domain
+ANSWERED_ELSEWHERE = {"publish.token", "gift.top", "packet.opens"}  # not by the domain
 # What a row beyond the commands' names sends.
 NAMES = {"mute.long": "moderate.mute", "mute.forever": "moderate.mute"}
 
@@ -186,6 +188,17 @@ async def poll_payload(house: House, command: str, caller: Caller) -> dict[str, 
     return poll | ({"options": [0]} if command == "poll.vote" else {})
 
 
+async def packet_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    await house.picture("publishing")
+    for sender in (caller, OTHER):
+        if sender.id is not None:
+            await house.grant_coins(sender, 1)
+    terms = {"coins": 1, "count": 1}
+    if command == "packet.send":
+        return terms
+    return {"packet": (await house.ok("packet.send", OTHER, **terms))["packet"]["id"]}
+
+
 async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     terms = {"title": "C", "kind": "fixed", "value": 1, "currency": "CNY", "quota": 9, "valid_s": 60}
     if command == "coupon.create":
@@ -201,6 +214,7 @@ OF_PART = {
     "lottery": lottery_payload,
     "quiz": quiz_payload,
     "poll": poll_payload,
+    "packet": packet_payload,
 }
 
 

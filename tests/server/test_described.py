@@ -93,6 +93,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_the_shelf(host)
     await of_selling(host, viewer)
     await of_coupons(host, viewer)
+    await of_packets(host, viewer)
     await of_wallets(host, viewer)
     await of_gifts(host, viewer)
     await of_lotteries(host, viewer)
@@ -235,6 +236,16 @@ async def of_polls(host: Caller, viewer: Caller) -> None:
     await host.read(f"/rooms/{host.room}/polls/{poll}")
     await host.do("poll.close", poll=poll)
     await host.read(f"/rooms/{host.room}/polls/{poll}", f"/rooms/{host.room}/polls")
+
+
+async def of_packets(host: Caller, viewer: Caller) -> None:
+    database = f"sqlite:///{host.world.node.log.parent / 'data' / 'danmart.db'}"
+    await asyncio.to_thread(endow, database, [viewer.user], 10)
+    await asyncio.to_thread(put_on_air, database, host.room)
+    packet = (await viewer.do("packet.send", coins=10, count=1, greeting="Luck"))["packet"]["id"]
+    await viewer.do("packet.open", packet=packet)
+    await viewer.do("packet.opens", packet=packet)
+    await host.read(f"/rooms/{host.room}/packets", f"/rooms/{host.room}/packets/{packet}")
 
 
 async def of_people(host: Caller, viewer: Caller, person: Person) -> None:

@@ -11,6 +11,7 @@ from server.api.shapes import lotteries as lo
 from server.api.shapes import quizzes as q
 from server.api.shapes.base import OPEN, Count, Nothing, TimeMs
 from server.api.shapes.gifts import Board, Gave, OfGiven
+from server.api.shapes.packets import PacketOpened, PacketOpens, PacketSent
 from server.api.shapes.rooms import Event, Sanction, Settings
 from server.api.shapes.shop import ClaimedCoupon, Coupon, Order, Sale, ShownProduct
 
@@ -144,6 +145,9 @@ COMMANDS: dict[str, Any] = {
     "poll.vote": q.OfVote,
     "poll.close": q.OfPoll,
     "poll.check": q.OwnVote,
+    "packet.send": PacketSent,
+    "packet.open": PacketOpened,
+    "packet.opens": PacketOpens,
     "room.change": Changed,
     "room.end": Nothing,
     "room.grant": Nothing,

@@ -2,11 +2,13 @@
 import { gifts } from "./gifts.en";
 import { lottery } from "./lottery.en";
 import { quiz } from "./quiz.en";
+import { packet } from "./packet.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
 
 export const en = {
   ...gifts,
+  ...packet,
   ...shop,
   ...wallet,
   ...lottery,

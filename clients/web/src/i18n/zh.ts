@@ -3,11 +3,13 @@ import type { Key } from "./index";
 import { gifts } from "./gifts.zh";
 import { lottery } from "./lottery.zh";
 import { quiz } from "./quiz.zh";
+import { packet } from "./packet.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
 
 export const zh: Record<Key, string> = {
   ...gifts,
+  ...packet,
   ...shop,
   ...wallet,
   ...lottery,

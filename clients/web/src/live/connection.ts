@@ -12,7 +12,7 @@ const ATTEMPT_MS = 8_000;
 const COMMAND_MS = 30_000;
 /** A person doesn't have more than this under way; more means that something is wrong. */
 const UNANSWERED_MAX = 64;
-const GONE = new Set(["sold_out", "stock_held"]);
+const GONE = new Set(["sold_out", "stock_held", "packet_empty"]);
 
 export interface Listener {
   /** The transport is up (again): enter the room; unanswered commands follow once that is done. */

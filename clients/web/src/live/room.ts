@@ -6,6 +6,7 @@ import { Connection } from "./connection";
 import { asRefusal } from "./errors";
 import { emptyState, fold } from "./fold";
 import { GiftSide } from "./gifts";
+import type { PacketEnded } from "./packet_wire";
 import { StaffSide } from "./staff";
 import { Timekeeper } from "./timekeeper";
 import { withComments, withoutComments, type Timeline } from "./timeline";
@@ -44,6 +45,8 @@ export class Room {
   readonly couponsLeft = signal<Readonly<Record<string, number>>>({});
   /** Numbers of plays, by play, as the signals last said. */
   readonly counts = signal<Readonly<Record<string, Readonly<Record<string, number>>>>>({});
+  /** The red packet that ended last. */
+  readonly packetEnded = signal<PacketEnded | null>(null);
   readonly you = new YourSide();
   /** How many are before this viewer's purchase while it waits; null: nothing is known of any. */
   readonly before = signal<number | null>(null);
@@ -143,6 +146,11 @@ export class Room {
   /** This viewer's own vote in a poll. */
   checkPoll(poll: string) {
     return this.connection.ask("poll.check", { room: this.id, poll });
+  }
+
+  /** A page of who got what of a red packet, after a place. */
+  packetOpens(packet: string, after = 0) {
+    return this.connection.ask("packet.opens", { room: this.id, packet, after });
   }
 
   /** A short token to publish with. */
@@ -256,6 +264,7 @@ export class Room {
     this.state.value = fold(this.state.value, event);
     if (event.kind === "comment") this.addComments([event]);
     this.gifts.take(event);
+    if (event.kind === "packet.ended") this.packetEnded.value = event.data as unknown as PacketEnded;
     if (event.kind === "comment.deleted") {
       this.comments.value = withoutComments(this.comments.value, new Set([event.data.id as string]));
     }

@@ -1,6 +1,7 @@
 /** What travels between the server and the pages: docs/protocol.md as types. */
 
 import type { GiftCommands } from "./gifts";
+import type { Opens, Packet, PacketTerms, Share } from "./packet_wire";
 import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
 import type { Wallet } from "./wallet";
 
@@ -266,6 +267,9 @@ export interface Commands extends GiftCommands {
   ];
   "coupon.drop": [{ room: string; coupon: string; seconds: number }, { coupon: Coupon }];
   "coupon.close": [{ room: string; coupon: string }, { coupon: Coupon }];
+  "packet.send": [PacketTerms & { room: string }, { packet: Packet; coins: number }];
+  "packet.open": [{ room: string; packet: string }, { share: Share; coins: number }];
+  "packet.opens": [{ room: string; packet: string; after?: number }, Opens];
   "coupon.claim": [{ room: string; coupon: string }, { coupon: Claim }];
   "order.pay": [
     { room: string; order: string; method?: string; card?: "ok" | "declined" },
@@ -327,7 +331,7 @@ export type Payload<C extends Command> = Commands[C][0];
 export type Answer<C extends Command> = Commands[C][1];
 
 /** Commands that change nothing, or nothing worth a key. */
-export type Unkeyed = "enter" | "leave" | "time" | "refresh" | "like" | "publish.token" | "lottery.check" | "quiz.check" | "poll.check";
+export type Unkeyed = "enter" | "leave" | "time" | "refresh" | "like" | "publish.token" | "lottery.check" | "quiz.check" | "poll.check" | "packet.opens";
 export type Keyed = Exclude<Command, Unkeyed>;
 
 export function commentOf(event: LiveEvent): CommentData {

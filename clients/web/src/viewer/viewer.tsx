@@ -21,6 +21,7 @@ import { Hearts } from "./hearts";
 import { Likes } from "./likes";
 import { OrdersSheet } from "./orders";
 import { Plays } from "./play/plays";
+import { PacketForm } from "./play/packet_form";
 import { Drops } from "./drops";
 import { Pinned, ShelfSheet } from "./products";
 import { SaleCard, useOnSale } from "./sale_card";
@@ -29,7 +30,7 @@ import { Stage } from "./stage";
 import { WalletSheet } from "./wallet/sheet";
 import "./viewer.css";
 
-export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" | "gift" | "top" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
+export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" | "gift" | "top" | "packet" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
 
 export function Viewer({ room, player }: { room: Room; player: Player }) {
   const open = useSignal<Open>(null);
@@ -205,10 +206,13 @@ function Sheets({ room, player, open }: { room: Room; player: Player; open: Sign
         <GiftSheet
           room={room}
           onTop={() => (open.value = { sheet: "top" })}
+          onPacket={() => (open.value = { sheet: "packet" })}
           onWallet={() => (open.value = { sheet: "wallet" })}
           onClose={close}
         />
       );
+    case "packet":
+      return <PacketForm room={room} onWallet={() => (open.value = { sheet: "wallet" })} onClose={close} />;
     case "top":
       return <TopSheet room={room} onClose={close} />;
     case "settings":

@@ -6,12 +6,14 @@ import { GiftFeed } from "../gifts";
 import { LotterySection } from "./lottery";
 import { PollSection } from "./poll";
 import { QuizSection } from "./quiz";
+import { PacketSection } from "./packet";
 
 const SECTIONS: ComponentType<{ room: Room }>[] = [
   GiftFeed,
   LotterySection,
   QuizSection,
   PollSection,
+  PacketSection,
 ];
 
 export function PlayTab({ room }: { room: Room }) {

@@ -10,6 +10,7 @@ import type { Room } from "../../live/room";
 import { Notice, Spinner } from "../../ui/basics";
 import { WalletChip } from "../../ui/coins";
 import { useNow, useTask } from "../../ui/hooks";
+import { Icon } from "../../ui/icon";
 import { Sheet } from "../../ui/sheet";
 import { Fan } from "./top";
 import "./gifts.css";
@@ -27,11 +28,12 @@ interface Last {
 interface Props {
   room: Room;
   onTop: () => void;
+  onPacket: () => void;
   onWallet: () => void;
   onClose: () => void;
 }
 
-export function GiftSheet({ room, onTop, onWallet, onClose }: Props) {
+export function GiftSheet({ room, onTop, onPacket, onWallet, onClose }: Props) {
   const [gifts, setGifts] = useState<Gift[] | null>(null);
   const [chosen, choose] = useState<Gift | null>(null);
   const [count, setCount] = useState(1);
@@ -59,9 +61,15 @@ export function GiftSheet({ room, onTop, onWallet, onClose }: Props) {
     <Sheet title={t("gift.title")} onClose={onClose} data-testid="gift-sheet">
       <div class="line gift-head">
         <WalletChip room={room} onOpen={onWallet} />
-        <button class="button outline little" onClick={onTop} data-testid="gift-top-button">
-          {t("gift.top")}
-        </button>
+        <span class="gift-tools">
+          <button class="button outline little" onClick={onPacket} data-testid="packet-send-button">
+            <Icon name="packet" size={16} />
+            {t("packet.one")}
+          </button>
+          <button class="button outline little" onClick={onTop} data-testid="gift-top-button">
+            {t("gift.top")}
+          </button>
+        </span>
       </div>
       {fan && <Fan fan={fan} />}
       {loading.refusal && <Notice tone="bad" icon="warn">{errorText(loading.refusal)}</Notice>}

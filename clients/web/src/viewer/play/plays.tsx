@@ -7,6 +7,7 @@ import { LotteryCard } from "./lottery";
 import { PollCard } from "./poll";
 import { QuizCard } from "./quiz";
 import { QuizWins } from "./wins";
+import { PacketCard, ShownPacket } from "./packet";
 
 export interface PlayProps {
   room: Room;
@@ -17,6 +18,7 @@ const CARDS: Partial<Record<Play["kind"], ComponentType<PlayProps>>> = {
   lottery: LotteryCard,
   quiz: QuizCard,
   poll: PollCard,
+  packet: PacketCard,
 };
 
 export function Plays({ room }: { room: Room }) {
@@ -27,6 +29,7 @@ export function Plays({ room }: { room: Room }) {
         return Card && <Card key={play.id} room={room} play={play} />;
       })}
       <QuizWins room={room} />
+      <ShownPacket room={room} />
     </>
   );
 }
