@@ -13,6 +13,7 @@ from rooms.commands import AddProduct, Buy, CreateRoom, PostComment
 from rooms.comments import CommentRules, Comments
 from rooms.gifts.fans import Fans
 from rooms.lifecycle import Lifecycle, LifecycleRules
+from rooms.points.earning import Levels
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.orders import OrderRules, Orders
@@ -38,7 +39,11 @@ class Shop:
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
         self._comments = Comments(
-            standing, texts, CommentRules(per_window=1_000_000, budget=BudgetRules(10**6, 10**6)), Fans()
+            standing,
+            texts,
+            CommentRules(per_window=1_000_000, budget=BudgetRules(10**6, 10**6)),
+            Fans(),
+            Levels(()),
         )
         self._orders = Orders(standing, OrderRules())
         self._lifecycle = Lifecycle(standing, texts, audit, LifecycleRules())

@@ -65,6 +65,18 @@ class Like(Command):
     count: Annotated[int, Field(ge=1, le=50)]
 
 
+class FollowHost(Keyed):
+    """The room's host, to be followed or no longer."""
+
+
+class RedeemPoints(Keyed):
+    offer: Id
+
+
+class Share(Keyed):
+    """The room's address was passed on."""
+
+
 class DeleteComment(Keyed):
     event: Id
 

@@ -15,6 +15,7 @@ from rooms.heads import EVENTS, ROOMS, RoomRow
 from rooms.log import LogEvent, Visibility
 from rooms.pace import Pacer, window_wait_ms
 from rooms.paces import PACES, PaceRow
+from rooms.points.earning import Levels
 from rooms.ports import Caller, Standing, TextRules
 from rooms.rows import Steps
 from rooms.unit import Unit
@@ -59,13 +60,16 @@ def _readable(event: LogEvent) -> bool:
 
 
 class Comments:
-    """The command ``comment``. ``fans`` has the levels that are shown beside names, and counts who speaks."""
+    """The command ``comment``. ``fans`` and ``levels`` are shown beside names; ``fans`` counts who speaks."""
 
-    def __init__(self, standing: Standing, texts: TextRules, rules: CommentRules, fans: Fans) -> None:
+    def __init__(
+        self, standing: Standing, texts: TextRules, rules: CommentRules, fans: Fans, levels: Levels
+    ) -> None:
         self._standing = standing
         self._texts = texts
         self._rules = rules
         self._fans = fans
+        self._levels = levels
         self._pacer = Pacer(rules.per_window, rules.window_ms)
 
     def post(self, tx: Unit, cmd: PostComment, caller: Caller) -> Steps[Any]:
@@ -95,7 +99,8 @@ class Comments:
             pace = tx.get(PACES, cmd.room, caller.id or "")
             tx.put(PACES, PaceRow(cmd.room, caller.id or "", tx.now_ms, pace.recent if pace else None))
         fan_of = (room.host_id, caller.id or "")
-        user = caller.card | {"badges": self._standing.badges(role) + self._fans.badges(tx, *fan_of)}
+        levels = self._levels.badges(caller.id) + self._fans.badges(tx, *fan_of)
+        user = caller.card | {"badges": self._standing.badges(role) + levels}
         self._fans.said(tx, *fan_of, caller.name)
         shown = staff or self._fits(tx, cmd.room, caller)
         event = tx.append(

@@ -89,6 +89,7 @@ _KINDS = (
     ErrorKind("gift_to_self", 409, "A host can't give gifts in a room of their own."),
     ErrorKind("gift_withdrawn", 409, "This gift is no longer offered."),
     ErrorKind("gift_refunded", 409, "This gift was given back already."),
+    ErrorKind("follow_self", 409, "Nobody follows themselves."),
     ErrorKind("payment_declined", 402, "The payment was declined: try another way.", temporary=True),
     ErrorKind("payment_pending", 409, "A payment of this order is under way.", temporary=True),
     ErrorKind("payment_mismatch", 409, "That is not the amount or the currency that was asked for."),

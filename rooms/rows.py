@@ -35,6 +35,7 @@ class Rank:
     PLAY_ENTRIES = 26
     PEOPLE = 28
     PAYOUTS = 29
+    POINTS = 29
     WALLETS = 30
     COUPONS = 40
     CLAIMS = 42

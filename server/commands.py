@@ -18,6 +18,7 @@ from moderation.sanctions import Sanctions
 from rooms import commands as c
 from rooms.comments import Comments
 from rooms.errors import Refused
+from rooms.follows import Follows
 from rooms.gifts.service import Gifts
 from rooms.lifecycle import Lifecycle
 from rooms.likes import LikeCounter
@@ -30,6 +31,8 @@ from rooms.play.polls.service import Polls
 from rooms.play.quizzes import commands as quiz
 from rooms.play.quizzes.rules import Arrival
 from rooms.play.quizzes.service import Quizzes
+from rooms.points.offers import Offers
+from rooms.points.redeeming import Points
 from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.shop.catalogue import Catalogue
@@ -72,6 +75,9 @@ class Services:
     quizzes: Quizzes
     polls: Polls
     packets: Packets
+    follows: Follows
+    points: Points
+    offers: Offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +182,10 @@ SPECS: dict[str, Spec] = {
         Spec("packet.send", packet.SendPacket, "Send a red packet.", lambda s: s.packets.send),
         Spec("packet.open", packet.OpenPacket, "Take a share of a red packet.", lambda s: s.packets.open),
         Spec("packet.opens", packet.ListOpens, "Who got what of a red packet."),
+        Spec("follow", c.FollowHost, "Follow the room's host.", lambda s: s.follows.follow),
+        Spec("unfollow", c.FollowHost, "Stop following the host.", lambda s: s.follows.unfollow),
+        Spec("points.redeem", c.RedeemPoints, "Have something for points.", lambda s: s.points.redeem),
+        Spec("share", c.Share, "Say that one has shared the room.", lambda s: s.points.share),
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),
@@ -199,6 +209,7 @@ class Commands:
         *,
         is_open: Callable[[str], bool],
         liked: Callable[[str, int], None],
+        liker: Callable[[str, str, int, int], None] = lambda room_id, user_id, likes, now_ms: None,
         ended: Callable[[str], None],
         front: ShopFront | None = None,
         packet_front: PacketFront | None = None,
@@ -211,6 +222,7 @@ class Commands:
         self._packet_front = packet_front or PacketFront()
         self._is_open = is_open
         self._liked = liked
+        self._liker = liker
         self._ended = ended
         self._direct = direct or {}
 
@@ -236,7 +248,7 @@ class Commands:
         if caller.id is None:
             raise Refused("unauthenticated")
         if isinstance(cmd, c.Like):
-            return self._like(cmd, viewer)
+            return self._like(cmd, viewer, caller.id)
         if direct := self._direct.get(name):
             return accepted(await direct(cmd, caller))
         if not isinstance(cmd, c.Keyed):
@@ -303,12 +315,14 @@ class Commands:
             self._ended(cmd.room)
         return answer
 
-    def _like(self, cmd: c.Like, viewer: str) -> Answer:
+    def _like(self, cmd: c.Like, viewer: str, user_id: str) -> Answer:
         if not self._is_open(cmd.room):
             raise Refused("not_entered")
-        counted = self._services.likes.like(cmd.room, viewer, cmd.count, self._clock_ms())
+        now_ms = self._clock_ms()
+        counted = self._services.likes.like(cmd.room, viewer, cmd.count, now_ms)
         if counted:
             self._liked(cmd.room, counted)
+            self._liker(cmd.room, user_id, counted, now_ms)
         return accepted({"counted": counted})
 
 

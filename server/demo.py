@@ -22,6 +22,7 @@ from rooms import people
 from rooms.commands import AddProduct, CreateCoupon, CreateRoom, NewSku, ProductRef
 from rooms.heads import ROOMS
 from rooms.history import read_room
+from rooms.points.offers import NewOffer
 from rooms.ports import SYSTEM, Caller
 from rooms.rows import Steps
 from rooms.unit import Unit
@@ -189,6 +190,12 @@ class Demo:
             )
 
         await self._make_coupon()
+        await self._make_offer()
+
+    async def _make_offer(self) -> None:
+        """What a visitor can have for a first few points."""
+        offer = NewOffer(title="Coins · 金币", kind="coins", amount=50, points=5, stock=1_000, per_person=5)
+        await self._store.write(Work("points.offer", lambda tx: self._services.offers.make(tx, offer, HOST)))
 
     async def _make_coupon(self) -> None:
         """One that the host has only to drop into the room."""

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import orjson
 from sqlalchemy import Connection, func, select
 
+from rooms.follows import read_following
 from rooms.gifts.fans import FanRow, FanRules, fans_table, level_of, points_of
 from rooms.gifts.store import given_table
 from rooms.heads import rooms_table
 from rooms.log import Visibility, room_events
 from rooms.play.lotteries.conditions import Ask
 from rooms.shop.store import orders_table
+from rooms.watching import Stream, read_watched
 
 DAY_MS = 86_400_000
 
@@ -93,8 +95,20 @@ def _gift_coins(conn: Connection, ask: Ask, user_ids: Sequence[str]) -> dict[str
     return {user_id: int(coins) for user_id, coins in conn.execute(query.group_by(given.giver_id))}
 
 
+def _following(conn: Connection, ask: Ask, user_ids: Sequence[str]) -> dict[str, int]:
+    return dict.fromkeys(read_following(conn, ask.host_id, user_ids), 1)
+
+
+def _watched(conn: Connection, ask: Ask, user_ids: Sequence[str]) -> dict[str, int]:
+    """Of the stream that is on, or was last; written down about once a minute."""
+    started_ms = conn.scalar(select(rooms_table.c.started_at_ms).where(rooms_table.c.id == ask.room_id))
+    return read_watched(conn, Stream(ask.room_id, started_ms), user_ids) if started_ms else {}
+
+
 _READERS: dict[str, Reader] = {
     "comment": _comments,
+    "follow": _following,
+    "watch": _watched,
     "gift": _gift_coins,
     "order": _orders,
 }

@@ -17,6 +17,8 @@ from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.log import LogEvent
 from rooms.play.quizzes.rules import Arrival
+from rooms.points.earning import Levels
+from rooms.points.rules import LEVELS
 from server.answers import as_refused, error_object
 from server.auth import GUEST, Identity, Tokens
 from server.commands import LENGTHY, SPECS, Commands
@@ -89,6 +91,7 @@ class Gateway:
         recovered_max: int,
         limits: CommandLimits,
         connections_per_user: int,
+        levels: Levels | None = None,
     ) -> None:
         self._tokens = tokens
         self._signins = signins
@@ -96,6 +99,7 @@ class Gateway:
         self._commands = commands
         self._live = live
         self._users = users
+        self._levels = levels or Levels(LEVELS)
         self._clock_ms = clock_ms
         self._recovered_max = recovered_max
         self._arrivals: Gathering[Ask, Side] = Gathering(self._read_sides)
@@ -265,6 +269,8 @@ class Gateway:
         self._live.leave(connection)
         self._live.enter(room, connection, frozenset(side.you["can"]), side.staff_seq)
         self._users.told(connection, side.you["seq"])
+        if connection.identity.id is not None:
+            self._levels.heard(connection.identity.id, side.you["level"]["earned"])
         reply = room_part(room.view, missed, connection.identity.id)
         reply |= {"signals": room.signals(), "you": side.you, "now_ms": self._clock_ms()}
         if side.staff is not None:
@@ -284,7 +290,7 @@ class Gateway:
 
     async def _read_sides(self, asked: Sequence[Ask]) -> list[Side | Refused]:
         now_ms = self._clock_ms()
-        return await self._store.read(lambda conn: read_sides(conn, asked, now_ms))
+        return await self._store.read(lambda conn: read_sides(conn, asked, now_ms, self._levels.levels))
 
     async def _missed(self, view: RoomView, after: Position | None) -> list[LogEvent] | None:
         """Everything after a position up to the view's last frame; None: a snapshot is to be given."""

@@ -22,6 +22,8 @@ from moderation.sanctions import MUTE_TIMER, Sanctions
 from moderation.standing import RoomStanding
 from rooms.budget import BudgetRules
 from rooms.comments import CommentRules, Comments
+from rooms.days import Days
+from rooms.follows import Follows
 from rooms.gifts.catalogue import GiftCatalogue
 from rooms.gifts.fans import FanRules, Fans
 from rooms.gifts.rules import GiftRules
@@ -34,6 +36,10 @@ from rooms.play.polls import service as polls
 from rooms.play.polls.service import Polls
 from rooms.play.quizzes import service as quizzes
 from rooms.play.quizzes.service import Quizzes
+from rooms.points.earning import Earnings, Levels
+from rooms.points.offers import Offers
+from rooms.points.redeeming import Points
+from rooms.points.rules import PointRules, Task
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
@@ -59,6 +65,7 @@ from server.commands import Commands, Services
 from server.config import Settings, is_loopback, node_secret
 from server.config.sections import Coins, Rooms
 from server.config.sections import Gifts as GiftSettings
+from server.config.sections import Points as PointSettings
 from server.credentials import StreamKeyring
 from server.demo import Demo
 from server.draws import Draws
@@ -80,6 +87,7 @@ from server.pages import Pages
 from server.payments.cashier import Cashier
 from server.payments.providers import close_providers, make_providers, tell
 from server.pictures import Pictures
+from server.points import PointsKeeper
 from server.presence import Presence
 from server.proxies import client_of, proxy_middleware
 from server.shop_front import ShopFront
@@ -177,6 +185,7 @@ class Node:
         order_rules = OrderRules(rules.hold_s * 1000)
         self.coin_rules = _coin_rules(self.settings.coins)
         self.fans, facts = Fans(fan_rules), HouseFacts(fan_rules)
+        earnings = self._make_points()
         self.gift_catalogue = GiftCatalogue(texts, audit)
         self.gift_keeper = GiftKeeper(self.store, self.fans, self._clock_ms)
         self.outbound = Outbound(self.settings.outbound)
@@ -189,6 +198,7 @@ class Node:
                 texts,
                 _comment_rules(rules, shared=self.settings.redis_url is not None),
                 self.fans,
+                self.levels,
             ),
             lifecycle=Lifecycle(
                 standing,
@@ -227,6 +237,9 @@ class Node:
             quizzes=Quizzes(standing, texts, audit),
             polls=Polls(standing, texts, audit),
             packets=Packets(standing, texts),
+            follows=Follows(standing),
+            points=Points(standing, earnings),
+            offers=Offers(texts, audit),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
         self.own_parts = OwnParts(self.store)
@@ -264,6 +277,20 @@ class Node:
                 SETTLE_TIMER: self.draws.settle,
             },
         )
+
+    def _make_points(self) -> Earnings:
+        earnings = Earnings(_point_rules(self.settings.points), Days(self.settings.points.zone))
+        self.levels = Levels(earnings.rules.levels)
+        self.points = PointsKeeper(
+            self.store,
+            self.live.open_rooms,
+            earnings,
+            self._clock_ms,
+            self.registry,
+            watched=self.fans.watched,
+        )
+        self.users.level = self.levels.heard
+        return earnings
 
     def _make_webhooks(self) -> None:
         settings, limits = self.settings, self.settings.webhooks
@@ -331,6 +358,7 @@ class Node:
             front=ShopFront(self.live.left, starts_at_ms=self.live.starts_at_ms),
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
+            liker=self.points.watching.liked,
             ended=self._end_publishing,
             direct={
                 "publish.token": self.gate.publish_token,
@@ -355,6 +383,7 @@ class Node:
             recovered_max=settings.rooms.recovered_events_max,
             limits=self.limits,
             connections_per_user=settings.limits.connections_per_user,
+            levels=self.levels,
         )
         admission = Admission(
             settings.limits.connections_per_address, time.monotonic, lag_max_s=settings.limits.loop_lag_max_s
@@ -454,6 +483,7 @@ class Node:
         await self.webhooks.start()
         self._tasks.append(asyncio.create_task(self._write_likes(), name="likes"))
         await self.housekeeping.start()
+        await self.points.start()
         self._runner = web.AppRunner(
             self._app(), access_log=None, shutdown_timeout=settings.node.drain_s, handler_cancellation=True
         )
@@ -495,6 +525,7 @@ class Node:
         self.stage.close()
         if self.demo is not None:
             await self.demo.close()
+        await self.points.see()  # while they are still here
         await self.gateway.close()
         await self.hub.close()
         await self.polling.close()
@@ -510,6 +541,7 @@ class Node:
         await self.webhooks.close()
         await close_providers(self.providers)
         await self.housekeeping.close()
+        await self.points.close()
         await self.origins.close()
         tasks = list(self._tasks)
         for task in tasks:
@@ -572,6 +604,20 @@ def _fan_rules(rules: GiftSettings) -> FanRules:
         minutes_a_day=rules.fan_minutes_a_day,
         comments_a_day=rules.fan_comments_a_day,
     )
+
+
+def _point_rules(points: PointSettings) -> PointRules:
+    tasks = {
+        "visit": Task(points.visit),
+        "watch": Task(points.watch, points.watch_minutes * 60_000, points.watch_times),
+        "comment": Task(points.comment, 1, points.comment_times),
+        "like": Task(points.like, points.like_count, points.like_times),
+        "share": Task(points.share),
+        "purchase": Task(points.purchase, 1, points.purchase_times),
+        "gift": Task(points.gift, points.gift_coins, points.gift_times),
+    }
+    asked = {name: task for name, task in tasks.items() if task.points}
+    return PointRules(asked, points.a_day, points.levels)
 
 
 def _demo_hosts(host: str) -> frozenset[str]:

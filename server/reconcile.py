@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from rooms.gifts import checks as gifts
 from rooms.play.packets import checks as packets
 from rooms.play.quizzes import checks as quizzes
+from rooms.points import checks as points
 from rooms.wallet import reconcile as wallet
 from rooms.wallet.reconcile import Check, Finding
 from server.config import Settings
@@ -21,7 +22,7 @@ from server.store.migrate import is_current
 SHOWN_MAX = 1_000
 """So many findings are said; all are counted."""
 
-CHECKS: tuple[Check, ...] = (*wallet.CHECKS, *gifts.CHECKS, *quizzes.CHECKS, *packets.CHECKS)
+CHECKS: tuple[Check, ...] = (*wallet.CHECKS, *gifts.CHECKS, *quizzes.CHECKS, *packets.CHECKS, *points.CHECKS)
 
 
 def find(url: str, checks: Sequence[Check] = CHECKS) -> Iterator[tuple[str, Finding]]:

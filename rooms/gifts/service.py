@@ -25,14 +25,13 @@ from rooms.gifts.rules import (
 from rooms.gifts.store import (
     COMBOS,
     GIVEN,
-    HOSTS,
     TOTALS,
     GivenRow,
     TotalRow,
     given_table,
-    host_of,
 )
 from rooms.heads import ROOMS, USERS, RoomRow
+from rooms.hosts import HOSTS, host_of
 from rooms.ports import Audit, Caller, Standing, TextRules
 from rooms.rows import Key, Steps, new_id
 from rooms.unit import Unit

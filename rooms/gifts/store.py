@@ -16,7 +16,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -27,11 +26,9 @@ from sqlalchemy import (
     select,
 )
 
-from rooms.errors import Refused
 from rooms.gifts.rules import Combo
 from rooms.rows import Kind, Rank
 from rooms.schema import metadata
-from rooms.unit import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,29 +135,9 @@ totals_table = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HostRow:
-    id: str
-    host_id: str
-
-
-# A room's host never changes, so whoever needs to know it before the room's turn to be locked just reads it.
-_hosts_table = Table(
-    "rooms", MetaData(), Column("id", String(64), primary_key=True), Column("host_id", String(128))
-)
-
 GIVEN: Kind[GivenRow] = Kind(given_table, GivenRow, Rank.GIFTS)
-HOSTS: Kind[HostRow] = Kind(_hosts_table, HostRow, Rank.GIFTS, locked=False)
 COMBOS: Kind[Combo] = Kind(combos_table, Combo, Rank.GUARDED)
 TOTALS: Kind[TotalRow] = Kind(totals_table, TotalRow, Rank.GUARDED)
-
-
-def host_of(tx: Unit, room_id: str) -> str:
-    """The host of a room asked for by ``HOSTS.rows``; raises ``Refused("room_not_found")``."""
-    row = tx.get(HOSTS, room_id)
-    if row is None:
-        raise Refused("room_not_found")
-    return row.host_id
 
 
 def read_given(

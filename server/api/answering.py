@@ -14,6 +14,7 @@ from server.api.context import Made
 from server.api.shapes import gifts as g
 from server.api.shapes import lotteries as lo
 from server.api.shapes import packets as p
+from server.api.shapes import points as pt
 from server.api.shapes import quizzes as q
 from server.api.shapes import rooms as r
 from server.api.shapes import shop as s
@@ -60,6 +61,11 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("DELETE", "/api/v1/rooms/{room}/stream-keys/{key}"): Answer(Nothing),
     ("GET", "/api/v1/rooms/{room}/publisher"): Answer(r.Publisher),
     ("POST", "/api/v1/rooms/{room}/pictures"): Answer(r.Picture, 201),
+    ("GET", "/api/v1/rooms/{room}/followers"): Answer(pt.Followers),
+    ("GET", "/api/v1/rooms/{room}/points"): Answer(pt.Points),
+    ("GET", "/api/v1/points/offers"): Answer(pt.Offers),
+    ("POST", "/api/v1/points/offers"): Answer(pt.Offer, 201),
+    ("PATCH", "/api/v1/points/offers/{offer}"): Answer(pt.Offer),
     ("GET", "/api/v1/me"): Answer(r.Me),
     ("POST", "/api/v1/demo/token"): Answer(r.DemoToken),
     ("GET", "/api/v1/lotteries/{lottery}/draw"): Answer(lo.DrawFile),

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
 from rooms.gifts.catalogue import GiftTerms
+from rooms.points.offers import EditOffer, NewOffer
 from rooms.shop.sheets import COLUMNS, ProductFile
 from server.api import files, payments, wallets
 from server.api.answering import ANSWERS, REF, Answer, schema_of
@@ -44,6 +45,8 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("PATCH", "/api/v1/products/{product}"): EditProduct,
     ("PUT", "/api/v1/gifts/{gift}"): GiftTerms,
     ("POST", "/api/v1/products/import"): ProductFile,
+    ("POST", "/api/v1/points/offers"): NewOffer,
+    ("PATCH", "/api/v1/points/offers/{offer}"): EditOffer,
     ("PUT", "/api/v1/stock"): files.StockRows,
     ("POST", "/api/v1/payouts"): wallets.NewPayout,
     ("POST", "/api/v1/payouts/{payout}/done"): wallets.SettledPayout,
@@ -118,6 +121,8 @@ _TAGS = {
     "products": "Products",
     "stock": "Products",
     "gifts": "Gifts",
+    "points": "Points",
+    "followers": "Points",
     "rooms": "Rooms",
     "pictures": "Rooms",
     "coins": "Wallets",

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo
 
+from rooms.days import Days
+
 SECRET_FILE_MAX_BYTES = 65_536
 
 
@@ -43,6 +45,14 @@ def _or_from_file(value: SecretStr | None, info: ValidationInfo) -> SecretStr | 
     return SecretStr(file.read_text(encoding="utf-8").strip())
 
 
+def _time_zone(value: str) -> str:
+    try:
+        Days(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("should be UTC or a time zone like Asia/Shanghai that this machine knows") from None
+    return value
+
+
 def _web_origin(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -66,6 +76,7 @@ Secret = Annotated[SecretStr | None, AfterValidator(_or_from_file), Field(valida
 """A secret ``x`` that may come from the file named by ``x_file``, a field declared before it."""
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 WebOrigin = Annotated[str, AfterValidator(_web_origin)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]

@@ -11,7 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, IPvAnyAddress, IPvAnyNetwork, SecretStr, model_validator
 
-from server.config.fields import HttpUrl, NodeName, Port, Secret, SecretFile, Section, WebOrigin
+from rooms.points.rules import LEVELS
+from server.config.fields import HttpUrl, NodeName, Port, Secret, SecretFile, Section, TimeZone, WebOrigin
 from server.signing import shared_key
 
 HMAC_SECRET_MIN_BYTES = 32
@@ -298,6 +299,37 @@ class Gifts(Section):
     fan_per_comment: int = Field(2, ge=0, le=1000)
     fan_minutes_a_day: int = Field(120, ge=0, le=1440)
     fan_comments_a_day: int = Field(10, ge=0, le=1000)
+
+
+class Points(Section):
+    """What earns points, how many, and how often a day. What gives 0 points isn't asked of anybody."""
+
+    zone: TimeZone = "UTC"
+    """Whose midnight begins a day."""
+    a_day: int = Field(200, ge=0, le=1_000_000)
+    levels: tuple[int, ...] = Field(LEVELS, max_length=100)
+    """Points, ever earned, at which the levels begin."""
+    visit: int = Field(5, ge=0, le=10_000)
+    share: int = Field(5, ge=0, le=10_000)
+    watch: int = Field(2, ge=0, le=10_000)
+    watch_minutes: int = Field(5, ge=1, le=1440)
+    watch_times: int = Field(12, ge=1, le=1440)
+    comment: int = Field(1, ge=0, le=10_000)
+    comment_times: int = Field(10, ge=1, le=10_000)
+    like: int = Field(1, ge=0, le=10_000)
+    like_count: int = Field(20, ge=1, le=10_000)
+    like_times: int = Field(5, ge=1, le=10_000)
+    purchase: int = Field(20, ge=0, le=10_000)
+    purchase_times: int = Field(3, ge=1, le=10_000)
+    gift: int = Field(1, ge=0, le=10_000)
+    gift_coins: int = Field(10, ge=1, le=1_000_000)
+    gift_times: int = Field(50, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _levels_rise(self) -> Self:
+        if list(self.levels) != sorted(set(self.levels)) or any(level < 1 for level in self.levels):
+            raise ValueError("levels: each takes more than the one before, and the first at least 1")
+        return self
 
 
 class Outbound(Section):

@@ -21,6 +21,7 @@ from server.config.sections import (
     Node,
     Outbound,
     Payments,
+    Points,
     Rooms,
     Store,
     Webhooks,
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     payments: Payments = Field(default_factory=Payments)
     coins: Coins = Field(default_factory=Coins)
     gifts: Gifts = Field(default_factory=Gifts)
+    points: Points = Field(default_factory=Points)
     outbound: Outbound = Field(default_factory=Outbound)
     webhooks: Webhooks = Field(default_factory=Webhooks)
     log: Log = Field(default_factory=Log)

@@ -14,10 +14,13 @@ from moderation.permissions import Action, Role, may
 from moderation.standing import SanctionRow, can, read_mutes, read_mutes_of, read_roles_of, role_of
 from rooms.commands import RoomId
 from rooms.errors import Refused
+from rooms.follows import read_followers, read_following
 from rooms.heads import RoomRow
 from rooms.history import read_events, read_rooms, read_staff, visible
 from rooms.log import LogEvent, without_text
 from rooms.people import read_private, read_seqs
+from rooms.points.rules import LEVELS, standing
+from rooms.points.store import read_earned
 from rooms.ports import Caller
 from rooms.shop.coupons.store import read_held
 from rooms.shop.store import OrderRow, read_open_orders, read_orders
@@ -68,10 +71,12 @@ class Side:
     staff_seq: int
 
 
-def read_sides(conn: Connection, asked: Sequence[Ask], now_ms: int) -> list[Side | Refused]:
+def read_sides(
+    conn: Connection, asked: Sequence[Ask], now_ms: int, levels: tuple[int, ...] = LEVELS
+) -> list[Side | Refused]:
     """Who each of them is in the room that they want to enter; for each the same as if it had asked alone.
 
-    A refusal is ``room_not_found`` or ``unauthenticated``. However many they are, it is two statements, six
+    A refusal is ``room_not_found`` or ``unauthenticated``. However many they are, it is two statements, nine
     more a room, and others only for the staff and for those who missed private events.
     """
     rooms = read_rooms(conn, {ask.cmd.room for ask in asked})
@@ -81,7 +86,7 @@ def read_sides(conn: Connection, asked: Sequence[Ask], now_ms: int) -> list[Side
             users.setdefault(ask.cmd.room, []).append(ask.caller.id)
     heads = read_seqs(conn, {user_id for ids in users.values() for user_id in ids}) if users else {}
     facts = {room_id: _read_facts(conn, room, users.get(room_id), now_ms) for room_id, room in rooms.items()}
-    return [_side(conn, ask, facts.get(ask.cmd.room), heads, now_ms) for ask in asked]
+    return [_side(conn, ask, facts.get(ask.cmd.room), heads, now_ms, levels) for ask in asked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +99,14 @@ class _Facts:
     orders: dict[str, list[OrderRow]]
     coupons: Mapping[str, list[dict[str, Any]]]
     wallets: Mapping[str, dict[str, int]]
+    following: Mapping[str, int]
+    followers: int
+    earned: Mapping[str, int]
 
 
 def _read_facts(conn: Connection, room: RoomRow, user_ids: list[str] | None, now_ms: int) -> _Facts:
     if not user_ids:
-        return _Facts(room, {}, {}, {}, {}, {})
+        return _Facts(room, {}, {}, {}, {}, {}, {}, read_followers(conn, room.host_id), {})
     return _Facts(
         room,
         read_roles_of(conn, room.id, user_ids),
@@ -106,11 +114,19 @@ def _read_facts(conn: Connection, room: RoomRow, user_ids: list[str] | None, now
         read_open_orders(conn, room.id, user_ids, paid_since_ms=now_ms - PAID_SHOWN_MS),
         read_held(conn, room.id, user_ids, now_ms=now_ms),
         read_wallets(conn, user_ids),
+        read_following(conn, room.host_id, user_ids),
+        read_followers(conn, room.host_id),
+        read_earned(conn, user_ids),
     )
 
 
 def _side(
-    conn: Connection, ask: Ask, facts: _Facts | None, heads: dict[str, int], now_ms: int
+    conn: Connection,
+    ask: Ask,
+    facts: _Facts | None,
+    heads: dict[str, int],
+    now_ms: int,
+    levels: tuple[int, ...],
 ) -> Side | Refused:
     if facts is None:
         return Refused("room_not_found")
@@ -129,6 +145,9 @@ def _side(
         "orders": [],
         "coupons": [],
         "wallet": None,
+        "following": caller.id in facts.following,
+        "followers": facts.followers,
+        "level": standing(levels, facts.earned.get(caller.id, 0)) if caller.id is not None else None,
     }
     if caller.id is not None:
         you |= _own(conn, cmd, caller.id, facts, heads.get(caller.id, 0))

@@ -40,6 +40,8 @@ class UserChannels:
         self._bus = bus
         self._encode = encode
         self._feeds: dict[str, _Feed] = {}
+        self.level: Callable[[str, int], None] = lambda user_id, earned: None
+        """Told of everybody who is connected here and has reached a level: who, and with how many points."""
 
     async def join(self, connection: Connection) -> None:
         """Returns when what happens to the user from now on will reach the connection."""
@@ -100,6 +102,8 @@ class UserChannels:
 
     def _pass_on(self, feed: _Feed, event: PrivateEvent) -> None:
         packet = self._encode("you", orjson.Fragment(event.body))
+        if event.kind == "level":
+            self.level(event.user_id, orjson.loads(event.body)["data"]["earned"])
         for connection in list(feed.connections):
             if event.seq <= connection.you_seq:
                 continue

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 # Every module that has tables: importing it is what makes them known.
 import moderation.audit
 import moderation.standing  # noqa: F401
+import rooms.follows
 import rooms.gifts.catalogue
 import rooms.gifts.fans
 import rooms.gifts.store
@@ -24,12 +25,15 @@ import rooms.play.lotteries.store
 import rooms.play.packets.store
 import rooms.play.polls.store
 import rooms.play.quizzes.store
+import rooms.points.offers
+import rooms.points.store
 import rooms.shop.coupons.store
 import rooms.shop.sale_store
 import rooms.shop.shelf
 import rooms.shop.store
 import rooms.wallet.payouts
-import rooms.wallet.store  # noqa: F401
+import rooms.wallet.store
+import rooms.watching  # noqa: F401
 import server.credentials
 import server.payments.sandbox
 import server.pictures

@@ -79,6 +79,7 @@ _STAFF: dict[str, tuple[str, ...]] = {
     "comment_deleted": ("moderation.comment_deleted",),
     "comment_refused": ("moderation.comment_refused",),
     "role": ("moderation.role_changed",),
+    "followed": ("host.followed",),
 }
 _KINDS = {Log.ROOM: _PUBLIC, Log.STAFF: _STAFF}
 # What an order's change of status says of its payment, and whether it moved stock.

@@ -22,7 +22,9 @@ from rooms import people
 from rooms.budget import BudgetRules
 from rooms.commands import CreateRoom
 from rooms.comments import CommentRules, Comments
+from rooms.days import Days
 from rooms.errors import Refused
+from rooms.follows import Follows
 from rooms.gifts.catalogue import GiftCatalogue, seed
 from rooms.gifts.defaults import DEFAULT_GIFTS
 from rooms.gifts.fans import FanRules, Fans
@@ -40,6 +42,11 @@ from rooms.play.polls.service import Polls
 from rooms.play.quizzes import service as quizzes
 from rooms.play.quizzes.rules import Arrival
 from rooms.play.quizzes.service import Quizzes
+from rooms.points.earning import Earnings, Levels
+from rooms.points.minutes import Minute, Minutes
+from rooms.points.offers import NewOffer, Offers
+from rooms.points.redeeming import Points
+from rooms.points.rules import PointRules
 from rooms.ports import Caller
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
@@ -67,6 +74,7 @@ from server.packets import PacketPages
 from server.payments.cashier import Cashier
 from server.payments.coins import CoinsProvider
 from server.payments.sandbox import SandboxProvider
+from server.points import PointsKeeper
 from server.reconcile import find
 from server.store.group import Work, refused
 from server.store.store import Store
@@ -98,6 +106,7 @@ class House:
         products_max: int = 200,
         skus_max: int = 1000,
         comments: CommentRules | None = None,
+        points: PointRules | None = None,
         answer_within_s: float = 8.0,
     ) -> None:
         self.url = url
@@ -118,6 +127,8 @@ class House:
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
         coupons, facts = CouponRedeeming(), HouseFacts(FanRules())
         self.payments = Payments(coupons)
+        self.earnings = Earnings(points or PointRules(), Days("Asia/Shanghai"))
+        self.levels = Levels(self.earnings.rules.levels)
         self.owed = Owed(audit)
         self.sandbox = SandboxProvider(self.store.write)
         self.coin_rules = CoinRules(
@@ -146,6 +157,7 @@ class House:
                 texts,
                 comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6)),
                 self.fans,
+                self.levels,
             ),
             lifecycle=Lifecycle(
                 standing,
@@ -172,6 +184,9 @@ class House:
             quizzes=Quizzes(standing, texts, audit),
             polls=Polls(standing, texts, audit),
             packets=Packets(standing, texts),
+            follows=Follows(standing),
+            points=Points(standing, self.earnings),
+            offers=Offers(texts, audit),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
         self.own_parts = OwnParts(self.store)
@@ -291,6 +306,31 @@ class House:
             "product.add", HOST, title="Tea", price_minor=price_minor, currency="CNY", stock=stock
         )
         return added["product"]["id"], added["product"]["skus"][0]["id"]
+
+    async def offer(self, **terms: Any) -> str:
+        """The id of an offer for points: 10 coins for 5 points, unless it is said otherwise."""
+        plain = {"title": "Coins", "kind": "coins", "amount": 10, "points": 5, "stock": 3, "per_person": 1}
+        new = NewOffer.model_validate(plain | terms)
+        answer = await self.store.write(
+            Work("points.offer", lambda tx: self.services.offers.make(tx, new, OPERATOR))
+        )
+        assert answer.ok, answer.body
+        offer_id: str = orjson.loads(answer.body)["id"]
+        return offer_id
+
+    async def count_points(self) -> int:
+        """Count what the logs have, as a node does now and then; gives how many batches that were."""
+        keeper = PointsKeeper(
+            self.store, list, self.earnings, lambda: self.now_ms, CollectorRegistry(), rest_s=0
+        )
+        return await keeper.read()
+
+    async def earn(self, caller: Caller, **amounts: int) -> None:
+        """Somebody has done so much today that earns points."""
+        doings = {(self.earnings.days.of(self.now_ms), caller.id or ""): amounts}
+        minute = Minute(ROOM, None, (), doings)
+        answer = await self.store.write(Work("earn", lambda tx: Minutes(self.earnings).write(tx, minute)))
+        assert answer.ok, answer.body
 
     async def sku(self, sku: str) -> SkuRow:
         query = select(skus_table).where(skus_table.c.id == sku)

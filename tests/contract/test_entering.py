@@ -14,8 +14,11 @@ from sqlalchemy import Connection, Engine, Table, event
 
 from moderation.standing import MemberRow, SanctionRow, members_table, sanctions_table
 from rooms.errors import Refused
+from rooms.follows import FollowedRow, FollowRow, followed_table, follows_table
 from rooms.heads import RoomRow, UserRow, rooms_table, users_table
 from rooms.log import PrivateEvent, user_events
+from rooms.points.rules import LEVELS, standing
+from rooms.points.store import EarnedRow, earned_table
 from rooms.ports import Caller
 from rooms.rows import as_dict
 from rooms.shop.store import OrderRow, orders_table, read_open_orders
@@ -42,6 +45,8 @@ class Facts:
     others: frozenset[tuple[str, str]]
     orders: list[tuple[tuple[str, str], str, int | None]]
     wallets: dict[str, dict[str, int]] = field(default_factory=dict)
+    follows: frozenset[tuple[str, str]] = frozenset()
+    earned: dict[str, int] = field(default_factory=dict)
 
 
 facts_of = st.builds(
@@ -57,6 +62,8 @@ facts_of = st.builds(
         st.sampled_from(USERS),
         st.fixed_dictionaries({"coins": st.integers(0, 9), "points": st.integers(0, 9)}),
     ),
+    follows=st.frozensets(st.tuples(st.just(HOST), st.sampled_from(USERS))),
+    earned=st.dictionaries(st.sampled_from(USERS), st.integers(0, 200)),
 )
 asks = st.builds(
     Ask,
@@ -126,6 +133,9 @@ def write(conn: Connection, facts: Facts) -> None:
             for name, balance in balances.items()
         ],
     }
+    tables[follows_table] = [FollowRow(*pair, 0) for pair in sorted(facts.follows)]
+    tables[followed_table] = [FollowedRow(HOST, len(facts.follows), 0)] if facts.follows else []
+    tables[earned_table] = [EarnedRow(user, earned) for user, earned in facts.earned.items()]
     for table, rows in tables.items():
         if rows:
             conn.execute(table.insert(), [as_dict(row) for row in rows])
@@ -138,6 +148,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
         return "room_not_found"
     if caller.id is None:
         none = {"seq": 0, "items": [], "mute": None, "orders": [], "coupons": [], "wallet": None}
+        none |= {"following": False, "followers": len(facts.follows), "level": None}
         return "unauthenticated" if name == "closed" else {"role": "guest", "user": None, **none}
     place, head = (name, caller.id), facts.heads.get(caller.id, 0)
     given = "host" if caller.id == HOST else facts.roles.get(place, "viewer")
@@ -157,6 +168,9 @@ def expected(facts: Facts, ask: Ask) -> Any:
         "orders": shown[::-1],
         "coupons": [],
         "wallet": facts.wallets.get(caller.id, {"coins": 0, "points": 0}),
+        "following": (HOST, caller.id) in facts.follows,
+        "followers": len(facts.follows),
+        "level": standing(LEVELS, facts.earned.get(caller.id, 0)),
     }
 
 
@@ -214,4 +228,4 @@ def test_a_thousand_who_enter_are_no_more_statements_than_one(engine: Engine) ->
             sides = read_sides(conn, [Ask(cmd, Caller(f"v{n}", "V")) for n in range(count)], NOW_MS)
             assert len(sides) == count
             counts.append(len(statements))
-    assert counts == [8, 8]
+    assert counts == [11, 11]

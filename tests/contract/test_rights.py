@@ -86,6 +86,10 @@ gift.refund      -     -      -         -      -    x
 packet.send      -     x      x         x      x    x
 packet.open      -     x      x         x      x    x
 like             -     x      x         x      x    x
+follow           -     x      x         x      self x
+unfollow         -     x      x         x      x    x
+share            -     x      x         x      x    x
+points.redeem    -     poor   poor      poor   poor poor
 """
 HEADER, *ROWS = TABLE.strip("\n").splitlines()
 COMMANDS = [row.split()[0] for row in ROWS]
@@ -106,7 +110,19 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "room.change": {"slow_mode_s": 0},
     "explain.stop": {},
     "room.end": {},
+    "share": {},
+    "follow": {},
+    "unfollow": {},
     "room.grant": {"user": OTHER.id, "role": "viewer"},
+}
+
+
+# Who may, and can't nevertheless.
+UNLUCKY = {
+    ("gift", "self"): "gift_to_self",
+    ("follow", "self"): "follow_self",
+    ("lottery.claim", "won"): "not_won",
+    ("points.redeem", "poor"): "insufficient_points",
 }
 
 
@@ -120,6 +136,8 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         return {"event": (await house.say(Caller("u-talker", "T"), "delete me"))["id"]}
     if own := OF_PART.get(command.partition(".")[0]):
         return await own(house, command, caller)
+    if command == "points.redeem":
+        return {"offer": await house.offer()}
     product, sku = await house.product()
     sale = {"sku": sku, "price_minor": 1, "quantity": 1, "per_buyer": 1, "duration_s": 60}
     if command == "sale.start":
@@ -227,11 +245,8 @@ async def test_row(house: House, command: str) -> None:
         if cells[role] == "own":
             stranger = HOST if caller is not HOST else OTHER
             assert await house.code(name, stranger, **request) == "not_found"
-        if cells[role] == "won":  # everybody may claim, and only who won can
-            assert await house.code(name, caller, **request) == "not_won"
-            continue
-        if cells[role] == "self":
-            assert await house.code(name, caller, **request) == "gift_to_self"
+        if code := UNLUCKY.get((name, cells[role])):
+            assert await house.code(name, caller, **request) == code
         elif cells[role] == "-":
             head = len(await house.log())
             expected = "unauthenticated" if caller is GUEST else "forbidden"

@@ -99,6 +99,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_lotteries(host, viewer)
     await of_quizzes(host, viewer)
     await of_polls(host, viewer)
+    await of_points(host, viewer)
     await of_people(host, viewer, await world.join(viewer.user))
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -246,6 +247,19 @@ async def of_packets(host: Caller, viewer: Caller) -> None:
     await viewer.do("packet.open", packet=packet)
     await viewer.do("packet.opens", packet=packet)
     await host.read(f"/rooms/{host.room}/packets", f"/rooms/{host.room}/packets/{packet}")
+
+
+async def of_points(host: Caller, viewer: Caller) -> None:
+    await viewer.do("follow")
+    await host.read(f"/rooms/{host.room}/followers")
+    await viewer.do("unfollow")
+    await viewer.do("share")
+    terms = {"title": "Coins", "kind": "coins", "amount": 5, "points": 5, "stock": 1}
+    offer = (await host.ask("POST", "/points/offers", json=terms))["id"]
+    await viewer.read(f"/rooms/{host.room}/points")
+    await viewer.do("points.redeem", offer=offer)
+    await host.ask("PATCH", f"/points/offers/{offer}", json={"withdrawn": True})
+    await host.read("/points/offers")
 
 
 async def of_people(host: Caller, viewer: Caller, person: Person) -> None:

@@ -159,7 +159,7 @@ def test_defaults_are_those_of_the_model() -> None:
     for name, told in _ROW.findall(_text("docs/operations.md")):
         default = _default(name)
         if isinstance(default, tuple) and default:
-            default = ",".join(default)
+            default = ",".join(map(str, default))
         if default is None or default is PydanticUndefined or default == ():
             assert told == "" or name in _SAID_IN_WORDS, f"{name} has no default, and the page says {told}"
         else:

@@ -12,6 +12,7 @@ from server.api.shapes import quizzes as q
 from server.api.shapes.base import OPEN, Count, Nothing, TimeMs
 from server.api.shapes.gifts import Board, Gave, OfGiven
 from server.api.shapes.packets import PacketOpened, PacketOpens, PacketSent
+from server.api.shapes.points import Following, Redeemed, Shared
 from server.api.shapes.rooms import Event, Sanction, Settings
 from server.api.shapes.shop import ClaimedCoupon, Coupon, Order, Sale, ShownProduct
 
@@ -148,6 +149,10 @@ COMMANDS: dict[str, Any] = {
     "packet.send": PacketSent,
     "packet.open": PacketOpened,
     "packet.opens": PacketOpens,
+    "follow": Following,
+    "unfollow": Following,
+    "points.redeem": Redeemed,
+    "share": Shared,
     "room.change": Changed,
     "room.end": Nothing,
     "room.grant": Nothing,

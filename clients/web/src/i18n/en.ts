@@ -3,6 +3,7 @@ import { gifts } from "./gifts.en";
 import { lottery } from "./lottery.en";
 import { quiz } from "./quiz.en";
 import { packet } from "./packet.en";
+import { points } from "./points.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
 
@@ -10,6 +11,7 @@ export const en = {
   ...gifts,
   ...packet,
   ...shop,
+  ...points,
   ...wallet,
   ...lottery,
   ...quiz,

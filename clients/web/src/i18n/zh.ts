@@ -4,6 +4,7 @@ import { gifts } from "./gifts.zh";
 import { lottery } from "./lottery.zh";
 import { quiz } from "./quiz.zh";
 import { packet } from "./packet.zh";
+import { points } from "./points.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
 
@@ -11,6 +12,7 @@ export const zh: Record<Key, string> = {
   ...gifts,
   ...packet,
   ...shop,
+  ...points,
   ...wallet,
   ...lottery,
   ...quiz,

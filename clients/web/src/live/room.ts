@@ -194,6 +194,13 @@ export class Room {
     return answer;
   }
 
+  /** Has something for points, and knows it at once. */
+  async redeem(offer: string): Promise<void> {
+    const { points, coupon } = await this.send("points.redeem", { offer });
+    this.you.setWallet({ points });
+    if (coupon) this.you.addClaim(coupon);
+  }
+
   /** Claims a coupon, and knows it at once. */
   async claim(coupon: string): Promise<void> {
     this.you.addClaim((await this.send("coupon.claim", { coupon })).coupon);

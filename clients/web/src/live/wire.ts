@@ -2,6 +2,7 @@
 
 import type { GiftCommands } from "./gifts";
 import type { Opens, Packet, PacketTerms, Share } from "./packet_wire";
+import type { Level, PointsCommands } from "./points";
 import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
 import type { Wallet } from "./wallet";
 
@@ -165,6 +166,9 @@ export interface You {
   orders: Order[];
   coupons?: Claim[];
   wallet?: Wallet | null;
+  following?: boolean;
+  followers?: number;
+  level?: Level | null;
 }
 
 export interface Staff {
@@ -226,7 +230,7 @@ export interface WireError {
 }
 
 /** Each command's payload and what its answer holds beside `ok`. */
-export interface Commands extends GiftCommands {
+export interface Commands extends GiftCommands, PointsCommands {
   enter: [{ room: string; after?: Position; after_you?: number; after_staff?: number }, Entered];
   leave: [{ room: string }, object];
   time: [object, { now_ms: number }];

@@ -1,6 +1,7 @@
 /** The caller's own side of a room: who they are, what they may, their mute and their orders. */
 import { batch, computed, signal } from "@preact/signals";
 
+import type { Level } from "./points";
 import type { Wallet } from "./wallet";
 import type { Won } from "./lottery_wire";
 import type { QuizWon } from "./quiz_wire";
@@ -25,6 +26,12 @@ export class YourSide {
   readonly quizWins = signal<readonly QuizWon[]>([]);
   readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
 
+  readonly following = signal(false);
+  /** Of the room's host. */
+  readonly followers = signal(0);
+  readonly level = signal<Level | null>(null);
+  readonly points = computed(() => this.wallet.value?.points ?? null);
+
   private last = 0;
 
   get seq(): number {
@@ -41,6 +48,9 @@ export class YourSide {
     for (const order of you.orders) this.addOrder(order);
     if (you.coupons) this.coupons.value = you.coupons;
     if (you.wallet !== undefined) this.wallet.value = you.wallet;
+    this.following.value = you.following ?? false;
+    this.followers.value = you.followers ?? 0;
+    this.level.value = you.level ?? null;
     this.last = you.seq;
   }
 
@@ -75,6 +85,11 @@ export class YourSide {
     this.won.value = { ...this.won.value, [won.lottery]: won };
   }
 
+  setFollow({ following, followers }: { following: boolean; followers: number }): void {
+    this.following.value = following;
+    this.followers.value = followers;
+  }
+
   private apply(event: NumberedEvent): void {
     const { data } = event;
     if (event.kind === "order") this.addOrder(data.order as Order);
@@ -82,6 +97,8 @@ export class YourSide {
     else if (event.kind === "wallet") this.setWallet(data);
     else if (event.kind === "lottery") this.addWon(data as unknown as Won);
     else if (event.kind === "quiz") this.quizWins.value = [...this.quizWins.value, data as unknown as QuizWon].slice(-3);
+    else if (event.kind === "follow") this.setFollow(data as { following: boolean; followers: number });
+    else if (event.kind === "level") this.level.value = data as unknown as Level;
     else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
     else if (event.kind === "unmuted") this.mute.value = null;
     else if (event.kind === "role") {

@@ -32,8 +32,15 @@ export function Comment({ event, own, children }: CommentProps) {
 export function Badges({ badges }: { badges: readonly string[] }) {
   const known = badges.filter((badge) => badge === "host" || badge === "moderator" || badge === "operator");
   const fan = badges.find((badge) => badge.startsWith("fan:"))?.slice(4);
+  const level = badges.find((badge) => badge.startsWith("level:"))?.slice(6);
   return (
     <>
+      {level && (
+        <span class="comment-badge level numbers" title={t("badge.level", { level })} data-testid="level-badge" data-level={level}>
+          <span aria-hidden="true">Lv{level}</span>
+          <span class="unseen">{t("badge.level", { level })}</span>
+        </span>
+      )}
       {fan && (
         <span class="comment-badge fan numbers" title={t("badge.fan", { level: fan })} data-testid="fan-badge" data-level={fan}>
           <span aria-hidden="true">♥{fan}</span>

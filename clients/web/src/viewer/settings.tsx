@@ -4,7 +4,7 @@ import { LangSwitch } from "../ui/basics";
 import { Sheet } from "../ui/sheet";
 import { bulletOpacity, bulletsOn } from "./preferences";
 
-export function SettingsSheet({ player, onClose }: { player: Player; onClose: () => void }) {
+export function SettingsSheet({ player, onPoints, onClose }: { player: Player; onPoints: () => void; onClose: () => void }) {
   return (
     <Sheet title={t("settings.view")} onClose={onClose}>
       <label class="line">
@@ -43,6 +43,9 @@ export function SettingsSheet({ player, onClose }: { player: Player; onClose: ()
         <span>{t("settings.language")}</span>
         <LangSwitch plain />
       </div>
+      <button class="button outline wide" onClick={onPoints} data-testid="settings-points">
+        {t("points.open")}
+      </button>
     </Sheet>
   );
 }

@@ -11,6 +11,7 @@ import { WalletChip } from "../ui/coins";
 import { Icon } from "../ui/icon";
 import { Bullets } from "./bullets";
 import { Hearts } from "./hearts";
+import { FollowButton } from "./points/follow";
 import { bulletOpacity, bulletsOn } from "./preferences";
 
 interface StageProps {
@@ -73,6 +74,7 @@ function TopBar({ room, player, onOpen }: { room: Room; player: Player; onOpen: 
           <h1 class="ellipsis">{title}</h1>
           <span class="ellipsis small">{host.name}</span>
         </div>
+        <FollowButton room={room} />
       </div>
       <div class="top-state">
         <LiveBadge status={status} />

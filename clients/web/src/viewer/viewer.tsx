@@ -23,6 +23,7 @@ import { OrdersSheet } from "./orders";
 import { Plays } from "./play/plays";
 import { PacketForm } from "./play/packet_form";
 import { Drops } from "./drops";
+import { PointsSheet } from "./points/sheet";
 import { Pinned, ShelfSheet } from "./products";
 import { SaleCard, useOnSale } from "./sale_card";
 import { SettingsSheet } from "./settings";
@@ -30,7 +31,7 @@ import { Stage } from "./stage";
 import { WalletSheet } from "./wallet/sheet";
 import "./viewer.css";
 
-export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" | "gift" | "top" | "packet" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
+export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" | "gift" | "top" | "packet" | "points" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
 
 export function Viewer({ room, player }: { room: Room; player: Player }) {
   const open = useSignal<Open>(null);
@@ -200,7 +201,7 @@ function Sheets({ room, player, open }: { room: Room; player: Player; open: Sign
         />
       );
     case "wallet":
-      return <WalletSheet room={room} onClose={close} />;
+      return <WalletSheet room={room} onPoints={() => (open.value = { sheet: "points" })} onClose={close} />;
     case "gift":
       return (
         <GiftSheet
@@ -216,7 +217,9 @@ function Sheets({ room, player, open }: { room: Room; player: Player; open: Sign
     case "top":
       return <TopSheet room={room} onClose={close} />;
     case "settings":
-      return <SettingsSheet player={player} onClose={close} />;
+      return <SettingsSheet player={player} onPoints={() => (open.value = { sheet: "points" })} onClose={close} />;
+    case "points":
+      return <PointsSheet room={room} onClose={close} />;
     default:
       return null;
   }

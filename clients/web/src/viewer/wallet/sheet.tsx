@@ -14,7 +14,7 @@ import { MethodDetails, Methods, returnedFrom, useCoinPrices, usePayment } from 
 import { Statement } from "./statement";
 import "./wallet.css";
 
-export function WalletSheet({ room, onClose }: { room: Room; onClose: () => void }) {
+export function WalletSheet({ room, onPoints, onClose }: { room: Room; onPoints: () => void; onClose: () => void }) {
   const prices = useCoinPrices();
   const coins = room.you.wallet.value?.coins ?? 0;
   return (
@@ -26,6 +26,9 @@ export function WalletSheet({ room, onClose }: { room: Room; onClose: () => void
           <strong class="numbers">{amount(coins)}</strong>
         </div>
       </div>
+      <button class="button outline little" onClick={onPoints} data-testid="wallet-points">
+        {t("points.open")}
+      </button>
       <Waiting room={room} />
       {prices && <TopUp room={room} prices={prices} />}
       <Statement room={room} balance={coins} />
