@@ -31,3 +31,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_payouts_host", "payouts", ["host_id", "id"])
     op.create_index("ix_payouts_status", "payouts", ["status", "id"])
+
+
+def downgrade() -> None:
+    """Orders of coins are gone with what they were orders of; the coins stay where they are."""
+    op.drop_table("payouts")
+    op.execute("DELETE FROM payments WHERE order_id IN (SELECT id FROM orders WHERE coins IS NOT NULL)")
+    op.execute("DELETE FROM orders WHERE coins IS NOT NULL")
+    op.drop_column("orders", "coins")
