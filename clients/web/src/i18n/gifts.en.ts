@@ -5,6 +5,7 @@ export const gifts = {
   "gift.coin": "1 coin",
   "gift.coins": "{n} coins",
   "gift.count": "How many",
+  "gift.choose": "Choose a gift",
   "gift.send": "Give · {coins}",
   "gift.sign_in": "Sign in to give",
   "gift.again": "Again · {s} s",

@@ -7,6 +7,7 @@ export const gifts: Record<keyof typeof en, string> = {
   "gift.coin": "1 金币",
   "gift.coins": "{n} 金币",
   "gift.count": "数量",
+  "gift.choose": "请选择礼物",
   "gift.send": "赠送 · {coins}",
   "gift.sign_in": "登录后送礼",
   "gift.again": "连送 · {s} 秒",

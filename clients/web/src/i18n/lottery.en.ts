@@ -36,7 +36,6 @@ export const lottery = {
   "lottery.unclaimed": "You won, but the time to claim is over.",
   "lottery.nobody": "Nobody took part.",
   "lottery.verify": "Check this draw",
-  "lottery.hide": "Hide",
   "lottery.new": "New lottery",
   "lottery.none": "No lottery is running",
   "lottery.name": "Title",

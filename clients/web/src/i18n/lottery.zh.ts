@@ -38,7 +38,6 @@ export const lottery: Record<keyof typeof en, string> = {
   "lottery.unclaimed": "你中奖了，但领取时间已过。",
   "lottery.nobody": "无人参与。",
   "lottery.verify": "验证开奖",
-  "lottery.hide": "收起",
   "lottery.new": "新建抽奖",
   "lottery.none": "没有进行中的抽奖",
   "lottery.name": "标题",

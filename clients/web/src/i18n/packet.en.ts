@@ -9,7 +9,6 @@ export const packet = {
   "packet.open": "Open",
   "packet.opening": "Opening…",
   "packet.see": "See",
-  "packet.hide": "Hide",
   "packet.you_got": "You got",
   "packet.coins": "{n} coins",
   "packet.total": "{n} coins for {of}",

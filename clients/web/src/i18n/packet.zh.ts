@@ -11,7 +11,6 @@ export const packet: Record<keyof typeof en, string> = {
   "packet.open": "开",
   "packet.opening": "正在拆…",
   "packet.see": "查看",
-  "packet.hide": "收起",
   "packet.you_got": "你抢到了",
   "packet.coins": "{n} 金币",
   "packet.total": "{n} 金币，共 {of} 个",

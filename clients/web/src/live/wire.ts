@@ -22,6 +22,7 @@ export type Action =
   | "like"
   | "buy"
   | "gift"
+  | "follow"
   | "mute"
   | "delete_comment"
   | "manage_products"

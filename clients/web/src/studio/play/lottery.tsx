@@ -9,7 +9,7 @@ import { coupons as readCoupons } from "../../live/api";
 import type { Lottery, Prize } from "../../live/lottery_wire";
 import type { Room } from "../../live/room";
 import type { Coupon } from "../../live/wire";
-import { Empty, IconButton, Notice, Spinner } from "../../ui/basics";
+import { IconButton, Notice, Spinner } from "../../ui/basics";
 import { Countdown } from "../../ui/countdown";
 import { useTask } from "../../ui/hooks";
 import { Icon } from "../../ui/icon";
@@ -17,27 +17,26 @@ import { Confirm, Sheet } from "../../ui/sheet";
 import { toast, toastError } from "../../ui/toasts";
 import "./lottery.css";
 import { CLAIM_S, EMPTY_LOTTERY, EMPTY_PRIZE, lotteryOfDraft, OPEN_S, type LotteryDraft, type PrizeDraft } from "./lottery_draft";
+import { PlaySection } from "./section";
 
 export function LotterySection({ room }: { room: Room }) {
   const [adding, setAdding] = useState(false);
   const running = room.state.value.plays.filter(({ kind }) => kind === "lottery") as Lottery[];
   return (
-    <section class="lottery-section" aria-labelledby="lotteries-title" data-testid="lottery-section">
-      <div class="line">
-        <h3 id="lotteries-title">{t("lottery.title")}</h3>
-        <button class="button outline little" onClick={() => setAdding(true)} data-testid="new-lottery">
-          <Icon name="plus" size={16} />
-          {t("lottery.new")}
-        </button>
-      </div>
-      {running.length === 0 && <Empty icon="ticket" title={t("lottery.none")} />}
+    <PlaySection
+      title={t("lottery.title")}
+      none={t("lottery.none")}
+      isEmpty={running.length === 0}
+      add={{ label: t("lottery.new"), icon: "plus", testId: "new-lottery", onClick: () => setAdding(true) }}
+      data-testid="lottery-section"
+    >
       <ul>
         {running.map((lottery) => (
           <Row key={lottery.id} room={room} lottery={lottery} />
         ))}
       </ul>
       {adding && <LotteryForm room={room} onClose={() => setAdding(false)} />}
-    </section>
+    </PlaySection>
   );
 }
 

@@ -6,7 +6,7 @@ import { span } from "../../i18n/format";
 import { t } from "../../i18n";
 import type { Poll } from "../../live/quiz_wire";
 import type { Room } from "../../live/room";
-import { Empty, IconButton, Notice, Spinner } from "../../ui/basics";
+import { IconButton, Notice, Spinner } from "../../ui/basics";
 import { Countdown } from "../../ui/countdown";
 import { useTask } from "../../ui/hooks";
 import { Icon } from "../../ui/icon";
@@ -15,27 +15,26 @@ import { toast, toastError } from "../../ui/toasts";
 import { Options } from "../../viewer/play/options";
 import { results } from "../../viewer/play/poll";
 import { EMPTY_POLL, POLL_OPTIONS_MAX, POLL_S, pollOfDraft, type PollDraft } from "./quiz_draft";
+import { PlaySection } from "./section";
 
 export function PollSection({ room }: { room: Room }) {
   const [adding, setAdding] = useState(false);
   const running = room.state.value.plays.filter(({ kind }) => kind === "poll") as Poll[];
   return (
-    <section class="sales" aria-labelledby="polls-title" data-testid="poll-section">
-      <div class="line">
-        <h3 id="polls-title">{t("poll.title")}</h3>
-        <button class="button outline little" onClick={() => setAdding(true)} data-testid="new-poll">
-          <Icon name="plus" size={16} />
-          {t("poll.new")}
-        </button>
-      </div>
-      {running.length === 0 && <Empty icon="talk" title={t("poll.none")} />}
+    <PlaySection
+      title={t("poll.title")}
+      none={t("poll.none")}
+      isEmpty={running.length === 0}
+      add={{ label: t("poll.new"), icon: "plus", testId: "new-poll", onClick: () => setAdding(true) }}
+      data-testid="poll-section"
+    >
       <ul>
         {running.map((poll) => (
           <Row key={poll.id} room={room} poll={poll} />
         ))}
       </ul>
       {adding && <PollForm room={room} onClose={() => setAdding(false)} />}
-    </section>
+    </PlaySection>
   );
 }
 

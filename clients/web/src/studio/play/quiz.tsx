@@ -4,36 +4,33 @@ import { useState } from "preact/hooks";
 import { t } from "../../i18n";
 import type { Question, Quiz } from "../../live/quiz_wire";
 import type { Room } from "../../live/room";
-import { Empty } from "../../ui/basics";
 import { Countdown } from "../../ui/countdown";
 import { useCountdown, useTask } from "../../ui/hooks";
-import { Icon } from "../../ui/icon";
 import { Confirm } from "../../ui/sheet";
 import { toastError } from "../../ui/toasts";
 import { Options } from "../../viewer/play/options";
 import { Leaders, liveCounts, prizeLine } from "../../viewer/play/quiz";
 import { QuizForm } from "./quiz_form";
+import { PlaySection } from "./section";
 
 export function QuizSection({ room }: { room: Room }) {
   const [adding, setAdding] = useState(false);
   const running = room.state.value.plays.filter(({ kind }) => kind === "quiz") as Quiz[];
   return (
-    <section class="sales" aria-labelledby="quizzes-title" data-testid="quiz-section">
-      <div class="line">
-        <h3 id="quizzes-title">{t("quiz.title")}</h3>
-        <button class="button outline little" disabled={running.length > 0} onClick={() => setAdding(true)} data-testid="new-quiz">
-          <Icon name="plus" size={16} />
-          {t("quiz.new")}
-        </button>
-      </div>
-      {running.length === 0 && <Empty icon="bolt" title={t("quiz.none")} />}
+    <PlaySection
+      title={t("quiz.title")}
+      none={t("quiz.none")}
+      isEmpty={running.length === 0}
+      add={{ label: t("quiz.new"), icon: "plus", isOff: running.length > 0, testId: "new-quiz", onClick: () => setAdding(true) }}
+      data-testid="quiz-section"
+    >
       <ul>
         {running.map((quiz) => (
           <Row key={quiz.id} room={room} quiz={quiz} />
         ))}
       </ul>
       {adding && <QuizForm room={room} onClose={() => setAdding(false)} />}
-    </section>
+    </PlaySection>
   );
 }
 

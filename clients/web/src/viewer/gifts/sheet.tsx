@@ -55,7 +55,6 @@ export function GiftSheet({ room, onTop, onPacket, onWallet, onClose }: Props) {
       setLast({ gift, count: pieces, total: comboCount(event.data), untilMs: event.at_ms + COMBO_MS });
     });
   };
-  const price = chosen ? chosen.price * count : 0;
   const may = room.can("gift");
   return (
     <Sheet title={t("gift.title")} onClose={onClose} data-testid="gift-sheet">
@@ -104,12 +103,17 @@ export function GiftSheet({ room, onTop, onPacket, onWallet, onClose }: Props) {
           onClick={() => chosen && void give(chosen, count)}
           data-testid="gift-send"
         >
-          {may ? t("gift.send", { coins: coins(price) }) : t("gift.sign_in")}
+          {sendLabel(may, chosen, count)}
         </button>
         {last && <Again key={last.gift.id} room={room} last={last} busy={giving.busy} onGive={() => void give(last.gift, last.count)} />}
       </div>
     </Sheet>
   );
+}
+
+function sendLabel(may: boolean, chosen: Gift | null, count: number): string {
+  if (!may) return t("gift.sign_in");
+  return chosen ? t("gift.send", { coins: coins(chosen.price * count) }) : t("gift.choose");
 }
 
 function comboCount(data: Record<string, unknown>): number {

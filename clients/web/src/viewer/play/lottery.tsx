@@ -12,39 +12,39 @@ import { useCountdown, useTask } from "../../ui/hooks";
 import { Icon } from "../../ui/icon";
 import { Sheet } from "../../ui/sheet";
 import { addressOf, keepDelivery, recallDelivery } from "../delivery";
+import { follow } from "../points/follow";
 import { DeliveryFields } from "../delivery_fields";
 import { toHex } from "../../verify/draw";
 import type { PlayProps } from "./plays";
 import "./lottery.css";
 
-export function LotteryCard({ room, play }: PlayProps) {
+export function LotteryCard({ room, play, front, onFold }: PlayProps) {
   const lottery = play as Lottery;
   const [open, setOpen] = useState(false);
-  const [hidden, setHidden] = useState(false);
   const [standing, look] = useStanding(room, lottery);
   const won = wonOf(room, lottery, standing);
   const state = useNowState(room, lottery);
-  const drawn = state === "drawn";
   const toClaim = won?.status === "waiting";
-  if (hidden) return null;
   const label = cardLabel(state, standing, won !== null);
   return (
-    <section class={`lottery-card${toClaim ? " won" : ""}`} aria-label={t("lottery.one")} data-testid="lottery-card" data-state={state}>
-      <Icon name="ticket" size={22} />
-      <div class="lottery-text">
-        <strong class="ellipsis">{lottery.title}</strong>
-        <span class="small ellipsis">{summary(lottery)}</span>
-      </div>
-      {state === "open" && <Countdown untilMs={lottery.closes_at_ms} now={room.now} data-testid="lottery-countdown" />}
-      <button class={`button little ${toClaim || !standing?.entered ? "primary" : "outline"}`} onClick={() => setOpen(true)} data-testid="lottery-open">
-        {label}
-      </button>
-      {drawn && !toClaim && <IconButton icon="close" little label={t("lottery.hide")} onClick={() => setHidden(true)} />}
+    <>
+      <section class={`lottery-card${toClaim ? " won" : ""}`} hidden={!front} aria-label={t("lottery.one")} data-testid="lottery-card" data-state={state}>
+        <Icon name="ticket" size={22} />
+        <div class="lottery-text">
+          <strong class="ellipsis">{lottery.title}</strong>
+          <span class="small ellipsis">{summary(lottery)}</span>
+        </div>
+        {state === "open" && <Countdown untilMs={lottery.closes_at_ms} now={room.now} data-testid="lottery-countdown" />}
+        <button class={`button little ${toClaim || !standing?.entered ? "primary" : "outline"}`} onClick={() => setOpen(true)} data-testid="lottery-open">
+          {label}
+        </button>
+        {onFold && <IconButton icon="close" little label={t("play.fold")} onClick={onFold} />}
+        <span class="unseen" role="status">
+          {label}
+        </span>
+      </section>
       {open && <LotterySheet room={room} lottery={lottery} over={state !== "open"} standing={standing} look={look} onClose={() => setOpen(false)} />}
-      <span class="unseen" role="status">
-        {label}
-      </span>
-    </section>
+    </>
   );
 }
 
@@ -182,9 +182,9 @@ function Condition({ room, condition, entered, look }: { room: Room; condition: 
   const task = useTask();
   const product = condition.kind === "order" ? room.state.value.products.find(({ id }) => id === condition.product)?.title : undefined;
   const done = condition.done || entered;
-  const say = (text: string) =>
+  const act = (what: () => Promise<unknown>) =>
     task.run(async () => {
-      await room.comment({ text });
+      await what();
       await look();
     });
   return (
@@ -192,8 +192,12 @@ function Condition({ room, condition, entered, look }: { room: Room; condition: 
       <Icon name={done ? "check" : "clock"} size={18} />
       <span>{conditionText(condition, product)}</span>
       {condition.kind === "comment" && !done ? (
-        <button class="button outline little" disabled={task.busy || !room.can("comment")} onClick={() => void say(condition.phrase)} data-testid="lottery-say">
+        <button class="button outline little" disabled={task.busy || !room.can("comment")} onClick={() => void act(() => room.comment({ text: condition.phrase }))} data-testid="lottery-say">
           {t("lottery.condition.comment.do")}
+        </button>
+      ) : condition.kind === "follow" && !done ? (
+        <button class="button outline little" disabled={task.busy || !room.can("follow")} onClick={() => void act(() => follow(room, true))} data-testid="lottery-follow">
+          {t("follow.do")}
         </button>
       ) : (
         <span class="small quiet">{t(done ? "lottery.done" : "lottery.open")}</span>

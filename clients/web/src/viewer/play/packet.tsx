@@ -15,14 +15,12 @@ import { noteShare, openPacket, shares, shown } from "./packet_side";
 import type { PlayProps } from "./plays";
 import "./packet.css";
 
-export function PacketCard({ room, play }: PlayProps) {
+export function PacketCard({ room, play, front, onFold }: PlayProps) {
   const packet = play as Packet;
-  const [hidden, setHidden] = useState(false);
   const left = room.counts.value[packet.id]?.left ?? packet.count;
   const share = shares.value[packet.id];
-  if (hidden) return null;
   return (
-    <section class="packet-card" aria-label={t("packet.one")} data-testid="packet-card" data-id={packet.id} data-left={left}>
+    <section class="packet-card" hidden={!front} aria-label={t("packet.one")} data-testid="packet-card" data-id={packet.id} data-left={left}>
       <Icon name="packet" size={26} />
       <div class="packet-text">
         <strong class="ellipsis">{t("packet.of", { name: packet.user.name })}</strong>
@@ -35,7 +33,7 @@ export function PacketCard({ room, play }: PlayProps) {
       <button class="button little packet-gold" onClick={() => (shown.value = packet)} data-testid="packet-look">
         {t(share ? "packet.see" : "packet.open")}
       </button>
-      <IconButton icon="close" little label={t("packet.hide")} onClick={() => setHidden(true)} />
+      {onFold && <IconButton icon="close" little label={t("play.fold")} onClick={onFold} />}
       <span class="unseen" role="status">
         {t("packet.arrived", { name: packet.user.name })}
       </span>

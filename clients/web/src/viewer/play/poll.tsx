@@ -13,22 +13,21 @@ import { Options } from "./options";
 import type { PlayProps } from "./plays";
 import "./quiz.css";
 
-export function PollCard({ room, play }: PlayProps) {
+export function PollCard({ room, play, front, onFold }: PlayProps) {
   const poll = play as Poll;
-  const [folded, setFolded] = useState(false);
   useCountdown(poll.state === "open" ? poll.ends_at_ms : null, room.now);
   const open = poll.state === "open" && (poll.ends_at_ms === null || room.now() < poll.ends_at_ms);
   return (
-    <section class="quiz-card" aria-label={t("poll.one")} data-testid="poll-card" data-state={open ? "open" : "closed"}>
+    <section class="quiz-card" hidden={!front} aria-label={t("poll.one")} data-testid="poll-card" data-state={open ? "open" : "closed"}>
       <header>
         <Icon name="talk" size={20} />
         <div class="quiz-head">
           <strong data-testid="poll-question">{poll.question}</strong>
         </div>
         {open && poll.ends_at_ms !== null && <Countdown untilMs={poll.ends_at_ms} now={room.now} />}
-        <IconButton icon={folded ? "down" : "close"} little label={t(folded ? "quiz.unfold" : "quiz.fold")} aria-expanded={!folded} onClick={() => setFolded(!folded)} />
+        {onFold && <IconButton icon="close" little label={t("play.fold")} onClick={onFold} />}
       </header>
-      {!folded && <Ballot room={room} poll={poll} open={open} />}
+      <Ballot room={room} poll={poll} open={open} />
     </section>
   );
 }

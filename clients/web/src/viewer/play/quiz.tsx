@@ -15,36 +15,37 @@ import { Options } from "./options";
 import type { PlayProps } from "./plays";
 import "./quiz.css";
 
-export function QuizCard({ room, play }: PlayProps) {
+export function QuizCard({ room, play, front, onFold }: PlayProps) {
   const quiz = play as Quiz;
-  const [folded, setFolded] = useState(false);
   const [ranking, setRanking] = useState(false);
   const [part, chosen, setChosen] = useOwnPart(room, quiz);
   const { question } = quiz;
   return (
-    <section class="quiz-card" aria-label={t("quiz.one")} data-testid="quiz-card" data-state={quiz.state}>
-      <header>
-        <Icon name="bolt" size={20} />
-        <div class="quiz-head">
-          <strong class="ellipsis">{quiz.title}</strong>
-          <span class="small ellipsis">{question ? t("quiz.of", { n: question.number, total: quiz.total }) : t("quiz.soon", { n: quiz.total })}</span>
-        </div>
-        {quiz.state === "asked" && question && <Countdown untilMs={question.ends_at_ms} now={room.now} data-testid="quiz-countdown" />}
-        {quiz.state === "closed" && (
-          <button class="button outline little" onClick={() => setRanking(true)} data-testid="quiz-ranking">
-            {t("quiz.leaders")}
-          </button>
-        )}
-        <IconButton icon={folded ? "down" : "close"} little label={t(folded ? "quiz.unfold" : "quiz.fold")} aria-expanded={!folded} onClick={() => setFolded(!folded)} />
-      </header>
-      {!folded && question && <Asked room={room} quiz={quiz} question={question} part={part} chosen={chosen} onChosen={setChosen} />}
-      {!folded && !question && quiz.prizes.length > 0 && <p class="small">{prizeLine(quiz)}</p>}
+    <>
+      <section class="quiz-card" hidden={!front} aria-label={t("quiz.one")} data-testid="quiz-card" data-state={quiz.state}>
+        <header>
+          <Icon name="bolt" size={20} />
+          <div class="quiz-head">
+            <strong class="ellipsis">{quiz.title}</strong>
+            <span class="small ellipsis">{question ? t("quiz.of", { n: question.number, total: quiz.total }) : t("quiz.soon", { n: quiz.total })}</span>
+          </div>
+          {quiz.state === "asked" && question && <Countdown untilMs={question.ends_at_ms} now={room.now} data-testid="quiz-countdown" />}
+          {quiz.state === "closed" && (
+            <button class="button outline little" onClick={() => setRanking(true)} data-testid="quiz-ranking">
+              {t("quiz.leaders")}
+            </button>
+          )}
+          {onFold && <IconButton icon="close" little label={t("play.fold")} onClick={onFold} />}
+        </header>
+        {question && <Asked room={room} quiz={quiz} question={question} part={part} chosen={chosen} onChosen={setChosen} />}
+        {!question && quiz.prizes.length > 0 && <p class="small">{prizeLine(quiz)}</p>}
+      </section>
       {ranking && (
         <Sheet title={t("quiz.leaders")} onClose={() => setRanking(false)} data-testid="quiz-leaders">
           <Leaders leaders={quiz.leaders} me={room.you.user.value?.id} />
         </Sheet>
       )}
-    </section>
+    </>
   );
 }
 

@@ -7,6 +7,11 @@ import { Icon } from "../../ui/icon";
 import { toast } from "../../ui/toasts";
 import "./points.css";
 
+/** Follows the room's host, or stops that. */
+export async function follow(room: Room, on: boolean): Promise<void> {
+  room.you.setFollow(await room.send(on ? "follow" : "unfollow", {}));
+}
+
 export function FollowButton({ room }: { room: Room }) {
   const task = useTask();
   const { following, followers, user } = room.you;
@@ -14,9 +19,7 @@ export function FollowButton({ room }: { room: Room }) {
   if (!user.value || user.value.id === host.id) return null;
   const on = following.value;
   const press = async () => {
-    const went = await task.run(async () => {
-      room.you.setFollow(await room.send(on ? "unfollow" : "follow", {}));
-    });
+    const went = await task.run(() => follow(room, !on));
     if (!went && task.refusal) toast(errorText(task.refusal));
   };
   return (
