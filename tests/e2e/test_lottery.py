@@ -22,6 +22,7 @@ async def open_lottery(host: Person, *, phrase: str, winners: int) -> None:
     await host.at("lottery-prize").select_option(product)
     await host.at("lottery-count").fill(str(winners))
     await host.at("lottery-phrase").fill(phrase)
+    await host.at("lottery-must-follow").check()
     await host.at("lottery-start").click()
     await host.see("lottery-row")
 
@@ -30,12 +31,15 @@ async def enter(person: Person) -> None:
     """Do what is asked, and enter."""
     await person.see("lottery-card")
     await person.at("lottery-open").click()
-    condition = person.at("lottery-condition")
-    await expect(condition).to_have_attribute("data-done", "false", timeout=WAIT_MS)
+    waiting = person.page.locator("[data-testid=lottery-condition][data-done=false]")
+    await expect(waiting).to_have_count(2, timeout=WAIT_MS)
     await person.at("lottery-enter").click()
     await person.see("lottery-error")
     await person.at("lottery-say").click()
-    await expect(condition).to_have_attribute("data-done", "true", timeout=WAIT_MS)
+    await expect(waiting).to_have_count(1, timeout=WAIT_MS)
+    await person.at("lottery-follow").click()
+    await expect(waiting).to_have_count(0, timeout=WAIT_MS)
+    await expect(person.at("follow-button")).to_have_attribute("aria-pressed", "true")
     await person.at("lottery-enter").click()
     await person.see("lottery-entered")
 

@@ -218,7 +218,7 @@ function ConditionFields({ draft, onChange }: PartProps) {
         </label>
       </div>
       <label class="check">
-        <input type="checkbox" checked={draft.follow} onChange={(event) => onChange({ follow: event.currentTarget.checked })} />
+        <input type="checkbox" checked={draft.follow} onChange={(event) => onChange({ follow: event.currentTarget.checked })} data-testid="lottery-must-follow" />
         {t("lottery.must.follow")}
       </label>
       <label class="check">

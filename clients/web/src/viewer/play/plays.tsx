@@ -1,7 +1,7 @@
 /** What one can take part in at the moment, over the picture: one lies open, the others are a row to choose from. */
 import { useSignal, useSignalEffect } from "@preact/signals";
 import type { ComponentType } from "preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { t } from "../../i18n";
 import type { Lottery } from "../../live/lottery_wire";
@@ -43,6 +43,9 @@ export function Plays({ room }: { room: Room }) {
     deck.value = deal(deck.peek(), room.state.value.plays);
   });
   const { front, unseen } = deck.value;
+  useEffect(() => {
+    if (front) row.current?.querySelector(`[data-id="${front}"]`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [front]);
   const press = (id: string) => (deck.value = turn(deck.value, id));
   const fold = (id: string) => {
     press(id);
