@@ -104,10 +104,10 @@ async def host_sells(host: Person, audit: Audit) -> None:
 async def host_plays(host: Person, audit: Audit) -> None:
     await open_lottery(host, phrase="tea please", winners=1)
     await audit.look(host, "studio: play")
-    for button, form in (("new-lottery", "lottery-form"), ("new-quiz", "quiz-form"), ("new-poll", "poll-form")):
-        await host.at(button).click()
-        await host.see(form)
-        await audit.look(host, f"studio: {form}")
+    for kind in ("lottery", "quiz", "poll"):
+        await host.at(f"new-{kind}").click()
+        await host.see(f"{kind}-form")
+        await audit.look(host, f"studio: a new {kind}")
         await host.page.keyboard.press("Escape")
 
 
