@@ -69,15 +69,15 @@ class Shop:
         caller = Caller(f"user-{n % 1000}", f"User {n % 1000}")
         cmd = PostComment(room=ROOM, text=f"comment number {n}, of a usual length", key=f"comment-{n:08d}")
         key = CommandKey(caller.id or "", "comment", cmd.key)
-        return (
-            await self.store.write(Work("comment", lambda tx: self._comments.post(tx, cmd, caller), key))
-        ).ok
+        return await self._acknowledged(Work("comment", lambda tx: self._comments.post(tx, cmd, caller), key))
 
     async def buy(self, n: int) -> bool:
         caller = Caller(f"user-{n % 1000}", f"User {n % 1000}")
         cmd = Buy(room=ROOM, sku=self.sku, qty=1, key=f"order-{n:08d}")
         key = CommandKey(caller.id or "", "buy", cmd.key)
-        work = Work("buy", lambda tx: self._orders.buy(tx, cmd, caller), key)
+        return await self._acknowledged(Work("buy", lambda tx: self._orders.buy(tx, cmd, caller), key))
+
+    async def _acknowledged(self, work: Work) -> bool:
         for _ in range(TRIES):
             answer = await self.store.write(work)
             if answer.code != "temporarily_unavailable":

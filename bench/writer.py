@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -72,13 +73,13 @@ async def compare(quick: bool) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench writer", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer commands")
-    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     arguments = parser.parse_args()
     result = uvloop.run(compare(arguments.quick))
     for name, value in result.items():
-        print(f"{name:28}{value:>12,}")
+        print(f"{name:28}{value:>12,}", file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
-        print(json.dumps(result))
+        print(json.dumps({"bench": "writer", "quick": arguments.quick, **result}))
 
 
 if __name__ == "__main__":

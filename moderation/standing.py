@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, Text, bindparam, select
+from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, Text, select
 
 from moderation.permissions import Action, Role, actions, may, outranks
 from rooms.errors import Refused
 from rooms.heads import ROOMS, USERS
 from rooms.ports import Caller
-from rooms.rows import Kind, Rank, Steps
+from rooms.rows import Kind, Rank, Steps, read
 from rooms.schema import metadata
 from rooms.unit import Unit
 
@@ -185,30 +185,18 @@ def read_role(conn: Connection, room_id: str, caller: Caller, host_id: str) -> R
     return role_of(caller.id, operator=caller.operator, host_id=host_id, member_role=member_role)
 
 
-_ROLES_OF = select(members_table.c.user_id, members_table.c.role).where(
-    members_table.c.room_id == bindparam("room_id"),
-    members_table.c.user_id.in_(bindparam("user_ids", expanding=True)),
-)
-_MUTES_OF = select(sanctions_table).where(
-    sanctions_table.c.room_id == bindparam("room_id"),
-    sanctions_table.c.user_id.in_(bindparam("user_ids", expanding=True)),
-    sanctions_table.c.kind == MUTE,
-)
-
-
 def read_roles_of(conn: Connection, room_id: str, user_ids: Sequence[str]) -> dict[str, str]:
     """The roles that were given in a room, by user; who was given none is left out."""
-    found = conn.execute(_ROLES_OF, {"room_id": room_id, "user_ids": user_ids})
-    return {record.user_id: record.role for record in found}
+    found = read(conn, MEMBERS, [(room_id, user_id) for user_id in user_ids])
+    return {member.user_id: member.role for member in found}
 
 
 def read_mutes_of(
     conn: Connection, room_id: str, user_ids: Sequence[str], now_ms: int
 ) -> dict[str, SanctionRow]:
     """The mutes in force on these users, by user."""
-    found = conn.execute(_MUTES_OF, {"room_id": room_id, "user_ids": user_ids})
-    mutes = [SanctionRow(*record) for record in found]
-    return {mute.user_id: mute for mute in mutes if in_force(mute, now_ms)}
+    found = read(conn, SANCTIONS, [(room_id, user_id, MUTE) for user_id in user_ids])
+    return {mute.user_id: mute for mute in found if in_force(mute, now_ms)}
 
 
 def read_mutes(conn: Connection, room_id: str, now_ms: int, *, limit: int = 500) -> list[SanctionRow]:

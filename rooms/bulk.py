@@ -2,13 +2,15 @@
 
 They go past SQLAlchemy's compiler, which would take longer over a row than the database does: SQL is made
 once a table, parameters are handed to the driver as they are. PostgreSQL gets a column's values as one array,
-where a statement a row would cost it a plan each; SQLite, which is in this process, takes rows one by one.
+where a statement a row would cost it a plan each; SQLite, which is in this process, takes rows one by one,
+and is asked without SQLAlchemy's result in between, which takes longer to make than the rows to find.
 """
 # ruff: noqa: S608  # only names of tables and columns are put into statements, never values
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -26,6 +28,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from rooms.arrays import array
 
@@ -64,7 +67,7 @@ def select(
     for place, others, values in by_one_column(keys, last=bool(lock)):
         sql = _select_sql(conn.dialect.name, table, key, place, lock)
         many = orjson.dumps(values).decode() if conn.dialect.name == "sqlite" else array(values)
-        for record in conn.exec_driver_sql(sql, (*others, many)):
+        for record in fetch(conn, sql, (*others, many)):
             if not readers:
                 yield record
                 continue
@@ -72,6 +75,44 @@ def select(
             for index, read in readers:
                 row[index] = read(row[index])
             yield row
+
+
+def fetch(conn: Connection, sql: str, parameters: tuple[Any, ...]) -> Iterable[Sequence[Any]]:
+    """The rows that a statement in the driver's own words gives, in the connection's transaction, which
+    begins with it if need be. To be gone through before anything else is asked; raises, then at the latest,
+    what SQLAlchemy raises."""
+    if (driver := _direct(conn)) is None:
+        return conn.exec_driver_sql(sql, parameters)
+    return _rows(driver, sql, parameters)
+
+
+def _rows(driver: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> Iterator[Sequence[Any]]:
+    try:
+        yield from driver.execute(sql, parameters)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(sql, parameters, error, sqlite3.Error) from error
+
+
+def _execute_many(conn: Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    """A statement for each of the rows, on SQLite."""
+    if (driver := _direct(conn)) is None:
+        conn.exec_driver_sql(sql, rows)
+        return
+    try:
+        driver.executemany(sql, rows)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(sql, rows[:1], error, sqlite3.Error) from error
+
+
+def _direct(conn: Connection) -> sqlite3.Connection | None:
+    """SQLite's own connection, in a transaction; None: it is another database, or somebody listens to what is
+    executed."""
+    if conn.dialect.name != "sqlite" or conn.dispatch.before_cursor_execute:
+        return None
+    if not conn.in_transaction():
+        conn.begin()
+    driver = conn.connection.driver_connection
+    return driver if isinstance(driver, sqlite3.Connection) else None
 
 
 def by_one_column(keys: Sequence[Key], *, last: bool = False) -> Iterator[tuple[int, Key, list[Any]]]:
@@ -113,7 +154,7 @@ def _run(conn: Connection, sql: str, table: Table, names: Names, rows: Sequence[
     if conn.dialect.name == "sqlite":
         if writers:
             rows = [_written(row, writers) for row in rows]
-        conn.exec_driver_sql(sql, [tuple(row) for row in rows])
+        _execute_many(conn, sql, [tuple(row) for row in rows])
         return
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for index, write in writers:

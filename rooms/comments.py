@@ -76,9 +76,10 @@ class Comments:
         """Refuses with ``muted``, ``comments_closed``, ``slow_mode``, ``rate_limited``, ``text_…``, …"""
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
-        yield PACES.rows((cmd.room, caller.id or ""))
+        if self._rules.shared or tx.room(cmd.room).slow_mode_s:
+            yield PACES.rows((cmd.room, caller.id or ""))
         yield BUDGETS.rows(cmd.room)
-        yield self._fans.rows(tx.room(cmd.room).host_id, caller.id or "")
+        yield self._fans.rows(tx, tx.room(cmd.room).host_id, caller.id or "")
         if cmd.reply_to:
             yield EVENTS.rows(cmd.reply_to)
 
@@ -95,7 +96,8 @@ class Comments:
         self._count(tx, room, caller)
         if not staff and (refusal := self._filter(tx, cmd.room, caller, data)):
             return refusal
-        if room.slow_mode_s:
+        # Slow mode that began while this comment was waiting for its rows is for those that come after it.
+        if room.slow_mode_s and tx.asked(PACES, cmd.room, caller.id or ""):
             pace = tx.get(PACES, cmd.room, caller.id or "")
             tx.put(PACES, PaceRow(cmd.room, caller.id or "", tx.now_ms, pace.recent if pace else None))
         fan_of = (room.host_id, caller.id or "")
@@ -157,7 +159,7 @@ class Comments:
         return fits
 
     def _refuse_fast(self, tx: Unit, room: RoomRow, user_id: str) -> None:
-        pace = tx.get(PACES, room.id, user_id)
+        pace = tx.get(PACES, room.id, user_id) if tx.asked(PACES, room.id, user_id) else None
         wait_ms = slow_mode_wait_ms(room.slow_mode_s, pace.at_ms if pace else None, tx.now_ms)
         if wait_ms:
             raise Refused("slow_mode", retry_after_ms=wait_ms)

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Index, String, Table, select, tuple_
-from sqlalchemy import bindparam as bind
 
 from rooms.commands import FollowHost
 from rooms.errors import Refused
 from rooms.heads import ROOMS, USERS, users_table
 from rooms.hosts import HOSTS, host_of
 from rooms.ports import Caller, Standing
-from rooms.rows import Kind, Rank, Steps
+from rooms.rows import Kind, Rank, Steps, read
 from rooms.schema import metadata
 from rooms.unit import Unit
 
@@ -115,20 +114,15 @@ def _tell(tx: Unit, room_id: str, user_id: str, followed: FollowedRow, *, follow
     tx.tell(user_id, "follow", said, room_id=room_id)
 
 
-_FOLLOWS = select(follows_table.c.user_id, follows_table.c.since_ms).where(
-    follows_table.c.host_id == bind("host_id"), follows_table.c.user_id.in_(bind("user_ids", expanding=True))
-)
-
-
 def read_following(conn: Connection, host_id: str, user_ids: Collection[str]) -> dict[str, int]:
     """Those of the users who follow the host, with the time since when; one statement."""
-    found = conn.execute(_FOLLOWS, {"host_id": host_id, "user_ids": list(user_ids)})
-    return {r.user_id: r.since_ms for r in found}
+    found = read(conn, FOLLOWS, [(host_id, user_id) for user_id in user_ids])
+    return {follow.user_id: follow.since_ms for follow in found}
 
 
 def read_followers(conn: Connection, host_id: str) -> int:
     """How many follow the host."""
-    return conn.scalar(select(followed_table.c.followers).where(followed_table.c.host_id == host_id)) or 0
+    return sum(followed.followers for followed in read(conn, FOLLOWED, [(host_id,)]))
 
 
 def read_follower_page(

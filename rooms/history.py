@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
-from rooms.heads import RoomRow, rooms_table
+from rooms.heads import ROOMS, RoomRow, rooms_table
 from rooms.log import LogEvent, StaffEvent, Visibility, checkpoints, room_events, staff_events
+from rooms.rows import read
 from rooms.state import EMPTY, FOLD_VERSION, RoomState, decode_state, encode_state, fold_all
 
 RECOVERED_MAX = 1000
@@ -29,13 +30,9 @@ def read_room(conn: Connection, room_id: str) -> RoomRow | None:
     return RoomRow(*record) if record else None
 
 
-_ROOMS = select(rooms_table).where(rooms_table.c.id.in_(bindparam("ids", expanding=True)))
-
-
 def read_rooms(conn: Connection, room_ids: Collection[str]) -> dict[str, RoomRow]:
     """These rooms' heads by id, in one query; rooms that aren't there are left out."""
-    found = conn.execute(_ROOMS, {"ids": list(room_ids)})
-    return {row.id: row for row in (RoomRow(*record) for record in found)}
+    return {room.id: room for room in read(conn, ROOMS, [(room_id,) for room_id in room_ids])}
 
 
 def read_events(
@@ -79,9 +76,7 @@ class Heads:
 
 def read_heads(conn: Connection, room_ids: Collection[str]) -> dict[str, Heads]:
     """The heads of rooms, in one query; rooms that aren't there are left out."""
-    columns = rooms_table.c
-    query = select(columns.id, columns.epoch, columns.head, columns.staff_head, columns.likes)
-    found = conn.execute(query.where(columns.id.in_(room_ids)))
+    found = read(conn, ROOMS, [(room_id,) for room_id in room_ids])
     return {r.id: Heads(r.epoch, r.head, r.staff_head, r.likes) for r in found}
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from rooms.heads import USERS, UserRow
 from rooms.log import PrivateEvent, user_events
 from rooms.ports import Caller
-from rooms.rows import Steps
+from rooms.rows import Steps, read
 from rooms.unit import Unit
 
 
@@ -39,14 +39,9 @@ def read_private(
     return list(conn.scalars(query))
 
 
-_SEQS = select(USERS.table.c.id, USERS.table.c.seq).where(
-    USERS.table.c.id.in_(bindparam("ids", expanding=True))
-)
-
-
 def read_seqs(conn: Connection, user_ids: Collection[str]) -> dict[str, int]:
     """The heads of users' private events, in one query; unknown users are left out."""
-    return {record.id: record.seq for record in conn.execute(_SEQS, {"ids": list(user_ids)})}
+    return {user.id: user.seq for user in read(conn, USERS, [(user_id,) for user_id in user_ids])}
 
 
 def read_private_events(conn: Connection, user_id: str, *, after: int, limit: int) -> list[PrivateEvent]:

@@ -102,6 +102,12 @@ def match_first_columns(columns: Sequence[Column[Any]]) -> list[ColumnElement[bo
     return [*(column == bindparam(f"first_{n}") for n, column in enumerate(first)), last.in_(keys)]
 
 
+def read(conn: Connection, kind: Kind[R], keys: Iterable[Key]) -> Iterator[R]:
+    """The rows with these keys that there are, read outside of a command: nothing is locked. One statement,
+    as long as the keys differ in one column only."""
+    return (kind.row(*record) for record in bulk.select(conn, kind.table, kind.key_names, list(keys)))
+
+
 def as_dict(row: Any) -> dict[str, Any]:
     """A row dataclass as column values."""
     return {f.name: getattr(row, f.name) for f in fields(row)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Index, Integer, String, Table, Text
 from sqlalchemy import select as sql_select
@@ -21,6 +21,10 @@ from rooms.unit import Unit
 LEVEL_MAX = 50
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
+KNOWN_MS = 60_000
+"""How long a level that was read is shown without another look: what was given on another node, where nobody
+tells this one, is seen so much later at most."""
+KNOWN_MAX = 100_000
 COUNTED_MAX = 100_000
 """Fans whose doings a node keeps in memory between two writes; what more of them do doesn't count."""
 
@@ -123,24 +127,50 @@ def new_fan(host_id: str, user_id: str, name: str) -> FanRow:
 Counts = dict[tuple[str, str], Doings]
 
 
+class Known(NamedTuple):
+    """A fan's level, and when it was read or written here."""
+
+    level: int
+    at_ms: int
+
+
 @dataclass(slots=True)
 class Fans:
     """The levels of fans, and a node's count of what they do. Called on the writer's thread; ``watched``,
     ``take`` and ``give_back`` from the loop too, which the interpreter's own lock makes safe: a count that
-    falls between two writes is in the next one, or lost with the node."""
+    falls between two writes is in the next one, or lost with the node.
+
+    Levels stay in memory for a while, so that a comment mostly asks no database for a badge."""
 
     rules: FanRules = field(default_factory=FanRules)
     _counts: Counts = field(default_factory=dict)
+    _known: dict[tuple[str, str], Known] = field(default_factory=dict)
 
-    def rows(self, host_id: str, user_id: str) -> Need:
-        """For a handler that shows the badge only; after ``ROOMS``."""
+    def rows(self, tx: Unit, host_id: str, user_id: str) -> Need:
+        """For a handler that shows the badge only; after ``ROOMS``. No row, if the level is known."""
+        if self._level(host_id, user_id, tx.now_ms) is not None:
+            return LEVELS.rows()
         return LEVELS.rows((host_id, user_id))
 
     def badges(self, tx: Unit, host_id: str, user_id: str) -> list[str]:
-        """The badge of a fan, if there is a level to show. The row must have been asked for."""
-        fan = tx.get(FANS, host_id, user_id)
-        level = level_of(points_of(fan, self.rules)) if fan else 0
+        """The badge of a fan, if there is a level to show. ``rows`` must have been asked for, or the fan."""
+        if tx.asked(FANS, host_id, user_id):
+            level = self.heard(tx, host_id, user_id)
+        else:
+            level = self._level(host_id, user_id, tx.now_ms) or 0
         return [f"fan:{level}"] if level else []
+
+    def heard(self, tx: Unit, host_id: str, user_id: str) -> int:
+        """Remember the level as it is in this unit, unless that isn't committed. The fan must have been
+        asked for."""
+        key, fan = (host_id, user_id), tx.get(FANS, host_id, user_id)
+        level = level_of(points_of(fan, self.rules)) if fan else 0
+        self._known.pop(key, None)
+        self._known[key] = Known(level, tx.now_ms)
+        tx.at_rollback(lambda: self._forget(key))
+        if len(self._known) > KNOWN_MAX:
+            del self._known[next(iter(self._known))]
+        return level
 
     def said(self, tx: Unit, host_id: str, user_id: str, name: str) -> None:
         """Count a comment, unless its group isn't committed."""
@@ -174,6 +204,7 @@ class Fans:
         for key, doings in counts.items():
             fan = tx.get(FANS, *key) or new_fan(*key, doings.name)
             tx.put(FANS, counted(fan, doings, self.rules, tx.now_ms))
+            self.heard(tx, *key)
         return {}
 
     def wire(self, fan: FanRow | None) -> dict[str, int]:
@@ -181,6 +212,14 @@ class Fans:
         points = points_of(fan, self.rules) if fan else 0
         level = level_of(points)
         return {"level": level, "points": points, "next": points_for(min(LEVEL_MAX, level + 1))}
+
+    def _level(self, host_id: str, user_id: str, now_ms: int) -> int | None:
+        """None: unknown, or not heard of for too long. A clock that was set back makes no level last."""
+        known = self._known.get((host_id, user_id))
+        return known.level if known and 0 <= now_ms - known.at_ms < KNOWN_MS else None
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        self._known.pop(key, None)
 
     def _doings(self, host_id: str, user_id: str) -> Doings | None:
         doings = self._counts.get((host_id, user_id))

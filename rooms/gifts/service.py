@@ -116,6 +116,7 @@ class Gifts:
         reason = self._texts.clean(cmd.reason, REASON_CHARS)
         self._give_back(tx, given, caller, reason)
         _add_up(tx, given, boards, -given.coins)
+        self._fans.heard(tx, given.host_id, given.giver_id)
         combo = tx.get(COMBOS, given.room_id, given.giver_id, given.gift_id)
         if combo is not None and combo.id == given.combo_id:
             # The next gift begins another: a combo's places and counts only ever grow.

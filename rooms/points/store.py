@@ -16,12 +16,11 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
-    bindparam,
     select,
 )
 
 from rooms.points.rules import DayRow
-from rooms.rows import Kind, Rank
+from rooms.rows import Kind, Rank, read
 from rooms.schema import Json, metadata
 
 days_table = Table(
@@ -75,14 +74,10 @@ CURSORS: Kind[CursorRow] = Kind(cursors_table, CursorRow, Rank.PEOPLE)
 DAYS: Kind[DayRow] = Kind(days_table, DayRow, Rank.POINTS)
 EARNED: Kind[EarnedRow] = Kind(earned_table, EarnedRow, Rank.POINTS)
 
-_EARNED = select(earned_table.c.user_id, earned_table.c.earned).where(
-    earned_table.c.user_id.in_(bindparam("ids", expanding=True))
-)
-
 
 def read_earned(conn: Connection, user_ids: Collection[str]) -> dict[str, int]:
     """What these users ever earned; who never did is left out. One statement."""
-    return {r.user_id: r.earned for r in conn.execute(_EARNED, {"ids": list(user_ids)})}
+    return {row.user_id: row.earned for row in read(conn, EARNED, [(user_id,) for user_id in user_ids])}
 
 
 def read_day(conn: Connection, day: int, user_id: str) -> DayRow | None:

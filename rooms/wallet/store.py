@@ -16,11 +16,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    bindparam,
     select,
 )
 
-from rooms.rows import Kind, Rank
+from rooms.rows import Kind, Rank, read
 from rooms.schema import metadata
 from rooms.wallet.rules import OVERDRAWN, Account
 
@@ -104,15 +103,11 @@ entries_table = Table(
 
 ACCOUNTS: Kind[AccountRow] = Kind(accounts_table, AccountRow, Rank.WALLETS)
 
-_BALANCES = select(accounts_table.c.kind, accounts_table.c.owner, accounts_table.c.balance).where(
-    accounts_table.c.kind == bindparam("kind"),
-    accounts_table.c.owner.in_(bindparam("owners", expanding=True)),
-)
-
 
 def read_balances(conn: Connection, kind: str, owners: Sequence[str]) -> dict[str, int]:
     """What these owners have in accounts of one kind; those without an account have 0."""
-    found = {r.owner: r.balance for r in conn.execute(_BALANCES, {"kind": kind, "owners": list(owners)})}
+    accounts = read(conn, ACCOUNTS, [(kind, owner) for owner in owners])
+    found = {account.owner: account.balance for account in accounts}
     return {owner: found.get(owner, 0) for owner in owners}
 
 

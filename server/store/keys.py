@@ -90,9 +90,9 @@ def _known(conn: Connection, keys: list[CommandKey]) -> dict[CommandKey, Remembe
     if not keys:
         return {}
     if conn.dialect.name == "sqlite":
-        found = conn.exec_driver_sql(_KNOWN_SQLITE, (orjson.dumps([tuple(key) for key in keys]).decode(),))
+        found = bulk.fetch(conn, _KNOWN_SQLITE, (orjson.dumps([tuple(key) for key in keys]).decode(),))
     else:
-        found = conn.exec_driver_sql(_KNOWN, tuple(map(array, zip(*keys, strict=True))))
+        found = bulk.fetch(conn, _KNOWN, tuple(map(array, zip(*keys, strict=True))))
     return {
         CommandKey(user_id, command, key): Remembered(request, answer)
         for user_id, command, key, request, answer in found

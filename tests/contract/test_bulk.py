@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String, Table, Text, create_engine
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, ProgrammingError
 
 from rooms import bulk
 from rooms.schema import Json
@@ -106,6 +106,23 @@ def test_a_key_that_is_there_is_refused(engine: Engine) -> None:
     row = ("room", 1, None, None, None, None)
     with pytest.raises(IntegrityError), engine.begin() as conn:
         bulk.insert(conn, _TABLE, _NAMES, [row, row])
+
+
+def test_errors_are_sqlalchemys_and_the_connection_is_none_the_worse(house: House, engine: Engine) -> None:
+    with house.store._reading.connect() as conn:
+        with pytest.raises((OperationalError, ProgrammingError)):  # SQLite's word for it, and PostgreSQL's
+            list(bulk.fetch(conn, "SELECT nothing FROM nowhere", ()))
+        conn.rollback()
+        assert list(bulk.select(conn, _TABLE, _KEY, [("room", 1)])) == []
+
+
+def test_a_readers_statements_see_one_state_of_the_database(house: House, engine: Engine) -> None:
+    with house.store._reading.connect() as conn:
+        assert list(bulk.select(conn, _TABLE, _KEY, [("room", 1)])) == []
+        with engine.begin() as writing:
+            bulk.insert(writing, _TABLE, _NAMES, [("room", 1, "new", None, None, None)])
+        assert list(bulk.select(conn, _TABLE, _KEY, [("room", 1)])) == []
+    assert list(_read(engine, [("room", 1)])) == [("room", 1)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), unique=True))

@@ -113,6 +113,20 @@ async def test_slow_mode_holds_in_one_group_and_over_a_restart(migrated_url: str
         assert (await house.error("comment", VIEWER, text="after"))["retry_after_ms"] == 5000
 
 
+async def test_slow_mode_that_begins_in_the_group_of_a_comment(house: House) -> None:
+    await house.ok("room.change", HOST, slow_mode_s=30)
+    await house.say(VIEWER, "so that there is a row of it")
+    await house.ok("room.change", HOST, slow_mode_s=0)
+    answers = await asyncio.gather(
+        house.do("comment", VIEWER, text="before"),
+        house.do("room.change", HOST, slow_mode_s=30),
+        house.do("comment", OTHER, text="after"),
+    )
+    assert [answer["ok"] for answer in answers] == [True, True, True]
+    assert house.store.writer._metrics.spoiled._value.get() == 0
+    assert await house.code("comment", OTHER, text="and again") == "slow_mode"
+
+
 async def test_only_moderators_may_comment_when_the_host_says_so(house: House) -> None:
     await house.ok("room.change", HOST, who_may_comment="moderators")
     error = await house.error("comment", VIEWER, text="may I?", key="closed-01")

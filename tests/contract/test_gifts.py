@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event, func, select
 
 from rooms.errors import Refused
 from rooms.gifts.boards import read_top
 from rooms.gifts.catalogue import GiftTerms, gifts_table, read_gifts
 from rooms.gifts.checks import CHECKS
 from rooms.gifts.defaults import DEFAULT_GIFTS
-from rooms.gifts.fans import fans_table
+from rooms.gifts.fans import FANS, KNOWN_MS, fans_table, new_fan
 from rooms.gifts.store import combos_table, given_table, read_given, totals_table
 from rooms.ports import Caller
 from rooms.wallet import ledger
@@ -297,6 +298,46 @@ async def test_a_fans_level_is_shown_with_comments_and_counts_what_was_said_up_t
     assert (await live.say(VIEWER, "three"))["user"]["badges"] == ["fan:3"]
     assert [row["user_id"] for row in await live.rows(select(fans_table))] == [VIEWER.id]
     assert (await top(live, "all", OTHER))["fan"]["level"] == 0
+
+
+async def test_comments_ask_for_a_badge_once_and_show_what_was_given_since(live: House) -> None:
+    asked: list[str] = []
+
+    def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if " FROM fans " in statement:
+            asked.append(statement)
+
+    engine = live.store.writer._engine
+    event.listen(engine, "before_cursor_execute", note)
+    for n in range(3):
+        assert (await live.say(VIEWER, f"hello {n}"))["user"]["badges"] == []
+    assert len(asked) == 1
+    event.remove(engine, "before_cursor_execute", note)
+    await live.ok("gift", VIEWER, gift="clover", count=5)
+    assert (await live.say(VIEWER, "and now"))["user"]["badges"] == ["fan:2"]
+
+
+async def test_what_was_not_committed_raises_nobodys_level(live: House) -> None:
+    key = (HOST.id or "", VIEWER.id or "")
+
+    def rise_and_fall(tx: Any) -> Any:
+        yield FANS.rows(key)
+        tx.put(FANS, replace(new_fan(*key, "Lin"), coins=1000))
+        assert live.fans.badges(tx, *key) == ["fan:10"]
+        raise RuntimeError("and nothing of it stays")
+
+    assert not (await live.store.write(Work("rise", rise_and_fall))).ok
+    assert (await live.say(VIEWER, "hello"))["user"]["badges"] == []
+
+
+async def test_a_gift_on_another_node_shows_within_a_minute(shared_url: str) -> None:
+    async with house_at(shared_url) as one, open_house(shared_url, node="other") as other:
+        await one.go_live()
+        await one.grant_coins(VIEWER, 100)
+        assert (await other.say(VIEWER, "hello"))["user"]["badges"] == []
+        await one.ok("gift", VIEWER, gift="clover", count=5)
+        other.now_ms += KNOWN_MS
+        assert (await other.say(VIEWER, "hello again"))["user"]["badges"] == ["fan:2"]
 
 
 async def test_two_nodes_write_the_books_of_one_giver(shared_url: str) -> None:

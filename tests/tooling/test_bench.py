@@ -1,8 +1,9 @@
-"""The benchmarks that compare servers end with one JSON object that has the promised fields."""
+"""Every benchmark says what it found as one JSON object that has the promised fields."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,22 @@ GIFTS = {
     "gifts_per_s", "p99_ms", "vs_one_by_one", "max_gifts_per_s", "core_share", "givers", "settings", "raw",
     "versions",
 }  # fmt: skip
+
+WRITER = {
+    f"{what}_{how}_{figure}"
+    for what in ("comments", "orders")
+    for how in ("singly", "grouped")
+    for figure in ("per_s", "p50_ms", "p99_ms")
+} | {"comments_vs_one_by_one", "orders_vs_one_by_one"}
+
+PACKETS = {
+    "opens_per_s", "p50_ms", "p99_ms", "core_share", "burst_opens_per_s", "burst_p99_ms", "few_p99_ms",
+    "openers", "store_per_s", "store_one_by_one_per_s", "vs_one_by_one", "settings", "raw", "versions",
+}  # fmt: skip
+
+RELAY = {"us_per_packet", "viewers_per_core", "stock_us_per_packet", "stock_viewers_per_core"}
+
+IMPORTS = {"lines_per_s", "portions", "held_p99_ms", "held_over_20ms", "alone_p99_ms", "beside_p99_ms"}
 
 DRAW = {
     "entrants", "winners", "draw_s", "verify_s", "held_ms", "weighted_draw_s", "weighted_verify_s",
@@ -110,6 +127,49 @@ def test_gifts_measures_a_node_and_proves_its_books() -> None:
         assert len(windows) == result["rounds"] >= 3
         assert all(window["orders"] > 0 for window in windows)
     assert result["vs_one_by_one"] > 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_writer_measures_both_ways_of_committing() -> None:
+    result = _bench("writer")
+    assert set(result) >= WRITER
+    assert result["comments_vs_one_by_one"] > 1
+    assert result["orders_vs_one_by_one"] > 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_packets_measures_a_node_and_proves_its_books() -> None:
+    result = _bench("packets")
+    assert set(result) >= PACKETS
+    assert result["openers"] == 2000
+    assert result["vs_one_by_one"] > 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_relay_measures_both_ways_of_sending() -> None:
+    result = _bench("relay")
+    assert set(result) >= RELAY
+    assert result["us_per_packet"] > 0
+    assert result["stock_us_per_packet"] > 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_imports_measures_both_databases_and_the_buyers_beside() -> None:
+    result = _bench("imports")
+    for name in ("sqlite", "postgres"):
+        assert set(result[name]) >= IMPORTS
+        assert result[name]["lines"] == 2500
+        assert result[name]["orders_beside"] > 0
+
+
+def test_no_benchmark_is_without_a_test() -> None:
+    tested = set(re.findall(r'_bench\("(\w+)"\)', Path(__file__).read_text()))
+    runnable = {path.stem for path in (ROOT / "bench").glob("[a-z]*.py") if "__main__" in path.read_text()}
+    assert tested == runnable
 
 
 @pytest.mark.soak
