@@ -11,7 +11,18 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Index, String, Table, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    MetaData,
+    String,
+    Table,
+    select,
+    tuple_,
+)
 from sqlalchemy import bindparam as bind
 
 from rooms.commands import FollowHost
@@ -62,6 +73,8 @@ followed_table = Table(
 )
 
 FOLLOWS: Kind[FollowRow] = Kind(follows_table, FollowRow, Rank.PEOPLE)
+# To ask who follows, as it was committed: no lock, as nothing depends on that it stays so.
+FOLLOWING: Kind[FollowRow] = Kind(follows_table.to_metadata(MetaData()), FollowRow, Rank.PEOPLE, locked=False)
 FOLLOWED: Kind[FollowedRow] = Kind(followed_table, FollowedRow, Rank.PEOPLE)
 
 
