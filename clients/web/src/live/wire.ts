@@ -283,6 +283,7 @@ export interface Commands extends GiftCommands, PointsCommands {
     { room: string; pack: string; method?: string; card?: "ok" | "declined" },
     { order: Order } | { redirect: { url: string }; payment: string; expires_at_ms: number },
   ];
+  "order.address": [{ room: string; order: string; address: Address }, { order: Order }];
   "order.cancel": [{ room: string; order: string }, { order: Order }];
   "moderate.mute": [{ room: string; user: string; seconds: number | null; reason: string }, { sanction: Sanction }];
   "moderate.unmute": [{ room: string; user: string }, object];
