@@ -215,7 +215,12 @@ class Node:
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
             gifts=Gifts(
-                standing, texts, audit, _gift_rules(self.settings.gifts, self.settings.coins), self.fans
+                standing,
+                texts,
+                audit,
+                _gift_rules(self.settings.gifts, self.settings.coins),
+                self.fans,
+                self.levels,
             ),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),

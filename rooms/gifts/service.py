@@ -32,6 +32,7 @@ from rooms.gifts.store import (
 )
 from rooms.heads import ROOMS, USERS, RoomRow
 from rooms.hosts import HOSTS, host_of
+from rooms.points.earning import Levels
 from rooms.ports import Audit, Caller, Standing, TextRules
 from rooms.rows import Key, Steps, new_id
 from rooms.unit import Unit
@@ -47,13 +48,20 @@ class Gifts:
     """Giving, and giving back."""
 
     def __init__(
-        self, standing: Standing, texts: TextRules, audit: Audit, rules: GiftRules, fans: Fans
+        self,
+        standing: Standing,
+        texts: TextRules,
+        audit: Audit,
+        rules: GiftRules,
+        fans: Fans,
+        levels: Levels,
     ) -> None:
         self._standing = standing
         self._texts = texts
         self._audit = audit
         self._rules = rules
         self._fans = fans
+        self._levels = levels
 
     def give(self, tx: Unit, cmd: GiveGift, caller: Caller) -> Steps[Any]:
         """Refuses with ``not_found``, ``gift_withdrawn``, ``gift_to_self``, ``not_live``,
@@ -78,7 +86,11 @@ class Gifts:
             "combo": combo.wire(),
             "banner": is_banner(gift.tier, given.coins, self._rules),
         }
-        badges = self._standing.badges(role) + self._fans.badges(tx, host_id, giver_id)
+        badges = [
+            *self._standing.badges(role),
+            *self._levels.badges(giver_id),
+            *self._fans.badges(tx, host_id, giver_id),
+        ]
         event = tx.append(cmd.room, "gift", data, user=caller.card | {"badges": badges}, event_id=given.id)
         return {
             "event": orjson.Fragment(event.body),

@@ -171,7 +171,7 @@ class House:
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
-            gifts=Gifts(standing, texts, audit, GiftRules(), self.fans),
+            gifts=Gifts(standing, texts, audit, GiftRules(), self.fans, self.levels),
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
