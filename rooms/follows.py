@@ -1,7 +1,8 @@
 """Who follows which host, and how many do.
 
 Following is nothing that the room is told: it is between a viewer and a host, and a crowd that follows would
-drown what people say. Who follows gets a private event, so that all tabs agree; the room's staff gets a note,
+drown what people say. Who follows gets a private event, so that all tabs agree; how many they
+are is a signal of the room in which somebody came or went; the room's staff gets a note,
 at most one every ``TELL_EVERY_MS`` for each host, which says who was the last and how many they are by now.
 """
 
@@ -35,6 +36,8 @@ from rooms.schema import metadata
 from rooms.unit import Unit
 
 TELL_EVERY_MS = 10_000
+FOLLOWERS = "followers"
+"""What the count goes by among the numbers that a room's signals say; no play is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class Follows:
 def _tell(tx: Unit, room_id: str, user_id: str, followed: FollowedRow, *, following: bool) -> None:
     said = {"host": followed.host_id, "following": following, "followers": followed.followers}
     tx.tell(user_id, "follow", said, room_id=room_id)
+    tx.count(room_id, FOLLOWERS, n=followed.followers)
 
 
 _FOLLOWS = select(follows_table.c.user_id, follows_table.c.since_ms).where(

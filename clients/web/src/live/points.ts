@@ -1,6 +1,7 @@
 /** Following, points and levels: what travels about them, and the HTTP API for them. */
 import { inRoom, json } from "./api";
 import type { Claim } from "./shop_wire";
+import type { Person } from "./wire";
 
 export interface Level {
   level: number;
@@ -50,6 +51,23 @@ export interface PointsCommands {
 
 export function pointsDay(room: string, token: string | null): Promise<PointsDay> {
   return json(inRoom(room, "/points"), { token });
+}
+
+export interface Follower {
+  user: Person;
+  since_ms: number;
+}
+
+export interface Followers {
+  items: Follower[];
+  followers: number;
+  next: string | null;
+}
+
+/** The host's followers, the newest first; `cursor` is the `next` of the page before. */
+export function followersOf(room: string, token: string | null, cursor: string | null): Promise<Followers> {
+  const page = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+  return json(inRoom(room, `/followers?limit=20${page}`), { token });
 }
 
 /** How often a task has earned today. */

@@ -186,6 +186,7 @@ export interface Signals {
   coupons?: Record<string, number>;
   /** Numbers of plays, by play: how many entered, opened, voted. */
   plays?: Record<string, Record<string, number>>;
+  followers?: number;
   reaction?: number;
 }
 
