@@ -278,6 +278,30 @@ async def test_points_become_a_coupon(house: House) -> None:
     assert await house.code("points.redeem", VIEWER, offer=offer, room="silk") == "not_found"
 
 
+async def test_points_become_a_gift(house: House) -> None:
+    offer = await _gift_offer(house)
+    await house.earn(VIEWER, share=1)
+    assert await house.code("points.redeem", VIEWER, offer=offer) == "not_live"
+    await house.picture("publishing")
+    assert await house.code("points.redeem", OTHER, offer=offer) == "insufficient_points"
+    assert await house.code("points.redeem", HOST, offer=offer) == "gift_to_self"
+    answer = await house.ok("points.redeem", VIEWER, offer=offer, key="redeem-it")
+    assert (answer["points"], answer["offer"]["mine"]) == (1, 1)
+    assert (answer["gift"]["kind"], answer["gift"]["data"]["coins"]) == ("gift", 3)
+    assert await house.ok("points.redeem", VIEWER, offer=offer, key="redeem-it") == answer
+    assert await house.coins_of(VIEWER) == 0
+    assert await house.account("earnings", HOST) + await house.account("platform", HOST) == 3
+    assert [event.kind for event in await house.log()].count("gift") == 1
+    assert await house.code("points.redeem", VIEWER, offer=offer) == "already_claimed"
+    assert await house.wrong_in_the_ledger() == []
+
+
+async def _gift_offer(house: House) -> str:
+    await house.go_live()
+    await house.picture("stopped")
+    return await house.offer(kind="gift", gift="rose", amount=3, points=4)
+
+
 async def test_an_offer_has_its_bounds(house: House) -> None:
     offer = await house.offer(points=1, stock=5, per_person=2)
     for caller in CROWD[:8]:

@@ -1,7 +1,7 @@
 /** Following, points and levels: what travels about them, and the HTTP API for them. */
 import { inRoom, json } from "./api";
 import type { Claim } from "./shop_wire";
-import type { Person } from "./wire";
+import type { LiveEvent, Person } from "./wire";
 
 export interface Level {
   level: number;
@@ -23,7 +23,7 @@ export interface Task {
 
 export interface Offer {
   id: string;
-  kind: "coins" | "coupon";
+  kind: "coins" | "coupon" | "gift";
   title: string;
   points: number;
   amount: number;
@@ -46,7 +46,7 @@ export interface PointsCommands {
   follow: [{ room: string }, { following: boolean; followers: number }];
   unfollow: [{ room: string }, { following: boolean; followers: number }];
   share: [{ room: string }, { points: number }];
-  "points.redeem": [{ room: string; offer: string }, { offer: Offer; points: number; coins?: number; coupon?: Claim }];
+  "points.redeem": [{ room: string; offer: string }, { offer: Offer; points: number; coins?: number; coupon?: Claim; gift?: LiveEvent }];
 }
 
 export function pointsDay(room: string, token: string | null): Promise<PointsDay> {
