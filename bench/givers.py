@@ -26,6 +26,8 @@ from rooms.gifts.fans import Fans
 from rooms.gifts.rules import GiftRules
 from rooms.gifts.service import Gifts
 from rooms.lifecycle import Lifecycle, LifecycleRules
+from rooms.points.earning import Levels
+from rooms.points.rules import LEVELS
 from rooms.ports import Caller
 from server.store.group import Work
 from server.store.keys import CommandKey
@@ -49,7 +51,7 @@ class Hall:
             url, published=lambda _: None, registry=CollectorRegistry(), group_max=group_max, node="node"
         )
         standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
-        self._gifts = Gifts(standing, texts, audit, GiftRules(), Fans())
+        self._gifts = Gifts(standing, texts, audit, GiftRules(), Fans(), Levels(LEVELS))
         self._lifecycle = Lifecycle(standing, texts, audit, LifecycleRules())
 
     async def open(self) -> None:

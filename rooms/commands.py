@@ -270,6 +270,13 @@ class CancelOrder(Keyed):
     order: Id
 
 
+class SetAddress(Keyed):
+    """``order`` is a prize of the caller's."""
+
+    order: Id
+    address: Address
+
+
 class RefundOrder(Keyed):
     """``restock``: what was sold is back, and can be bought again."""
 

@@ -97,6 +97,12 @@ _KINDS = (
         "refund_not_failed", 409, "Nothing is to be done about this refund; `details.status` says why."
     ),
     ErrorKind("bad_signature", 401, "The signature doesn't prove who sent this, or it is too old."),
+    ErrorKind(
+        "followers_only",
+        403,
+        "Only followers of the host may open this red packet.",
+        temporary=True,
+    ),
     ErrorKind("packet_empty", 409, "All of this red packet's coins are gone."),
     ErrorKind("already_opened", 409, "You have opened this red packet; `details.share` is what you got."),
     ErrorKind(

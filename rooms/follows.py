@@ -1,7 +1,8 @@
 """Who follows which host, and how many do.
 
 Following is nothing that the room is told: it is between a viewer and a host, and a crowd that follows would
-drown what people say. Who follows gets a private event, so that all tabs agree; the room's staff gets a note,
+drown what people say. Who follows gets a private event, so that all tabs agree; how many they
+are is a signal of the room in which somebody came or went; the room's staff gets a note,
 at most one every ``TELL_EVERY_MS`` for each host, which says who was the last and how many they are by now.
 """
 
@@ -11,7 +12,18 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Index, String, Table, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    MetaData,
+    String,
+    Table,
+    select,
+    tuple_,
+)
 
 from rooms.commands import FollowHost
 from rooms.errors import Refused
@@ -23,6 +35,8 @@ from rooms.schema import metadata
 from rooms.unit import Unit
 
 TELL_EVERY_MS = 10_000
+FOLLOWERS = "followers"
+"""What the count goes by among the numbers that a room's signals say; no play is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,8 @@ followed_table = Table(
 )
 
 FOLLOWS: Kind[FollowRow] = Kind(follows_table, FollowRow, Rank.PEOPLE)
+# To ask who follows, as it was committed: no lock, as nothing depends on that it stays so.
+FOLLOWING: Kind[FollowRow] = Kind(follows_table.to_metadata(MetaData()), FollowRow, Rank.PEOPLE, locked=False)
 FOLLOWED: Kind[FollowedRow] = Kind(followed_table, FollowedRow, Rank.PEOPLE)
 
 
@@ -112,6 +128,7 @@ class Follows:
 def _tell(tx: Unit, room_id: str, user_id: str, followed: FollowedRow, *, following: bool) -> None:
     said = {"host": followed.host_id, "following": following, "followers": followed.followers}
     tx.tell(user_id, "follow", said, room_id=room_id)
+    tx.count(room_id, FOLLOWERS, n=followed.followers)
 
 
 def read_following(conn: Connection, host_id: str, user_ids: Collection[str]) -> dict[str, int]:

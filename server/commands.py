@@ -37,6 +37,7 @@ from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.service import Coupons
+from rooms.shop.deliveries import set_address
 from rooms.shop.orders import Orders
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import Sales
@@ -115,6 +116,7 @@ SPECS: dict[str, Spec] = {
         Spec("order.pay", c.PayOrder, "Pay an order that is held."),
         Spec("wallet.topup", c.TopUp, "Buy a pack of coins, and pay it."),
         Spec("order.cancel", c.CancelOrder, "Let a hold go.", lambda s: s.orders.cancel),
+        Spec("order.address", c.SetAddress, "Say where a prize goes to.", lambda _: set_address),
         Spec("order.refund", c.RefundOrder, "Give an order's money back.", lambda s: s.refunds.refund),
         Spec("sale.start", c.StartSale, "Announce a flash sale, or begin it.", lambda s: s.sales.start),
         Spec("sale.end", c.EndSale, "End a flash sale early.", lambda s: s.sales.end),

@@ -192,6 +192,14 @@ class Node:
         self.providers = make_providers(
             self.settings.payments, self.store, self.outbound, self._clock_ms, payments, self.coin_rules
         )
+        gifts = Gifts(
+            standing,
+            texts,
+            audit,
+            _gift_rules(self.settings.gifts, self.settings.coins),
+            self.fans,
+            self.levels,
+        )
         self.services = Services(
             comments=Comments(
                 standing,
@@ -214,9 +222,7 @@ class Node:
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
-            gifts=Gifts(
-                standing, texts, audit, _gift_rules(self.settings.gifts, self.settings.coins), self.fans
-            ),
+            gifts=gifts,
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -238,7 +244,7 @@ class Node:
             polls=Polls(standing, texts, audit),
             packets=Packets(standing, texts),
             follows=Follows(standing),
-            points=Points(standing, earnings),
+            points=Points(standing, earnings, gifts),
             offers=Offers(texts, audit),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)

@@ -10,6 +10,8 @@ import orjson
 from sqlalchemy.exc import DBAPIError
 
 from rooms.gifts import checks as gifts
+from rooms.play import checks as plays
+from rooms.play.lotteries import checks as lotteries
 from rooms.play.packets import checks as packets
 from rooms.play.quizzes import checks as quizzes
 from rooms.points import checks as points
@@ -22,7 +24,15 @@ from server.store.migrate import is_current
 SHOWN_MAX = 1_000
 """So many findings are said; all are counted."""
 
-CHECKS: tuple[Check, ...] = (*wallet.CHECKS, *gifts.CHECKS, *quizzes.CHECKS, *packets.CHECKS, *points.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *wallet.CHECKS,
+    *gifts.CHECKS,
+    *lotteries.CHECKS,
+    *quizzes.CHECKS,
+    *packets.CHECKS,
+    *plays.CHECKS,
+    *points.CHECKS,
+)
 
 
 def find(url: str, checks: Sequence[Check] = CHECKS) -> Iterator[tuple[str, Finding]]:

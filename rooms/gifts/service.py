@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +33,9 @@ from rooms.gifts.store import (
 )
 from rooms.heads import ROOMS, USERS, RoomRow
 from rooms.hosts import HOSTS, host_of
+from rooms.points.earning import Levels
 from rooms.ports import Audit, Caller, Standing, TextRules
-from rooms.rows import Key, Steps, new_id
+from rooms.rows import Key, Need, Steps, new_id
 from rooms.unit import Unit
 from rooms.wallet import ledger
 from rooms.wallet.news import tell_wallet
@@ -47,24 +49,43 @@ class Gifts:
     """Giving, and giving back."""
 
     def __init__(
-        self, standing: Standing, texts: TextRules, audit: Audit, rules: GiftRules, fans: Fans
+        self,
+        standing: Standing,
+        texts: TextRules,
+        audit: Audit,
+        rules: GiftRules,
+        fans: Fans,
+        levels: Levels,
     ) -> None:
         self._standing = standing
         self._texts = texts
         self._audit = audit
         self._rules = rules
         self._fans = fans
+        self._levels = levels
 
     def give(self, tx: Unit, cmd: GiveGift, caller: Caller) -> Steps[Any]:
         """Refuses with ``not_found``, ``gift_withdrawn``, ``gift_to_self``, ``not_live``,
         ``insufficient_coins``. Somebody who is muted may give: a gift says nothing."""
-        giver_id = caller.id or ""
-        host_id, boards = yield from self._load(tx, cmd, giver_id)
+        yield from self.load(tx, cmd, caller.id or "")
+        self.wanted(tx, cmd, caller)
+        return self.hand_over(tx, cmd, caller)
+
+    def wanted(self, tx: Unit, cmd: GiveGift, caller: Caller) -> GiftRow:
+        """The gift, if it can be given. After :meth:`load`. Refuses as :meth:`give` does, but for the
+        coins."""
         room = tx.room(cmd.room)
-        role = self._standing.require(tx, cmd.room, caller, "gift")
-        refuse_unless_given_freely(room.status, giver_id, host_id)
-        gift = _wanted(tx, cmd.gift)
+        self._standing.require(tx, cmd.room, caller, "gift")
+        refuse_unless_given_freely(room.status, caller.id or "", room.host_id)
+        return _wanted(tx, cmd.gift)
+
+    def hand_over(self, tx: Unit, cmd: GiveGift, caller: Caller) -> dict[str, Any]:
+        """The gift changes hands: :meth:`wanted` has been asked before, and refused nothing. Refuses with
+        ``insufficient_coins``."""
+        giver_id, room, gift = caller.id or "", tx.room(cmd.room), _wanted(tx, cmd.gift)
+        role, host_id = self._standing.require(tx, cmd.room, caller, "gift"), room.host_id
         given = self._given(tx, room, gift, cmd.count, caller)
+        boards = _boards(host_id, giver_id, given.room_id, given.stream, given.week)
         entries = giving(giver_id, host_id, given.coins - given.platform_coins, given.platform_coins)
         movement = ledger.move(tx, "gift", given.id, entries, room_id=cmd.room, actor_id=giver_id)
         tell_wallet(tx, giver_id, movement, -given.coins)
@@ -78,7 +99,11 @@ class Gifts:
             "combo": combo.wire(),
             "banner": is_banner(gift.tier, given.coins, self._rules),
         }
-        badges = self._standing.badges(role) + self._fans.badges(tx, host_id, giver_id)
+        badges = [
+            *self._standing.badges(role),
+            *self._levels.badges(giver_id),
+            *self._fans.badges(tx, host_id, giver_id),
+        ]
         event = tx.append(cmd.room, "gift", data, user=caller.card | {"badges": badges}, event_id=given.id)
         return {
             "event": orjson.Fragment(event.body),
@@ -86,21 +111,27 @@ class Gifts:
             "fan": self._fans.wire(tx.get(FANS, host_id, giver_id)),
         }
 
-    def _load(self, tx: Unit, cmd: GiveGift, giver_id: str) -> Steps[tuple[str, list[Key]]]:
-        """All rows that giving reads and changes; gives the host, and the boards' keys."""
+    def load(
+        self,
+        tx: Unit,
+        cmd: GiveGift,
+        giver_id: str,
+        people: Iterable[Need] = (),
+        accounts: Iterable[Account] = (),
+    ) -> Steps[None]:
+        """All rows that giving reads and changes; with them ``people`` of that rank, and ``accounts``."""
         yield CARDS.rows(cmd.gift)
         yield HOSTS.rows(cmd.room)
         host_id = host_of(tx, cmd.room)
         yield FANS.rows((host_id, giver_id))
-        yield ledger.accounts(wallet(giver_id), *_shares(host_id))
+        yield from people
+        yield ledger.accounts(wallet(giver_id), *_shares(host_id), *accounts)
         yield USERS.rows(giver_id)
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, giver_id)
         yield COMBOS.rows((cmd.room, giver_id, cmd.gift))
         stream = tx.room(cmd.room).started_at_ms or 0
-        boards = _boards(host_id, giver_id, cmd.room, stream, week_of(tx.now_ms))
-        yield TOTALS.rows(*boards)
-        return host_id, boards
+        yield TOTALS.rows(*_boards(host_id, giver_id, cmd.room, stream, week_of(tx.now_ms)))
 
     def refund(self, tx: Unit, cmd: RefundGift, caller: Caller) -> Steps[Any]:
         """Refuses with ``forbidden``, ``not_found``, ``gift_refunded``."""

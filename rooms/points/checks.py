@@ -18,16 +18,20 @@ from rooms.wallet.store import entries_table, movements_table
 
 
 def check_points_earned(conn: Connection) -> Iterator[Finding]:
-    """Everybody's sum is what their days come to, and what movements of the kind ``points`` gave them."""
+    """Everybody's sum is what their days come to, and what movements of the kind ``points`` gave them, less
+    ``points_back``."""
     days = select(days_table.c.user_id, func.sum(days_table.c.total).label("sum"))
     days = days.group_by(days_table.c.user_id).having(func.sum(days_table.c.total) > 0)
-    earned = select(earned_table.c.user_id, earned_table.c.earned.label("sum"))
+    earned = select(earned_table.c.user_id, earned_table.c.earned.label("sum")).where(
+        earned_table.c.earned > 0
+    )
     entries, movements = entries_table.c, movements_table.c
     moved = (
         select(entries.owner.label("user_id"), func.sum(entries.amount).label("sum"))
         .join(movements_table, movements.id == entries.movement_id)
-        .where(entries.kind == "points", movements.kind == "points")
+        .where(entries.kind == "points", movements.kind.in_(("points", "points_back")))
         .group_by(entries.owner)
+        .having(func.sum(entries.amount) > 0)
     )
     for other, what in ((days, "points of all days"), (moved, "points by the ledger")):
         yield from _same(

@@ -13,7 +13,7 @@ from rooms.rows import Steps
 from rooms.unit import Unit
 from rooms.wallet import ledger
 from rooms.wallet.news import tell_wallet
-from rooms.wallet.rules import Account
+from rooms.wallet.rules import AMOUNT_MAX, Account, Entry
 
 REMEMBERED_MAX = 100_000
 
@@ -33,7 +33,8 @@ class Levels:
     def heard(self, user_id: str, earned: int) -> None:
         """What somebody has earned by now. Whoever was heard of longest ago is forgotten
         when there is no more room."""
-        self._earned[user_id] = max(earned, self._earned.pop(user_id, 0))
+        self._earned.pop(user_id, None)
+        self._earned[user_id] = earned
         while len(self._earned) > REMEMBERED_MAX:
             self._earned.pop(next(iter(self._earned)), None)
 
@@ -63,12 +64,17 @@ class Earnings:
     def add(
         self, tx: Unit, doings: Doings, room_id: str | None = None, allow: Steps[None] | None = None
     ) -> Steps[int]:
-        """Count what people did, after :meth:`load`; gives the points that it earned.
+        """Count what people did, and what of it was taken back, after :meth:`load`; gives the points that
+        it earned, less those that it cost.
 
         Each step has a movement of its own, named after the count that was reached, and tells its user.
         ``allow`` are steps from ``Rank.USERS`` on that may refuse, before anything has changed.
         """
-        earners = [user for (day, user), amounts in doings.items() if self._count(tx, day, user, amounts)[1]]
+        earners = [
+            user
+            for (day, user), amounts in doings.items()
+            if self._count(tx, day, user, amounts, AMOUNT_MAX)[1]
+        ]
         yield EARNED.rows(*earners)
         yield ledger.accounts(*map(points_of, earners), *map(issued_to, earners))
         yield USERS.rows(*earners)
@@ -77,7 +83,8 @@ class Earnings:
         sum_ = 0
         for (day, user_id), amounts in doings.items():
             was = tx.get(DAYS, day, user_id)
-            row, earnings = self._count(tx, day, user_id, amounts)
+            have = ledger.known_balance(tx, points_of(user_id)) or 0
+            row, earnings = self._count(tx, day, user_id, amounts, have)
             if row is not was and row.done:
                 tx.put(DAYS, row)
             if earnings:
@@ -85,9 +92,10 @@ class Earnings:
         return sum_
 
     def _count(
-        self, tx: Unit, day: int, user_id: str, amounts: Mapping[str, int]
+        self, tx: Unit, day: int, user_id: str, amounts: Mapping[str, int], have: int
     ) -> tuple[DayRow, list[Earning]]:
-        return count(self.rules, tx.get(DAYS, day, user_id) or DayRow(day, user_id, {}, {}, 0), amounts)
+        row = tx.get(DAYS, day, user_id) or DayRow(day, user_id, {}, {}, 0)
+        return count(self.rules, row, amounts, have=have)
 
     def _issue(
         self, tx: Unit, day: int, user_id: str, earnings: Iterable[Earning], room_id: str | None
@@ -95,19 +103,16 @@ class Earnings:
         was = tx.get(EARNED, user_id)
         before = earned = was.earned if was else 0
         for earning in earnings:
-            movement = ledger.pay(
-                tx,
-                "points",
-                earning.ref(day, user_id),
-                issued_to(user_id),
-                points_of(user_id),
-                earning.points,
-                room_id=room_id,
+            mine, issued = (
+                Entry(points_of(user_id), earning.points),
+                Entry(issued_to(user_id), -earning.points),
             )
+            kind = "points" if earning.points > 0 else "points_back"
+            movement = ledger.move(tx, kind, earning.ref(day, user_id), (mine, issued), room_id=room_id)
             tell_wallet(tx, user_id, movement, earning.points)
             earned += earning.points
         tx.put(EARNED, EarnedRow(user_id, earned))
         levels = self.rules.levels
-        if level_of(levels, earned) > level_of(levels, before):
+        if level_of(levels, earned) != level_of(levels, before):
             tx.tell(user_id, "level", standing(levels, earned))
         return earned - before

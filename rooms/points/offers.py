@@ -1,4 +1,4 @@
-"""What points are redeemed for: coins, or coupons of a room. Offers are the operator's."""
+"""What points are redeemed for: coins, coupons of a room, or gifts to a host. Offers are the operator's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Integer,
+    MetaData,
     String,
     Table,
     Text,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 
 from rooms.commands import Id, RawText, RoomId
 from rooms.errors import Refused
+from rooms.gifts.catalogue import CARDS
 from rooms.ports import Audit, Caller, TextRules
 from rooms.rows import Kind, Rank, Steps, new_id
 from rooms.schema import metadata
@@ -32,29 +34,40 @@ from rooms.unit import Unit
 OFFERS_MAX = 100
 PER_PERSON_MAX = 20
 TITLE_CHARS = 60
+PIECES_MAX = 9_999
+"""Of a gift, as in the command ``gift``."""
 PLATFORM = ""
 """Whose audit trail has what is done to offers: no room's."""
 
 
+_GIVEN = {"coins": {"amount"}, "coupon": {"room", "coupon"}, "gift": {"amount", "gift"}}
+
+
 class NewOffer(BaseModel):
-    """An offer to be made. ``amount`` are coins; a coupon is one of ``coupon`` in ``room``."""
+    """An offer to be made. ``amount`` are coins, or pieces of ``gift``, which the host of the room in
+    which it is redeemed is given; a coupon is one of ``coupon`` in ``room``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     title: RawText
-    kind: Literal["coins", "coupon"]
+    kind: Literal["coins", "coupon", "gift"]
     points: Annotated[int, Field(ge=1, le=10**9)]
     stock: Annotated[int, Field(ge=0, le=10**9)]
     per_person: Annotated[int, Field(ge=1, le=PER_PERSON_MAX)] = 1
     amount: Annotated[int, Field(ge=1, le=10**9)] | None = None
     room: RoomId | None = None
     coupon: Id | None = None
+    gift: Id | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        given = (self.amount is not None, self.room is not None, self.coupon is not None)
-        if given != ((True, False, False) if self.kind == "coins" else (False, True, True)):
-            raise ValueError("give the amount for coins, or room and coupon for a coupon")
+        given = {name for name in ("amount", "room", "coupon", "gift") if getattr(self, name) is not None}
+        if given != _GIVEN[self.kind]:
+            raise ValueError(
+                "give the amount for coins, amount and gift for a gift, room and coupon for a coupon"
+            )
+        if self.kind == "gift" and (self.amount or 0) > PIECES_MAX:
+            raise ValueError(f"amount: at most {PIECES_MAX} of a gift")
         return self
 
 
@@ -83,6 +96,7 @@ class OfferRow:
     per_person: int
     withdrawn: int
     created_at_ms: int
+    gift_id: str | None = None
 
     def wire(self, mine: int = 0) -> dict[str, Any]:
         """The offer as it is shown to somebody who has had ``mine`` of it."""
@@ -94,6 +108,7 @@ class OfferRow:
             "amount": self.amount,
             "room": self.room_id,
             "coupon": self.coupon_id,
+            "gift": self.gift_id,
             "stock": self.stock,
             "per_person": self.per_person,
             "mine": mine,
@@ -116,6 +131,7 @@ offers_table = Table(
     Column("per_person", Integer, nullable=False),
     Column("withdrawn", Integer, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
+    Column("gift_id", String(36)),
     CheckConstraint("stock >= 0 AND taken >= 0 AND points > 0", name="sane"),
 )
 
@@ -139,6 +155,8 @@ redeemed_table = Table(
 )
 
 OFFERS: Kind[OfferRow] = Kind(offers_table, OfferRow, Rank.PEOPLE)
+# What an offer is for never changes; it says which rows come before the offer's own lock.
+TERMS: Kind[OfferRow] = Kind(offers_table.to_metadata(MetaData()), OfferRow, Rank.GIFTS, locked=False)
 REDEEMED: Kind[RedeemedRow] = Kind(redeemed_table, RedeemedRow, Rank.PEOPLE)
 
 
@@ -150,12 +168,15 @@ class Offers:
         self._audit = audit
 
     def make(self, tx: Unit, new: NewOffer, caller: Caller) -> Steps[Any]:
-        """Refuses with ``not_found`` (no such coupon in the room), ``too_many``, ``text_…``."""
+        """Refuses with ``not_found`` (no such gift, no such coupon in the room), ``too_many``, ``text_…``."""
+        yield CARDS.rows(new.gift or "")
         yield OFFERS.rows()
         yield COUPONS.rows(new.coupon or "")
         coupon = tx.get(COUPONS, new.coupon or "")
         if new.kind == "coupon" and (coupon is None or coupon.room_id != new.room):
             raise Refused("not_found", "There is no such coupon in this room.")
+        if new.kind == "gift" and tx.get(CARDS, new.gift or "") is None:
+            raise Refused("not_found", "There is no such gift.")
         if len(read_offers(tx.conn)) + len(tx.fresh(OFFERS)) >= OFFERS_MAX:
             raise Refused("too_many", details={"limit": OFFERS_MAX})
         offer = OfferRow(
@@ -171,6 +192,7 @@ class Offers:
             per_person=new.per_person,
             withdrawn=0,
             created_at_ms=tx.now_ms,
+            gift_id=new.gift,
         )
         tx.put(OFFERS, offer)
         self._audit.note(tx, PLATFORM, caller, "points.offer", offer.id, offer.wire())

@@ -1,4 +1,4 @@
-"""Reading the rooms' logs for what earns points: comments, gifts, orders.
+"""Reading the rooms' logs for what earns points: comments, gifts, orders; and what takes them back.
 
 A comment costs nothing more for being counted: it is in the log, and this is a reader of logs with a cursor.
 An offset is given under the room's lock and committed with the room's head, so that a reader that goes up to
@@ -17,13 +17,16 @@ from sqlalchemy import Connection, and_, or_, select
 
 from rooms.days import Days
 from rooms.heads import rooms_table
-from rooms.log import Visibility, room_events, staff_events
+from rooms.log import room_events, staff_events
 from rooms.points.earning import Earnings
+from rooms.points.rules import BACK
 from rooms.points.store import CURSORS, CursorRow, cursors_table
 from rooms.rows import Steps
 from rooms.unit import Unit
 
 ENTRIES_AT_ONCE = 2_000
+_TAKEN_BACK = {"comment.deleted": "comment", "gift.refunded": "gift"}
+_WITH_DATA = ("gift", *_TAKEN_BACK)
 USERS_AT_ONCE = 60
 """So many people's rows are written in one transaction."""
 
@@ -118,19 +121,36 @@ def _read_room(conn: Connection, batch: Batch, days: Days) -> int:
         events.offset > behind.offset,
         events.offset <= limit,
     )
-    # The comments' words aren't needed, and are most of what there is to read.
+    # The comments' words aren't needed, and are most of what there is to read. Those that are deleted are
+    # counted like all, and taken back with their deletion: whichever comes first, it comes to the same.
     found = conn.execute(
         select(events.offset, events.kind, events.user_id, events.at_ms)
-        .where(here, events.kind.in_(("comment", "gift")), events.visibility != Visibility.DELETED.value)
+        .where(here, events.kind.in_(("comment", *_WITH_DATA)))
         .order_by(events.offset)
     ).all()
-    gifts = select(events.offset, events.body).where(here, events.kind == "gift")
-    coins = {r.offset: _coins(r.body) for r in conn.execute(gifts)} if _has(found, "gift") else {}
+    said = select(events.offset, events.body).where(here, events.kind.in_(_WITH_DATA))
+    data = (
+        {r.offset: _data(r.body) for r in conn.execute(said)} if len(found) > _count(found, "comment") else {}
+    )
+    gone = _read_gone(conn, [data[r.offset]["id"] for r in found if r.kind in _TAKEN_BACK])
     for event in found:
-        amount = coins.get(event.offset, 0) if event.kind == "gift" else 1
-        if not batch.take(days.of(event.at_ms), event.user_id, event.kind, amount):
+        at_ms, user_id, task, amount = event.at_ms, event.user_id, event.kind, 1
+        if event.kind in _TAKEN_BACK:
+            was = gone.get(data[event.offset]["id"])
+            at_ms, user_id = (was.at_ms, was.user_id) if was else (0, None)
+            task = BACK + _TAKEN_BACK[event.kind]
+        if event.kind.startswith("gift"):
+            amount = int(data[event.offset].get("coins", 0))
+        if not batch.take(days.of(at_ms), user_id, task, amount):
             return int(event.offset) - 1
     return limit
+
+
+def _read_gone(conn: Connection, ids: Sequence[str]) -> dict[str, Any]:
+    """Whose what was deleted or refunded is, and when it came, by its id."""
+    events = room_events.c
+    query = select(events.id, events.user_id, events.at_ms).where(events.id.in_(ids))
+    return {row.id: row for row in conn.execute(query)} if ids else {}
 
 
 def _read_staff(conn: Connection, batch: Batch, days: Days) -> int:
@@ -149,19 +169,22 @@ def _read_staff(conn: Connection, batch: Batch, days: Days) -> int:
     )
     for event in conn.execute(query):
         order = orjson.loads(event.body)["data"]["order"]
-        bought = order["status"] == "paid" and order["total_minor"] > 0 and "coins" not in order
-        if bought and not batch.take(days.of(event.at_ms), order["buyer"]["id"], "purchase", 1):
+        task = {"paid": "purchase", "refunded": BACK + "purchase"}.get(order["status"])
+        if task is None or order["total_minor"] == 0 or "coins" in order:
+            continue
+        day = days.of(order["paid_at_ms"] or event.at_ms)
+        if not batch.take(day, order["buyer"]["id"], task, 1):
             return int(event.seq) - 1
     return limit
 
 
-def _has(found: Sequence[Any], kind: str) -> bool:
-    return any(event.kind == kind for event in found)
+def _count(found: Sequence[Any], kind: str) -> int:
+    return sum(event.kind == kind for event in found)
 
 
-def _coins(body: bytes) -> int:
+def _data(body: bytes) -> Mapping[str, Any]:
     data: Mapping[str, Any] = orjson.loads(body)["data"]
-    return int(data.get("coins", 0))
+    return data
 
 
 def count_batch(tx: Unit, batch: Batch, earnings: Earnings) -> Steps[Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rooms.commands import RedeemPoints, Share
+from rooms.commands import GiveGift, RedeemPoints, Share
 from rooms.errors import Refused
+from rooms.gifts.service import Gifts
 from rooms.heads import ROOMS, USERS
 from rooms.points.earning import Earnings, issued_to, points_of
-from rooms.points.offers import OFFERS, PER_PERSON_MAX, REDEEMED, OfferRow, RedeemedRow
+from rooms.points.offers import OFFERS, PER_PERSON_MAX, REDEEMED, TERMS, OfferRow, RedeemedRow
 from rooms.ports import Caller, Standing
 from rooms.rows import Steps
 from rooms.shop.coupons import rules as coupon_rules
@@ -28,8 +29,9 @@ somebody may claim, or wins."""
 class Points:
     """Redeeming points, and reporting a share."""
 
-    def __init__(self, standing: Standing, earnings: Earnings) -> None:
+    def __init__(self, standing: Standing, earnings: Earnings, gifts: Gifts) -> None:
         self._standing = standing
+        self._gifts = gifts
         self.earnings = earnings
 
     def redeem(self, tx: Unit, cmd: RedeemPoints, caller: Caller) -> Steps[Any]:
@@ -37,9 +39,14 @@ class Points:
         is being claimed now.
 
         Refuses with ``not_found``, ``forbidden``, ``sold_out``, ``already_claimed``, ``over`` (the coupon is
-        no longer good), ``insufficient_points``.
+        no longer good), ``insufficient_points``; of a gift, with what :meth:`Gifts.give` refuses with.
         """
         user_id = caller.id or ""
+        yield TERMS.rows(cmd.offer)
+        terms = tx.get(TERMS, cmd.offer)
+        if terms is not None and terms.gift_id is not None:
+            gift = GiveGift(room=cmd.room, gift=terms.gift_id, count=terms.amount, key=cmd.key)
+            return (yield from self._redeem_gift(tx, cmd, gift, caller))
         yield OFFERS.rows(cmd.offer)
         yield REDEEMED.rows((cmd.offer, user_id))
         found = tx.get(OFFERS, cmd.offer)
@@ -61,14 +68,33 @@ class Points:
         place = next((place for place in places if tx.get(CLAIMS, *place) is None), None)
         if coupon is not None and place is None:
             raise Refused("already_claimed", details={"limit": PER_PERSON_MAX})
-        self._pay(tx, cmd, offer, mine, user_id)
-        tx.put(OFFERS, replace(offer, stock=offer.stock - 1, taken=offer.taken + 1))
-        tx.put(REDEEMED, RedeemedRow(offer.id, user_id, mine + 1))
+        self._pay(tx, cmd, offer, mine, user_id, offer.amount if offer.kind == "coins" else 0)
         given: dict[str, Any] = {"coins": offer.amount} if coupon is None else {}
         if coupon is not None and place is not None:
             given = {"coupon": _claim(tx, coupon, place).wire(coupon)}
         points = ledger.balance(tx, points_of(user_id))
         return {"offer": replace(offer, stock=offer.stock - 1).wire(mine + 1), "points": points, **given}
+
+    def _redeem_gift(
+        self, tx: Unit, cmd: RedeemPoints, gift: GiveGift, caller: Caller
+    ) -> Steps[dict[str, Any]]:
+        """The room's host is given a gift at once: its price in coins for the points, and the gift for the
+        coins. So it counts as any other, and can be refunded like one."""
+        user_id = caller.id or ""
+        people = (OFFERS.rows(cmd.offer), REDEEMED.rows((cmd.offer, user_id)))
+        accounts = (points_of(user_id), issued_to(user_id), Account("issued", user_id))
+        yield from self._gifts.load(tx, gift, user_id, people, accounts)
+        self._standing.require(tx, cmd.room, caller, "play")
+        offer, mine = self._one(tx, cmd, user_id)
+        card = self._gifts.wanted(tx, gift, caller)
+        self._pay(tx, cmd, offer, mine, user_id, card.price * gift.count)
+        event = self._gifts.hand_over(tx, gift, caller)["event"]
+        points = ledger.balance(tx, points_of(user_id))
+        return {
+            "offer": replace(offer, stock=offer.stock - 1).wire(mine + 1),
+            "points": points,
+            "gift": event,
+        }
 
     def share(self, tx: Unit, cmd: Share, caller: Caller) -> Steps[Any]:
         """Somebody says that they have shared the room's address; it counts once a day. Refuses with
@@ -99,18 +125,17 @@ class Points:
             raise Refused("sold_out", "All of these have been redeemed.")
         return offer, mine
 
-    def _pay(self, tx: Unit, cmd: RedeemPoints, offer: OfferRow, mine: int, user_id: str) -> None:
+    def _pay(self, tx: Unit, cmd: RedeemPoints, offer: OfferRow, mine: int, user_id: str, coins: int) -> None:
         """Points back to where they came from, and coins from where those do, in one movement. Named after
-        how many somebody has had: none of them can be paid for twice."""
+        how many somebody has had: none of them can be paid for twice. One less is left."""
         entries = [Entry(points_of(user_id), -offer.points), Entry(issued_to(user_id), offer.points)]
-        if offer.kind == "coins":
-            entries += [
-                Entry(Account("issued", user_id), -offer.amount),
-                Entry(wallet(user_id), offer.amount),
-            ]
+        if coins:
+            entries += [Entry(Account("issued", user_id), -coins), Entry(wallet(user_id), coins)]
         ref = f"{offer.id}:{mine + 1}:{user_id}"
         movement = ledger.move(tx, "redeem", ref, entries, room_id=cmd.room, actor_id=user_id)
         tell_wallet(tx, user_id, movement, -offer.points)
+        tx.put(OFFERS, replace(offer, stock=offer.stock - 1, taken=offer.taken + 1))
+        tx.put(REDEEMED, RedeemedRow(offer.id, user_id, mine + 1))
 
 
 def _places(coupon_id: str, user_id: str) -> list[tuple[str, int, str]]:

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from rooms.follows import FOLLOWERS
 from rooms.heads import RoomRow
 from rooms.log import StaffEvent
 from server.live.connection import Connection
@@ -39,9 +40,12 @@ class LiveRoom:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     """Numbers of plays (entered, opened, voted), as last heard, of the newest ``COUNTS_KEPT``."""
     changed_counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    followers: int = 0
+    """Of the room's host."""
     reactions: int = 0
     told_viewers: int = -1
     told_likes: int = -1
+    told_followers: int = -1
     empty_since: float | None = None
     filling: asyncio.Task[None] | None = None
     known: int = 0
@@ -90,7 +94,10 @@ class LiveRoom:
             del self.people[connection.viewer_id]
 
     def count(self, play_id: str, counts: dict[str, int]) -> None:
-        """Let the next signal say these numbers of a play."""
+        """Let the next signal say these numbers of a play, or how many followers there are."""
+        if play_id == FOLLOWERS:
+            self.followers = counts["n"]
+            return
         known = self.counts.pop(play_id, {}) | counts
         self.counts[play_id] = self.changed_counts[play_id] = known
         while len(self.counts) > COUNTS_KEPT:
@@ -107,6 +114,7 @@ class LiveRoom:
             "stock": self.stock,
             "coupons": self.coupons,
             "plays": self.counts,
+            "followers": self.followers,
             "reaction": 0,
         }
 
@@ -118,6 +126,8 @@ class LiveRoom:
             news["viewers"] = self.told_viewers = viewers
         if self.likes != self.told_likes:
             news["likes"] = self.told_likes = self.likes
+        if self.followers != self.told_followers:
+            news["followers"] = self.told_followers = self.followers
         if self.changed_stock:
             news["stock"], self.changed_stock = self.changed_stock, {}
         if self.changed_coupons:

@@ -12,9 +12,11 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from rooms.errors import Refused
+from rooms.follows import read_followers
 from rooms.heads import RoomRow
 from rooms.history import Heads, RoomNow, read_events, read_now, read_room, read_staff_events
 from rooms.log import LogEvent, StaffEvent
+from rooms.play.counts import read_counts
 from rooms.shop.coupons.store import read_left
 from rooms.shop.shelf import read_stock
 from server.bus.port import Bus, RoomNews
@@ -127,9 +129,10 @@ class LiveRooms:
         except BaseException:
             await self._bus.leave_room(room_id, early.append)
             raise
-        row, now, stock, coupons = loaded
+        row, now, stock, coupons, counts, followers = loaded
         room = LiveRoom(RoomView(room_id, now), row, stock, row.likes)
-        room.coupons = coupons
+        room.coupons, room.counts = coupons, counts
+        room.followers = room.told_followers = followers
         room.staff_head = row.staff_head
         room.elsewhere = self._elsewhere.get(room_id, 0)
         room.empty_since = asyncio.get_running_loop().time()
@@ -424,11 +427,23 @@ def _one_room_only(room: LiveRoom) -> Iterator[None]:
         log.exception("fan_out_failed", room=room.row.id)
 
 
-def _load(conn: Any, room_id: str) -> tuple[RoomRow, RoomNow, dict[str, int], dict[str, int]] | None:
+_Loaded = tuple[RoomRow, RoomNow, dict[str, int], dict[str, int], dict[str, dict[str, int]], int]
+
+
+def _load(conn: Any, room_id: str) -> _Loaded | None:
+    """The room, its state, and what is left and counted in it."""
     row, now = read_room(conn, room_id), read_now(conn, room_id)
     if row is None or now is None:
         return None
-    return row, now, read_stock(conn, room_id), read_left(conn, [room_id]).get(room_id, {})
+    coupons = read_left(conn, [room_id]).get(room_id, {})
+    return (
+        row,
+        now,
+        read_stock(conn, room_id),
+        coupons,
+        read_counts(conn, room_id),
+        read_followers(conn, row.host_id),
+    )
 
 
 def _after(conn: Any, view: RoomView) -> list[LogEvent]:

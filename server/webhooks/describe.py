@@ -12,6 +12,7 @@ _WHAT = {
     "order.paid": f"An order was paid. {_ORDER}",
     "order.cancelled": f"The buyer let a hold go. {_ORDER}",
     "order.expired": f"A hold ran out. {_ORDER}",
+    "order.addressed": f"A winner said where a prize goes to, which the order itself has. {_ORDER}",
     "order.refunded": f"An order was refunded. {_ORDER}",
     "payment.succeeded": "`payment`: `{order, amount_minor, currency}`.",
     "payment.refunded": "`payment`: `{order, amount_minor, currency}`.",

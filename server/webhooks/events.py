@@ -67,6 +67,7 @@ _STAFF: dict[str, tuple[str, ...]] = {
         "payment.refunded",
         "stock.changed",
     ),
+    "order_address": ("order.addressed",),
     "payment": (
         "payment.failed",
         "payment.refund_due",

@@ -151,6 +151,7 @@ class House:
         self.fans = Fans()
         self.gift_catalogue = GiftCatalogue(texts, audit)
         order_rules = OrderRules(hold_ms)
+        gifts = Gifts(standing, texts, audit, GiftRules(), self.fans, self.levels)
         self.services = Services(
             comments=Comments(
                 standing,
@@ -171,7 +172,7 @@ class House:
             sales=Sales(standing, audit),
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
-            gifts=Gifts(standing, texts, audit, GiftRules(), self.fans),
+            gifts=gifts,
             sanctions=Sanctions(standing, texts, audit),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
@@ -185,7 +186,7 @@ class House:
             polls=Polls(standing, texts, audit),
             packets=Packets(standing, texts),
             follows=Follows(standing),
-            points=Points(standing, self.earnings),
+            points=Points(standing, self.earnings, gifts),
             offers=Offers(texts, audit),
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)

@@ -10,12 +10,7 @@ from sqlalchemy import select
 
 from rooms.play.lotteries.store import LotteryRow, lotteries_table, read_lines, read_winners
 from rooms.ports import Caller
-from rooms.rows import Steps
-from rooms.unit import Unit
-from rooms.wallet import ledger
-from rooms.wallet.rules import Account, wallet
 from rooms.wallet.store import read_balances
-from server.store.group import Work
 from tests.contract.house import HOST, House
 
 CROWD = [Caller(f"u-lucky{n:03}", f"Lucky {n}") for n in range(40)]
@@ -27,13 +22,7 @@ def nonce_of(caller: Caller) -> str:
 
 
 async def give_coins(house: House, caller: Caller, coins: int) -> None:
-    def handler(tx: Unit) -> Steps[dict[str, Any]]:
-        issued = Account("issued", caller.id or "")
-        yield ledger.accounts(issued, wallet(caller.id or ""))
-        ledger.pay(tx, "topup", f"t{caller.id}{tx.now_ms}", issued, wallet(caller.id or ""), coins)
-        return {}
-
-    assert (await house.store.write(Work("topup", handler))).ok
+    await house.grant_coins(caller, coins)
 
 
 async def gift(house: House, giver: Caller, coins: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from rooms.follows import (
     TELL_EVERY_MS,
     follows_table,
@@ -13,7 +15,9 @@ from rooms.follows import (
     read_following,
 )
 from rooms.ports import Caller
-from tests.contract.house import HOST, OTHER, VIEWER, House, house_at, open_house
+from server.bus.memory import MemoryBus
+from server.live.rooms import LiveRooms
+from tests.contract.house import HOST, OTHER, ROOM, VIEWER, House, house_at, open_house
 
 CROWD = [Caller(f"u-fan{n:02}", f"Fan {n}") for n in range(40)]
 
@@ -36,6 +40,21 @@ async def test_whoever_follows_is_counted_once(house: House) -> None:
         lambda conn: read_following(conn, HOST.id or "", [VIEWER.id or "", OTHER.id or "", "nobody"])
     )
     assert found == {OTHER.id: house.now_ms}
+
+
+async def test_everybody_in_the_room_hears_how_many_follow(house: House) -> None:
+    live = LiveRooms(house.store, MemoryBus(), lambda name, payload: None, CollectorRegistry())  # type: ignore[arg-type,return-value]
+    await house.ok("follow", VIEWER)
+    room = await live.open(ROOM)
+    assert room.signals()["followers"] == 1
+    room.next_signals()
+    await house.ok("follow", OTHER)
+    for play_id, counts in house.counts.items():
+        room.count(play_id, counts)
+    assert room.signals()["plays"] == {}, "it is no play"
+    assert room.next_signals() == {"room": ROOM, "followers": 2}
+    assert room.next_signals() is None
+    await live.close()
 
 
 async def test_following_is_of_the_host_in_all_rooms(house: House) -> None:

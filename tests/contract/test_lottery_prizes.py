@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
+from rooms.play import checks
 from rooms.play.lotteries import rules
+from rooms.play.lotteries.checks import CHECKS as LOTTERY_CHECKS
 from rooms.play.lotteries.store import LotteryRow, lotteries_table, lottery_winners_table
 from rooms.shop.coupons.store import claims_table, coupons_table
 from rooms.wallet.store import accounts_table
+from server.store.engine import open_writer
 from tests.contract.house import HOST, OTHER, VIEWER, House
-from tests.contract.lottery_house import CROWD, coins_of, enter, give_coins
+from tests.contract.lottery_house import (
+    CROWD,
+    coins_of,
+    draw_now,
+    enter,
+    give_coins,
+    opened,
+    row_of,
+    winners,
+)
 
+CHECKS = (*LOTTERY_CHECKS, *checks.CHECKS)
 PEOPLE = [VIEWER, OTHER, *CROWD[:4]]
 PIECES, QUOTA, COINS = 40, 40, 2_000
 STEPS = 30
@@ -119,6 +133,7 @@ class Walk:
         claims = await self.house.rows(select(claims_table))
         (coupon,) = await self.house.rows(select(coupons_table))
         assert coupon["claimed"] == len(claims) + promised["coupon"]
+        assert await self.house.store.read(lambda conn: [w for check in CHECKS for w in check(conn)]) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -135,3 +150,59 @@ async def test_any_walk_keeps_what_is_promised(house: House, seed: int) -> None:
     assert await walk.promised() == {"coins": 0, "product": 0, "coupon": 0}
     assert {row.phase for row in await walk.lotteries()} <= {"ended", "cancelled"}
     assert await walk.lotteries()
+
+
+SPOILED = {
+    "UPDATE lottery_winners SET status = 'unclaimed' WHERE status = 'claimed'": [
+        "coins of a place that is unclaimed",
+    ],
+    "UPDATE lottery_winners SET status = 'claimed' WHERE status = 'waiting'": [
+        "coins of a lottery that is drawn",
+        "coins of a place that is claimed",
+    ],
+    "UPDATE lotteries SET phase = 'ended'": [
+        "coins of a lottery that is ended",
+        "coins that nobody can win any more",
+    ],
+    "DELETE FROM lotteries": ["coins that nobody can win any more"],
+}
+
+
+async def test_the_books_show_what_was_tampered_with(house: House) -> None:
+    lottery = await opened(house)
+    await enter(house, lottery, *CROWD[:3])
+    await draw_now(house, lottery)
+    won = await winners(house, lottery)
+    first = next(caller for caller in CROWD[:3] if caller.id in won)
+    await house.ok("lottery.claim", first, lottery=lottery)
+    assert await house.wrong_in_the_ledger() == []
+
+    def spoilt(statement: str) -> list[str]:
+        engine = open_writer(house.url)
+        with engine.connect() as conn, conn.begin() as transaction:
+            assert conn.execute(text(statement)).rowcount
+            found = [wrong.what for check in CHECKS for wrong in check(conn)]
+            transaction.rollback()
+        engine.dispose()
+        return found
+
+    for statement, expected in SPOILED.items():
+        assert await asyncio.to_thread(spoilt, statement) == expected, statement
+
+
+async def test_the_end_of_the_room_leaves_its_lotteries_running(house: House) -> None:
+    """What was announced is drawn, and won: who entered trusted in it."""
+    await house.picture("publishing")
+    lottery = await opened(house)
+    await enter(house, lottery, VIEWER)
+    await house.ok("room.end", HOST)
+    await enter(house, lottery, OTHER)
+    drawn = await draw_now(house, lottery)
+    assert (drawn.phase, drawn.entrants) == ("drawn", 2)
+    for caller in (VIEWER, OTHER):
+        await house.ok("lottery.claim", caller, lottery=lottery)
+    house.now_ms += 61_000
+    await house.run_timers()
+    assert (await row_of(house, lottery)).phase == "ended"
+    assert await coins_of(house, VIEWER, OTHER) == [10, 10]
+    assert await house.wrong_in_the_ledger() == []

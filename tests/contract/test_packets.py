@@ -70,6 +70,7 @@ async def test_from_the_sender_to_the_last_opener(live: House) -> None:
         "coins": 100,
         "count": 3,
         "split": "random",
+        "who": "all",
         "greeting": "Lots of luck!",
         "sent_at_ms": live.now_ms,
         "closes_at_ms": live.now_ms + 60_000,
@@ -116,6 +117,21 @@ async def test_each_opens_once(live: House) -> None:
     again = await asyncio.gather(*(live.do("packet.open", VIEWER, packet=packet) for _ in range(8)))
     assert sorted(answer["ok"] for answer in again) == [False] * 7 + [True]
     assert await purse(live, OTHER, VIEWER) == [4, 989 + 4]
+    assert await wrong(live) == []
+
+
+async def test_a_packet_for_followers(live: House) -> None:
+    packet = await sent(live, who="followers", split="equal", coins=4, count=4)
+    error = await live.error("packet.open", OTHER, packet=packet, key="the-same-key")
+    assert (error["code"], error["temporary"]) == ("followers_only", True)
+    assert await purse(live, OTHER) == [0]
+    await live.ok("follow", OTHER)
+    for opener in (OTHER, HOST, VIEWER):
+        await live.ok("packet.open", opener, packet=packet, key="the-same-key")
+    await live.ok("unfollow", OTHER)
+    assert await live.code("packet.open", OTHER, packet=packet) == "already_opened"
+    assert await live.code("packet.open", MODERATOR, packet=packet) == "followers_only"
+    assert await purse(live, OTHER, HOST, VIEWER) == [1, 1, 997]
     assert await wrong(live) == []
 
 

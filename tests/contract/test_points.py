@@ -99,6 +99,62 @@ async def test_orders_earn_when_they_are_paid(house: House) -> None:
     assert await points(house, VIEWER) == 20
 
 
+async def test_what_is_refunded_or_deleted_is_taken_back(house: House) -> None:
+    _, sku = await house.product()
+    order = (await house.ok("buy", VIEWER, sku=sku, qty=1))["order"]["id"]
+    await house.ok("order.pay", VIEWER, order=order)
+    said = [await house.say(VIEWER, f"hello {n}") for n in range(4)]
+    await house.count_points()
+    assert await points(house, VIEWER) == 26
+    assert [t["data"]["level"] for t in house.told(VIEWER, "level")] == [1]
+    house.now_ms += 86_400_000
+    await house.say(VIEWER, "the day after")
+    # Of four comments three earned: the first that goes leaves three.
+    for n, left in enumerate((28, 26)):
+        await house.ok("moderate.delete", HOST, event=said[n]["id"])
+        await house.count_points()
+        assert await points(house, VIEWER) == left
+    await house.ok("order.refund", HOST, order=order, reason="broken")
+    await house.count_points()
+    assert await points(house, VIEWER) == 6
+    assert await house.count_points() == 0
+    assert [m["kind"] for m in await house.rows(select(movements_table.c.kind))].count("points_back") == 2
+    assert house.told(VIEWER, "wallet")[-1]["data"]["movement"]["amount"] == -20
+    assert await reconciled(house) == []
+
+
+async def test_what_is_spent_stays_spent(house: House) -> None:
+    said = [await house.say(VIEWER, f"hello {n}") for n in range(3)]
+    await house.count_points()
+    offer = await house.offer(points=5, amount=10)
+    await house.ok("points.redeem", VIEWER, offer=offer)
+    for event in said:
+        await house.ok("moderate.delete", HOST, event=event["id"])
+    await house.count_points()
+    assert await points(house, VIEWER) == 0
+    for n in range(2):
+        await house.say(VIEWER, f"again {n}")
+    await house.count_points()
+    assert await points(house, VIEWER) == 0, "five points are paid for with what they bought"
+    await house.say(VIEWER, "again")
+    await house.count_points()
+    assert await points(house, VIEWER) == 1
+    assert await reconciled(house) == []
+
+
+async def test_a_gift_that_is_given_back_earns_nothing(house: House) -> None:
+    house.earnings.rules = PointRules({"gift": Task(1, per=10, times=50)})
+    await house.go_live()
+    await house.grant_coins(VIEWER, 100)
+    gift = (await house.ok("gift", VIEWER, gift="rose", count=25))["event"]["id"]
+    await house.count_points()
+    assert await points(house, VIEWER) == 2
+    await house.ok("gift.refund", OPERATOR, gift=gift, reason="by mistake")
+    await house.count_points()
+    assert await points(house, VIEWER) == 0
+    assert await reconciled(house) == []
+
+
 async def test_what_was_read_twice_counts_once(house: House) -> None:
     for n in range(2):
         await house.say(VIEWER, f"hello {n}")
@@ -178,6 +234,10 @@ async def test_levels_are_shown_beside_names(house: House) -> None:
     assert earned == {VIEWER.id: 8}
     house.levels.heard(VIEWER.id or "", 8)
     assert (await house.say(VIEWER, "hello"))["user"]["badges"] == ["level:1"]
+    await house.go_live()
+    await house.grant_coins(VIEWER, 1)
+    given = await house.ok("gift", VIEWER, gift="rose")
+    assert "level:1" in given["event"]["user"]["badges"]
 
 
 # redeeming
@@ -216,6 +276,30 @@ async def test_points_become_a_coupon(house: House) -> None:
     assert await house.code("points.redeem", VIEWER, offer=offer) == "sold_out", "the coupon's quota"
     await house.create("silk")
     assert await house.code("points.redeem", VIEWER, offer=offer, room="silk") == "not_found"
+
+
+async def test_points_become_a_gift(house: House) -> None:
+    offer = await _gift_offer(house)
+    await house.earn(VIEWER, share=1)
+    assert await house.code("points.redeem", VIEWER, offer=offer) == "not_live"
+    await house.picture("publishing")
+    assert await house.code("points.redeem", OTHER, offer=offer) == "insufficient_points"
+    assert await house.code("points.redeem", HOST, offer=offer) == "gift_to_self"
+    answer = await house.ok("points.redeem", VIEWER, offer=offer, key="redeem-it")
+    assert (answer["points"], answer["offer"]["mine"]) == (1, 1)
+    assert (answer["gift"]["kind"], answer["gift"]["data"]["coins"]) == ("gift", 3)
+    assert await house.ok("points.redeem", VIEWER, offer=offer, key="redeem-it") == answer
+    assert await house.coins_of(VIEWER) == 0
+    assert await house.account("earnings", HOST) + await house.account("platform", HOST) == 3
+    assert [event.kind for event in await house.log()].count("gift") == 1
+    assert await house.code("points.redeem", VIEWER, offer=offer) == "already_claimed"
+    assert await house.wrong_in_the_ledger() == []
+
+
+async def _gift_offer(house: House) -> str:
+    await house.go_live()
+    await house.picture("stopped")
+    return await house.offer(kind="gift", gift="rose", amount=3, points=4)
 
 
 async def test_an_offer_has_its_bounds(house: House) -> None:

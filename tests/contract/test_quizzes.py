@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
 from rooms.play.quizzes.checks import CHECKS
 from rooms.play.quizzes.commands import AnswerQuestion
@@ -16,6 +16,8 @@ from rooms.play.quizzes.rules import CLOSES_AFTER_MS, IDLE_MS, Arrival
 from rooms.play.quizzes.store import QUIZZES, quiz_players_table, quizzes_table
 from rooms.ports import Caller
 from rooms.rows import Steps
+from rooms.shop.deliveries import ADDRESS_MS
+from rooms.shop.store import orders_table
 from rooms.steps import run_steps
 from rooms.unit import Unit
 from server.store.group import Work
@@ -230,8 +232,40 @@ async def test_the_first_places_get_a_prize_each(house: House) -> None:
     assert (won["data"]["place"], won["data"]["prize"]["kind"]) == (1, "product")
     order = house.told(VIEWER, "order")[0]["data"]["order"]
     assert (order["status"], order["total_minor"]) == ("paid", 0)
+    assert won["data"]["given"]["order"]["id"] == order["id"]
     assert house.told(OTHER, "quiz") == []
     assert await house.run_timers() == 0
+
+
+async def test_a_winner_says_where_the_prize_goes_to(house: House) -> None:
+    _, sku = await house.product(stock=2)
+    quiz = await asked(house, prizes=[{"kind": "product", "ref": sku, "amount": 1, "count": 1}])
+    await answers(house, quiz, 1, {VIEWER: 1})
+    await closed(house, quiz)
+    await house.ok("quiz.end", HOST, quiz=quiz)
+    await settled(house)
+    order = house.told(VIEWER, "quiz")[0]["data"]["given"]["order"]["id"]
+    home = {"name": "Lin", "lines": ["Tea Street 8"], "postcode": "1070"}
+    assert await house.code("order.address", OTHER, order=order, address=home) == "not_found"
+    bought = (await house.ok("buy", VIEWER, sku=sku, qty=1))["order"]["id"]
+    assert await house.code("order.address", VIEWER, order=bought, address=home) == "not_found"
+    won = house.now_ms
+    # Also when the stream is over; and again, for a slip of the pen.
+    await house.ok("room.end", HOST)
+    for address in (home | {"lines": ["Tea Street"]}, home):
+        answer = await house.ok("order.address", VIEWER, order=order, address=address)
+        assert answer["order"]["id"] == order
+        assert "address" not in answer["order"], "it is in no event"
+        (row,) = await house.rows(select(orders_table).where(orders_table.c.id == order))
+        assert (row["status"], row["address"]) == ("paid", address)
+    assert len(house.briefed("order_address")) == 2
+    assert [b["data"]["order"]["status"] for b in house.briefed("order")] == ["paid", "held"]
+    house.now_ms = won + ADDRESS_MS
+    assert await house.code("order.address", VIEWER, order=order, address=home) == "over"
+    house.now_ms = won
+    await house.ok("order.refund", HOST, order=order, reason="none left", restock=True)
+    assert await house.code("order.address", VIEWER, order=order, address=home) == "order_not_paid"
+    assert (await house.sku(sku)).stock == 1
 
 
 async def test_coins_can_be_shared_by_all_who_knew_everything(house: House) -> None:

@@ -39,6 +39,7 @@ buy              -     x      x         x      x    x
 order.pay        -     own    own       own    own  own
 wallet.topup     -     x      x         x      x    x
 order.cancel     -     own    own       own    own  own
+order.address    -     won    won       won    won  won
 order.refund     -     -      -         -      x    x
 sale.start       -     -      -         -      x    x
 sale.end         -     -      -         -      x    x
@@ -122,6 +123,7 @@ UNLUCKY = {
     ("gift", "self"): "gift_to_self",
     ("follow", "self"): "follow_self",
     ("lottery.claim", "won"): "not_won",
+    ("order.address", "won"): "not_found",
     ("points.redeem", "poor"): "insufficient_points",
 }
 
@@ -148,6 +150,9 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         order = (await house.ok("buy", OTHER, sku=sku, qty=1))["order"]["id"]
         await house.ok("order.pay", OTHER, order=order)
         return {"order": order, "reason": "broken"}
+    if command == "order.address":
+        order = (await house.ok("buy", OTHER if caller.id is None else caller, sku=sku, qty=1))["order"]["id"]
+        return {"order": order, "address": {"name": "Lin", "lines": ["Tea Street 8"]}}
     if command == "buy":
         return {"sku": sku, "qty": 1}
     if command in ("order.pay", "order.cancel"):

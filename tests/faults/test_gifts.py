@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import create_engine, select
 
 from bench.peers.sides import raised_limits
-from rooms.gifts.checks import CHECKS
 from rooms.gifts.store import GivenRow, given_table
 from rooms.wallet.store import accounts_table
+from server.reconcile import CHECKS
 from tests.faults.load import CONNECTION_LOST
 from tests.server.world import Person, World, fresh, key, running_world
 from tests.support.coins import endow, put_on_air

@@ -35,7 +35,12 @@ def test_whole_steps_earn() -> None:
 
 def test_no_task_earns_beyond_its_bound_and_all_not_beyond_the_days() -> None:
     day, _ = count(RULES, FRESH, {"comment": 1000})
-    assert (day.done["comment"], day.total) == (12, 8)
+    assert (next(progress(RULES, day))["task"], list(progress(RULES, day))[1]["done"], day.total) == (
+        "watch",
+        12,
+        8,
+    )
+    assert day.done["comment"] == 1000, "one that is deleted may leave as many as earn"
     day, earnings = count(RULES, day, {"watch": 500, "comment": 3})
     assert [e.points for e in earnings] == [12]
     assert day.total == RULES.a_day
@@ -46,6 +51,47 @@ def test_no_task_earns_beyond_its_bound_and_all_not_beyond_the_days() -> None:
 
 def test_what_no_rule_asks_for_counts_for_nothing() -> None:
     assert count(RULES, FRESH, {"gift": 5, "comment": 0, "watch": -7}) == (FRESH, [])
+
+
+def test_what_is_taken_back_costs_what_it_earned() -> None:
+    day, _ = count(RULES, FRESH, {"comment": 14})
+    day, earnings = count(RULES, day, {"-comment": 2}, have=8)
+    assert earnings == [], "there are twelve yet, which is all that earns"
+    day, earnings = count(RULES, day, {"-comment": 1}, have=8)
+    assert [(e.task, e.reached, e.points) for e in earnings] == [("comment", 3, -2)]
+    assert (day.total, day.earned) == (6, {"comment": 6})
+    day, earnings = count(RULES, day, {"-comment": 11}, have=1)
+    assert [e.points for e in earnings] == [-1], "what is spent isn't owed"
+    day, earnings = count(RULES, day, {"comment": 6}, have=0)
+    assert earnings == [], "nor is it earned again"
+    day, earnings = count(RULES, day, {"comment": 3})
+    assert [e.points for e in earnings] == [1]
+    assert day.total == 6
+
+
+changes = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from(["comment", "-comment", "watch", "-watch"]), st.integers(0, 30)),
+        st.integers(0, 9),
+    ),
+    max_size=12,
+)
+
+
+@given(changes)
+def test_taking_back_keeps_every_bound(parts: list[tuple[dict[str, int], int]]) -> None:
+    day, refs, balance = FRESH, set[tuple[bool, str]](), 0
+    for part, spent in parts:
+        balance -= min(spent, balance)
+        day, earnings = count(RULES, day, part, have=balance)
+        for earning in earnings:
+            name = (earning.points > 0, earning.ref(1, "lin"))
+            assert name not in refs
+            refs.add(name)
+            balance += earning.points
+        assert balance >= 0
+        assert 0 <= day.total == sum(day.earned.values()) <= RULES.a_day
+        assert all(0 <= points <= RULES.tasks[task].most for task, points in day.earned.items())
 
 
 amounts = st.lists(

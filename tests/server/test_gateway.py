@@ -116,7 +116,8 @@ async def test_snapshot_is_the_room_as_it_is(world: World) -> None:
     assert snapshot["comments"] == said
     assert entered["signals"]["stock"] == {sku: 7}
     assert entered["you"]["can"] == ["comment", "like", "buy", "gift", "play", "follow"]
-    assert set(entered["signals"]) == {"room", "viewers", "likes", "stock", "coupons", "plays", "reaction"}
+    told = {"room", "viewers", "likes", "stock", "coupons", "plays", "followers", "reaction"}
+    assert set(entered["signals"]) == told
     assert "staff" not in entered
 
 

@@ -14,7 +14,18 @@ describe("a lottery's form", () => {
       seconds: 60,
       claim_s: 600,
       unclaimed: "return",
+      weights: null,
     });
+  });
+
+  it("asks for a certain gift and order, and weighs", () => {
+    const sent = lotteryOfDraft(draft({ coins: "50", gift: "rose", order: true, product: "p1", weightsBy: "gift_coins", weightsPer: "20", weightsMax: "5" }));
+    expect(sent?.conditions).toEqual([
+      { kind: "gift", coins: 50, gift: "rose" },
+      { kind: "order", product: "p1" },
+    ]);
+    expect(sent?.weights).toEqual({ by: "gift_coins", per: 20, max: 5 });
+    expect(lotteryOfDraft(draft({ weightsBy: "fan_level", weightsPer: "" }))?.weights).toEqual({ by: "fan_level", per: 1, max: 10 });
   });
 
   it("gives one coupon each", () => {
@@ -31,6 +42,8 @@ describe("a lottery's form", () => {
     { prizes: [{ kind: "product" as const, ref: "", amount: "1", count: "1" }] },
     { minutes: "soon" },
     { coins: "-1" },
+    { weightsBy: "gift_coins" as const, weightsPer: "0" },
+    { weightsBy: "fan_level" as const, weightsMax: "1" },
   ])("can't be sent with %o", (some) => {
     expect(lotteryOfDraft(draft(some))).toBeNull();
   });

@@ -6,7 +6,7 @@ describe("a red packet's form", () => {
   const of = (coins: string, count: string, greeting = "") => packetOfDraft({ ...EMPTY_PACKET, coins, count, greeting });
 
   it("is what is sent", () => {
-    expect(of("100", "10", "  Good luck ")).toEqual({ coins: 100, count: 10, split: "random", seconds: 600, greeting: "Good luck" });
+    expect(of("100", "10", "  Good luck ")).toEqual({ coins: 100, count: 10, split: "random", who: "all", seconds: 600, greeting: "Good luck" });
     expect(of("2000", "2000")).not.toHaveProperty("greeting");
   });
 

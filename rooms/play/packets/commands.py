@@ -13,14 +13,17 @@ SHARES_MAX = 2000
 PLACE_MAX = SHARES_MAX
 
 Split = Literal["random", "equal"]
+Who = Literal["all", "followers"]
 
 
 class SendPacket(Keyed):
-    """``coins`` in ``count`` shares of at least one coin, to be opened for ``seconds``."""
+    """``coins`` in ``count`` shares of at least one coin, to be opened for ``seconds``, by
+    everybody or by the host's ``followers``."""
 
     coins: Annotated[int, Field(ge=1, le=COINS_MAX)]
     count: Annotated[int, Field(ge=1, le=SHARES_MAX)]
     split: Split = "random"
+    who: Who = "all"
     seconds: Annotated[int, Field(ge=10, le=86_400)] = 600
     greeting: RawText | None = None
 

@@ -90,7 +90,8 @@ def split(coins: int, count: int, how: str, seed: bytes) -> list[int]:
 @dataclass(frozen=True, slots=True)
 class Packet:
     """A red packet as it is: ``opened`` shares of ``count`` are gone, ``left_coins`` of ``coins`` are in it.
-    ``ended``: None while it can be opened. ``best_…``: the luckiest so far."""
+    ``ended``: None while it can be opened. ``best_…``: the luckiest so far. ``who`` may open it: ``all``, or
+    the host's ``followers``."""
 
     id: str
     room_id: str
@@ -109,6 +110,7 @@ class Packet:
     best_id: str | None
     best_name: str | None
     best_coins: int
+    who: str = "all"
 
     def card(self) -> dict[str, Any]:
         """What never changes of it, as everybody may see it."""
@@ -118,6 +120,7 @@ class Packet:
             "coins": self.coins,
             "count": self.count,
             "split": self.split,
+            "who": self.who,
             "greeting": self.greeting,
             "sent_at_ms": self.sent_at_ms,
             "closes_at_ms": self.closes_at_ms,
@@ -149,6 +152,13 @@ def refuse_unless_open(packet: Packet, now_ms: int) -> None:
         raise Refused("packet_empty")
     if packet.ended is not None or now_ms >= packet.closes_at_ms:
         raise Refused("over", "The time to open this packet is over.")
+
+
+def refuse_strangers(packet: Packet, user_id: str, host_id: str, *, follows: bool) -> None:
+    """Raises ``Refused("followers_only")``, which following mends. The host can't follow, and the sender
+    needn't."""
+    if packet.who == "followers" and not follows and user_id not in (host_id, packet.sender_id):
+        raise Refused("followers_only")
 
 
 def opened_by(packet: Packet, user_id: str, name: str, coins: int, now_ms: int) -> Packet:

@@ -11,7 +11,9 @@ import secrets
 from typing import Any
 
 from rooms.errors import Refused
+from rooms.follows import FOLLOWING
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
+from rooms.hosts import HOSTS, host_of
 from rooms.play.packets import rules
 from rooms.play.packets.commands import OpenPacket, SendPacket
 from rooms.play.packets.rules import Packet
@@ -81,6 +83,7 @@ class Packets:
             best_id=None,
             best_name=None,
             best_coins=0,
+            who=cmd.who,
         )
         shares = rules.split(cmd.coins, cmd.count, cmd.split, secrets.token_bytes(rules.SEED_BYTES))
         tx.put(PACKETS, packet)
@@ -93,12 +96,16 @@ class Packets:
         """The next share, once for each: for the sender too, and for who is muted, as it says nothing. The
         stream may have ended meanwhile.
 
-        Refuses with ``not_found``, ``already_opened`` (with the share), ``packet_empty``, ``over``.
+        Refuses with ``not_found``, ``already_opened`` (with the share), ``packet_empty``, ``over``,
+        ``followers_only``.
         """
         user_id = caller.id or ""
+        yield HOSTS.rows(cmd.room)
         yield PACKETS.rows(cmd.packet)
         yield OPENS.rows((cmd.packet, user_id))
         yield SHARES.rows(cmd.packet)
+        host_id, asks = host_of(tx, cmd.room), _asks_followers(tx.get(PACKETS, cmd.packet))
+        yield FOLLOWING.rows(*([(host_id, user_id)] if asks else []))
         yield ledger.accounts(escrow(cmd.packet), wallet(user_id))
         yield USERS.rows(user_id)
         yield ROOMS.rows(cmd.room)
@@ -111,6 +118,8 @@ class Packets:
         if (known := tx.get(OPENS, packet.id, user_id)) is not None:
             raise Refused("already_opened", details={"share": known.wire()})
         rules.refuse_unless_open(packet, tx.now_ms)
+        follows = asks and tx.get(FOLLOWING, host_id, user_id) is not None
+        rules.refuse_strangers(packet, user_id, host_id, follows=follows)
         coins = shares.shares[packet.opened]
         movement = ledger.pay(
             tx,
@@ -163,6 +172,10 @@ class Packets:
 def escrow(packet_id: str) -> Account:
     """Where a packet's coins are until they are opened."""
     return Account("escrow", packet_id)
+
+
+def _asks_followers(packet: Packet | None) -> bool:
+    return packet is not None and packet.who == "followers"
 
 
 def _give_back(tx: Unit, packet: Packet) -> None:

@@ -50,6 +50,7 @@ packets_table = Table(
     Column("best_id", String(128)),
     Column("best_name", Text),
     Column("best_coins", BigInteger, nullable=False),
+    Column("who", String(16), nullable=False, server_default="all"),
     # Those that are open are few, and found without those that were.
     Index("ix_packets_open", "room_id", "ended", "sender_id"),
     Index("ix_packets_room", "room_id", "id"),

@@ -106,6 +106,7 @@ COMMANDS: dict[str, Any] = {
     "order.pay": Paid,
     "wallet.topup": Paid,
     "order.cancel": OfOrder,
+    "order.address": OfOrder,
     "order.refund": OfOrder,
     "sale.start": OfSale,
     "sale.end": OfSale,

@@ -19,6 +19,7 @@ class PacketCard(TypedDict):
     coins: Count
     count: Count
     split: Literal["random", "equal"]
+    who: Literal["all", "followers"]
     greeting: str
     sent_at_ms: TimeMs
     closes_at_ms: TimeMs

@@ -8,6 +8,7 @@ from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from server.api.shapes.base import OPEN, Count, Person, TimeMs
+from server.api.shapes.rooms import Event
 from server.api.shapes.shop import ClaimedCoupon
 
 
@@ -55,15 +56,17 @@ class Level(TypedDict):
 
 @with_config(OPEN)
 class Offer(TypedDict):
-    """``amount`` are coins, or one coupon; ``mine`` is how many of it the caller has had."""
+    """``amount`` are coins, or pieces of the gift, or one coupon; ``mine`` is how many of it the caller has
+    had."""
 
     id: str
-    kind: Literal["coins", "coupon"]
+    kind: Literal["coins", "coupon", "gift"]
     title: str
     points: Count
     amount: Count
     room: str | None
     coupon: str | None
+    gift: str | None
     stock: Count
     per_person: Count
     mine: Count
@@ -96,6 +99,7 @@ class Redeemed(TypedDict):
     points: Count
     coins: NotRequired[Count]
     coupon: NotRequired[ClaimedCoupon]
+    gift: NotRequired[Event]
 
 
 @with_config(OPEN)

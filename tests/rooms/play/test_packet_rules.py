@@ -126,6 +126,7 @@ def packet(**changes: object) -> Packet:
         "coins": 10,
         "count": 3,
         "split": "random",
+        "who": "all",
         "greeting": "",
         "sent_at_ms": 0,
         "closes_at_ms": 1000,

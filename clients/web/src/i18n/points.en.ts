@@ -3,6 +3,8 @@ export const points = {
   "follow.do": "Follow",
   "follow.done": "Following",
   "follow.label": "Follow {host}",
+  "follow.none": "Nobody follows you yet",
+  "follow.more": "More",
   "follow.followers": "{n} followers",
   "points.title": "Points and tasks",
   "points.open": "Points and tasks",

@@ -4,6 +4,8 @@ export const points: Record<keyof typeof en, string> = {
   "follow.do": "关注",
   "follow.done": "已关注",
   "follow.label": "关注 {host}",
+  "follow.none": "还没有人关注你",
+  "follow.more": "更多",
   "follow.followers": "{n} 位粉丝",
   "points.title": "积分与任务",
   "points.open": "积分与任务",

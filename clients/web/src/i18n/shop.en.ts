@@ -26,6 +26,7 @@ export const shop = {
   "error.payment_mismatch": "The amounts don't match.",
   "line.item": "Goods",
   "line.sale": "Flash sale",
+  "line.prize": "Prize",
   "line.coupon": "Coupon",
   "coupon.amount": "{amount} off",
   "coupon.percent": "{n}% off",

@@ -28,6 +28,7 @@ export const shop: Record<keyof typeof en, string> = {
   "error.payment_mismatch": "金额不一致。",
   "line.item": "商品",
   "line.sale": "秒杀优惠",
+  "line.prize": "奖品",
   "line.coupon": "优惠券",
   "coupon.amount": "减 {amount}",
   "coupon.percent": "立减 {n}%",

@@ -70,6 +70,7 @@ export interface NewLottery {
   seconds: number;
   claim_s: number;
   unclaimed: Lottery["unclaimed"];
+  weights: Lottery["weights"];
 }
 
 declare module "./wire" {

@@ -1,5 +1,5 @@
 /** A red packet while it is being filled in. */
-import type { PacketTerms, Split } from "./packet_wire";
+import type { PacketTerms, Split, Who } from "./packet_wire";
 
 export const COINS_MAX = 10_000_000;
 export const SHARES_MAX = 2_000;
@@ -9,11 +9,12 @@ export interface PacketDraft {
   coins: string;
   count: string;
   split: Split;
+  who: Who;
   seconds: number;
   greeting: string;
 }
 
-export const EMPTY_PACKET: PacketDraft = { coins: "100", count: "10", split: "random", seconds: 600, greeting: "" };
+export const EMPTY_PACKET: PacketDraft = { coins: "100", count: "10", split: "random", who: "all", seconds: 600, greeting: "" };
 
 /** What can be sent of it, or what is wrong. */
 export function packetOfDraft(draft: PacketDraft): PacketTerms | "coins" | "count" | "too_few" {
@@ -23,7 +24,7 @@ export function packetOfDraft(draft: PacketDraft): PacketTerms | "coins" | "coun
   if (count === null) return "count";
   if (coins < count) return "too_few";
   const greeting = draft.greeting.trim();
-  return { coins, count, split: draft.split, seconds: draft.seconds, ...(greeting ? { greeting } : {}) };
+  return { coins, count, split: draft.split, who: draft.who, seconds: draft.seconds, ...(greeting ? { greeting } : {}) };
 }
 
 function whole(text: string, max: number): number | null {

@@ -2,12 +2,14 @@
 import type { Person, Play } from "./wire";
 
 export type Split = "random" | "equal";
+export type Who = "all" | "followers";
 
 export interface Packet extends Play {
   user: Person;
   coins: number;
   count: number;
   split: Split;
+  who: Who;
   greeting: string;
   sent_at_ms: number;
   closes_at_ms: number;
@@ -18,6 +20,7 @@ export interface PacketTerms {
   coins: number;
   count: number;
   split: Split;
+  who: Who;
   seconds: number;
   greeting?: string;
 }

@@ -1,6 +1,7 @@
 /** Following, points and levels: what travels about them, and the HTTP API for them. */
 import { inRoom, json } from "./api";
 import type { Claim } from "./shop_wire";
+import type { LiveEvent, Person } from "./wire";
 
 export interface Level {
   level: number;
@@ -22,7 +23,7 @@ export interface Task {
 
 export interface Offer {
   id: string;
-  kind: "coins" | "coupon";
+  kind: "coins" | "coupon" | "gift";
   title: string;
   points: number;
   amount: number;
@@ -45,11 +46,28 @@ export interface PointsCommands {
   follow: [{ room: string }, { following: boolean; followers: number }];
   unfollow: [{ room: string }, { following: boolean; followers: number }];
   share: [{ room: string }, { points: number }];
-  "points.redeem": [{ room: string; offer: string }, { offer: Offer; points: number; coins?: number; coupon?: Claim }];
+  "points.redeem": [{ room: string; offer: string }, { offer: Offer; points: number; coins?: number; coupon?: Claim; gift?: LiveEvent }];
 }
 
 export function pointsDay(room: string, token: string | null): Promise<PointsDay> {
   return json(inRoom(room, "/points"), { token });
+}
+
+export interface Follower {
+  user: Person;
+  since_ms: number;
+}
+
+export interface Followers {
+  items: Follower[];
+  followers: number;
+  next: string | null;
+}
+
+/** The host's followers, the newest first; `cursor` is the `next` of the page before. */
+export function followersOf(room: string, token: string | null, cursor: string | null): Promise<Followers> {
+  const page = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+  return json(inRoom(room, `/followers?limit=20${page}`), { token });
 }
 
 /** How often a task has earned today. */

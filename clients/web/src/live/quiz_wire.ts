@@ -1,6 +1,6 @@
 /** What travels about quizzes and polls: docs/protocol.md as types. */
 import type { Prize } from "./lottery_wire";
-import type { Person, Play } from "./wire";
+import type { Order, Person, Play } from "./wire";
 
 /** Numbered from 1; its options from 0. `right` and `counts` are null until it is closed. */
 export interface Question {
@@ -51,6 +51,7 @@ export interface QuizWon {
   place: number;
   points: number;
   prize: Prize;
+  given: { coins?: number; coupon?: string; order?: Order };
 }
 
 export interface Poll extends Play {

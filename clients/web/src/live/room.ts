@@ -303,6 +303,7 @@ export class Room {
     if (signals.stock) this.stock.value = { ...this.stock.value, ...signals.stock };
     if (signals.coupons) this.couponsLeft.value = { ...this.couponsLeft.value, ...signals.coupons };
     if (signals.plays) this.counts.value = { ...this.counts.value, ...signals.plays };
+    if (signals.followers !== undefined) this.you.followers.value = signals.followers;
     if (signals.reaction) this.onReaction?.(signals.reaction);
   }
 

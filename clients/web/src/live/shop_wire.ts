@@ -59,7 +59,7 @@ export interface Claim extends CouponTerms {
 export type OrderStatus = "held" | "paid" | "cancelled" | "expired" | "refunded";
 
 export interface OrderLine {
-  kind: "item" | "sale" | "coupon";
+  kind: "item" | "sale" | "coupon" | "prize";
   label: string;
   amount_minor: number;
   ref?: string;

@@ -40,7 +40,7 @@ export class StaffSide {
   }
 
   private apply(event: NumberedEvent): void {
-    if (event.kind === "order") {
+    if (event.kind === "order" || event.kind === "order_address") {
       this.addOrder(event.data.order as Order);
       return;
     }

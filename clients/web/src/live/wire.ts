@@ -187,6 +187,7 @@ export interface Signals {
   coupons?: Record<string, number>;
   /** Numbers of plays, by play: how many entered, opened, voted. */
   plays?: Record<string, Record<string, number>>;
+  followers?: number;
   reaction?: number;
 }
 
@@ -284,6 +285,7 @@ export interface Commands extends GiftCommands, PointsCommands {
     { room: string; pack: string; method?: string; card?: "ok" | "declined" },
     { order: Order } | { redirect: { url: string }; payment: string; expires_at_ms: number },
   ];
+  "order.address": [{ room: string; order: string; address: Address }, { order: Order }];
   "order.cancel": [{ room: string; order: string }, { order: Order }];
   "moderate.mute": [{ room: string; user: string; seconds: number | null; reason: string }, { sanction: Sanction }];
   "moderate.unmute": [{ room: string; user: string }, object];

@@ -13,6 +13,7 @@ import type { Broadcast } from "./broadcast";
 import { Comments } from "./comments";
 import { Controls } from "./controls";
 import { Earnings } from "./earnings";
+import { FollowersSection } from "./followers";
 import { Orders } from "./orders";
 import { PlayTab } from "./play/play";
 import { Preview } from "./preview";
@@ -84,6 +85,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
               <>
                 <Orders room={room} />
                 <Earnings room={room} />
+                <FollowersSection room={room} />
               </>
             )}
             {shown === "settings" && <Settings room={room} />}

@@ -11,6 +11,7 @@ import { Icon } from "../ui/icon";
 import { Lines, Summary } from "../ui/lines";
 import { OrderChip, useWhole, Whole } from "../ui/order";
 import { Sheet } from "../ui/sheet";
+import { isPrize, PrizeAddress } from "./prize_address";
 import { toastError } from "../ui/toasts";
 
 interface OrdersProps {
@@ -84,6 +85,7 @@ function Details({ room, order }: { room: Room; order: Order }) {
     <div class="stack" data-testid="order-details">
       <Lines lines={order.lines} totalMinor={order.total_minor} currency={order.currency} />
       <Whole order={whole} />
+      {isPrize(order) && <PrizeAddress room={room} order={order} />}
     </div>
   );
 }

@@ -16,6 +16,7 @@ import { Icon } from "../../ui/icon";
 import { Confirm, Sheet } from "../../ui/sheet";
 import { toast, toastError } from "../../ui/toasts";
 import "./lottery.css";
+import { TermFields, type PartProps } from "./lottery_terms";
 import { CLAIM_S, EMPTY_LOTTERY, EMPTY_PRIZE, lotteryOfDraft, OPEN_S, type LotteryDraft, type PrizeDraft } from "./lottery_draft";
 import { PlaySection } from "./section";
 
@@ -130,7 +131,7 @@ function LotteryForm({ room, onClose }: { room: Room; onClose: () => void }) {
             {t("lottery.prize.more")}
           </button>
         )}
-        <ConditionFields draft={draft} onChange={change} />
+        <TermFields room={room} draft={draft} onChange={change} />
         <TimeFields draft={draft} onChange={change} />
         {task.refusal && (
           <Notice tone="bad" icon="warn" data-testid="lottery-form-error">
@@ -191,41 +192,6 @@ export function PrizeFields({ room, coupons, prize, onChange, onRemove }: PrizeF
       </label>
       {onRemove && <IconButton icon="trash" label={t("lottery.prize.less")} onClick={onRemove} />}
     </div>
-  );
-}
-
-interface PartProps {
-  draft: LotteryDraft;
-  onChange: (change: Partial<LotteryDraft>) => void;
-}
-
-function ConditionFields({ draft, onChange }: PartProps) {
-  return (
-    <fieldset class="stack lottery-must">
-      <legend class="label">{t("lottery.conditions")}</legend>
-      <label class="field">
-        <span class="label">{t("lottery.phrase")}</span>
-        <input class="input" maxLength={60} value={draft.phrase} placeholder={t("lottery.phrase.hint")} onInput={(event) => onChange({ phrase: event.currentTarget.value })} data-testid="lottery-phrase" />
-      </label>
-      <div class="field-row">
-        <label class="field">
-          <span class="label">{t("lottery.must.watch")}</span>
-          <input class="input numbers" inputMode="numeric" value={draft.minutes} onInput={(event) => onChange({ minutes: event.currentTarget.value })} />
-        </label>
-        <label class="field">
-          <span class="label">{t("lottery.must.gift")}</span>
-          <input class="input numbers" inputMode="numeric" value={draft.coins} onInput={(event) => onChange({ coins: event.currentTarget.value })} />
-        </label>
-      </div>
-      <label class="check">
-        <input type="checkbox" checked={draft.follow} onChange={(event) => onChange({ follow: event.currentTarget.checked })} data-testid="lottery-must-follow" />
-        {t("lottery.must.follow")}
-      </label>
-      <label class="check">
-        <input type="checkbox" checked={draft.order} onChange={(event) => onChange({ order: event.currentTarget.checked })} />
-        {t("lottery.must.order")}
-      </label>
-    </fieldset>
   );
 }
 

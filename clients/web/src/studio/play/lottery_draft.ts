@@ -13,13 +13,22 @@ export interface PrizeDraft {
   count: string;
 }
 
+/** What gives more chances: nothing, coins given, or the level as a fan. */
+export type WeightsBy = "" | NonNullable<Lottery["weights"]>["by"];
+
 export interface LotteryDraft {
   title: string;
   phrase: string;
   follow: boolean;
   minutes: string;
   coins: string;
+  /** Which gift, and which product's order: "" for any. */
+  gift: string;
   order: boolean;
+  product: string;
+  weightsBy: WeightsBy;
+  weightsPer: string;
+  weightsMax: string;
   prizes: PrizeDraft[];
   seconds: number;
   claimS: number;
@@ -33,7 +42,12 @@ export const EMPTY_LOTTERY: LotteryDraft = {
   follow: false,
   minutes: "",
   coins: "",
+  gift: "",
   order: false,
+  product: "",
+  weightsBy: "",
+  weightsPer: "100",
+  weightsMax: "10",
   prizes: [EMPTY_PRIZE],
   seconds: 60,
   claimS: 600,
@@ -43,14 +57,23 @@ export const EMPTY_LOTTERY: LotteryDraft = {
 /** What is sent; null if something in the draft can't be. */
 export function lotteryOfDraft(draft: LotteryDraft): NewLottery | null {
   const conditions = conditionsOf(draft);
+  const weights = weightsOf(draft);
   const prizes = draft.prizes.map(prizeOf);
-  if (draft.title.trim() === "" || conditions === null || prizes.length === 0) return null;
+  if (draft.title.trim() === "" || conditions === null || weights === undefined || prizes.length === 0) return null;
   const good = prizes.flatMap((prize) => prize ?? []);
   if (good.length < prizes.length || good.reduce((sum, { count }) => sum + count, 0) > 200) return null;
-  return { title: draft.title.trim(), conditions, prizes: good, seconds: draft.seconds, claim_s: draft.claimS, unclaimed: draft.unclaimed };
+  return { title: draft.title.trim(), conditions, prizes: good, seconds: draft.seconds, claim_s: draft.claimS, unclaimed: draft.unclaimed, weights };
 }
 
-function conditionsOf({ phrase, follow, minutes, coins, order }: LotteryDraft): Condition[] | null {
+/** Null: all have the same chance; undefined: what is there can't be sent. */
+function weightsOf({ weightsBy, weightsPer, weightsMax }: LotteryDraft): Lottery["weights"] | undefined {
+  if (weightsBy === "") return null;
+  const per = weightsBy === "gift_coins" ? whole(weightsPer, 1, 1e7) : 1;
+  const max = whole(weightsMax, 2, 1000);
+  return per === null || max === null ? undefined : { by: weightsBy, per, max };
+}
+
+function conditionsOf({ phrase, follow, minutes, coins, gift, order, product }: LotteryDraft): Condition[] | null {
   const watched = minutes.trim() === "" ? undefined : whole(minutes, 1, 600);
   const given = coins.trim() === "" ? undefined : whole(coins, 1, 1e7);
   if (watched === null || given === null) return null;
@@ -58,8 +81,8 @@ function conditionsOf({ phrase, follow, minutes, coins, order }: LotteryDraft): 
     ...(phrase.trim() === "" ? [] : [{ kind: "comment" as const, phrase: phrase.trim() }]),
     ...(follow ? [{ kind: "follow" as const }] : []),
     ...(watched === undefined ? [] : [{ kind: "watch" as const, minutes: watched }]),
-    ...(given === undefined ? [] : [{ kind: "gift" as const, coins: given }]),
-    ...(order ? [{ kind: "order" as const }] : []),
+    ...(given === undefined ? [] : [{ kind: "gift" as const, coins: given, ...(gift === "" ? {} : { gift }) }]),
+    ...(order ? [{ kind: "order" as const, ...(product === "" ? {} : { product }) }] : []),
   ];
 }
 

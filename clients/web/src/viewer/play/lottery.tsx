@@ -129,6 +129,11 @@ function Joining({ room, lottery, over, standing, look }: JoiningProps) {
           <Condition key={n} room={room} condition={condition} entered={standing?.entered ?? false} look={look} />
         ))}
       </ul>
+      {lottery.weights && (
+        <p class="quiet" data-testid="lottery-weighs">
+          {t(`lottery.weighs.${lottery.weights.by}`, { per: lottery.weights.per, max: lottery.weights.max })}
+        </p>
+      )}
       {standing?.entry ? <Entered entry={standing.entry} /> : <EnterButton room={room} lottery={lottery} over={over} standing={standing} look={look} />}
       <Fairness lottery={lottery} standing={standing} />
     </div>

@@ -70,6 +70,7 @@ function PacketSheet({ room, packet, onClose }: { room: Room; packet: Packet; on
         {share && <Got share={share} />}
         {!share && missed && <p data-testid="packet-missed">{t(missed === "empty" ? "packet.empty" : "packet.over")}</p>}
         {!done && <OpenButton room={room} busy={task.busy} onOpen={() => void task.run(() => openPacket(room, packet))} />}
+        {packet.who === "followers" && <p class="small" data-testid="packet-followers">{t("packet.followers")}</p>}
         <p class="small numbers">{t("packet.total", { n: packet.coins, of: packet.count })}</p>
       </div>
       {task.refusal && !missed && (

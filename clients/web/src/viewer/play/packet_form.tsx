@@ -5,7 +5,6 @@ import { errorText } from "../../i18n/errors";
 import { span } from "../../i18n/format";
 import { t } from "../../i18n";
 import { EMPTY_PACKET, OPEN_S, packetOfDraft, type PacketDraft } from "../../live/packet_draft";
-import type { Split } from "../../live/packet_wire";
 import type { Room } from "../../live/room";
 import { Notice, Spinner } from "../../ui/basics";
 import { WalletChip } from "../../ui/coins";
@@ -44,7 +43,8 @@ export function PacketForm({ room, onWallet, onClose }: { room: Room; onWallet?:
           <Field label={t("packet.coins.label")} value={draft.coins} numeric max={8} onChange={(coins) => change({ coins })} testId="packet-coins" />
           <Field label={t("packet.count.label")} value={draft.count} numeric max={4} onChange={(count) => change({ count })} testId="packet-count" />
         </div>
-        <Splits split={draft.split} onChange={(split) => change({ split })} />
+        <Choice label={t("packet.split")} name="split" choices={{ random: t("packet.split.random"), equal: t("packet.split.equal") }} value={draft.split} onChange={(split) => change({ split })} />
+        <Choice label={t("packet.who_may")} name="who" choices={{ all: t("packet.who.all"), followers: t("packet.who.followers") }} value={draft.who} onChange={(who) => change({ who })} />
         <label class="field">
           <span class="label">{t("packet.seconds")}</span>
           <select class="input" value={draft.seconds} onChange={(event) => change({ seconds: Number(event.currentTarget.value) })} data-testid="packet-seconds">
@@ -96,20 +96,28 @@ function Field({ label, value, max, numeric = false, onChange, testId }: FieldPr
   );
 }
 
-function Splits({ split, onChange }: { split: Split; onChange: (split: Split) => void }) {
+interface ChoiceProps<V extends string> {
+  label: string;
+  name: string;
+  choices: Record<V, string>;
+  value: V;
+  onChange: (value: V) => void;
+}
+
+function Choice<V extends string>({ label, name, choices, value, onChange }: ChoiceProps<V>) {
   return (
-    <div class="packet-pair" role="radiogroup" aria-label={t("packet.split")}>
-      {(["random", "equal"] as const).map((each) => (
+    <div class="packet-pair" role="radiogroup" aria-label={label}>
+      {(Object.keys(choices) as V[]).map((each) => (
         <button
           key={each}
           type="button"
           role="radio"
-          aria-checked={split === each}
-          class={`button outline${split === each ? " packet-chosen" : ""}`}
+          aria-checked={value === each}
+          class={`button outline${value === each ? " packet-chosen" : ""}`}
           onClick={() => onChange(each)}
-          data-testid={`packet-split-${each}`}
+          data-testid={`packet-${name}-${each}`}
         >
-          {t(`packet.split.${each}`)}
+          {choices[each]}
         </button>
       ))}
     </div>
