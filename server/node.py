@@ -315,6 +315,7 @@ class Node:
             alone=is_sqlite(settings.database_url),
             clock_ms=self._clock_ms,
             concurrent=limits.concurrent,
+            call=self.bus.tell_grown,
         )
 
     def _make_media(self) -> None:
@@ -487,6 +488,7 @@ class Node:
         await self.live.start()
         await self.timers.start()
         await self.webhooks.start()
+        await self.bus.join_grown(self.webhooks.grown)
         self._tasks.append(asyncio.create_task(self._write_likes(), name="likes"))
         await self.housekeeping.start()
         await self.points.start()

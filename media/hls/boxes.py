@@ -48,8 +48,14 @@ def init_section(video: VideoConfig, *, audio: bool) -> bytes:
     return _box(b"ftyp", b"iso6\0\0\0\0iso6cmfcmp41") + moov
 
 
-def fragment(number: int, video: Sequence[Sample], audio: Sequence[Sample]) -> bytes:
-    """moof and mdat with the samples of each track; a track without samples is left out."""
+def fragment(number: int, start: int, video: Sequence[Sample], audio: Sequence[Sample]) -> bytes:
+    """moof and mdat with the samples of each track; a track without samples is left out.
+
+    Without any samples it is a picture track's fragment at ``start`` (in the track's ticks) that has no run
+    (ISO 14496-12, 8.8.6): players need something to say where they are.
+    """
+    if not video and not audio:
+        return _box(b"moof", _number(number), _box(b"traf", *_traf_head(VIDEO_TRACK, start))) + _box(b"mdat")
     runs = [(track, samples) for track, samples in ((VIDEO_TRACK, video), (AUDIO_TRACK, audio)) if samples]
     size = len(_moof(number, runs, [0] * len(runs)))
     offsets, at = [], size + 8
@@ -62,7 +68,11 @@ def fragment(number: int, video: Sequence[Sample], audio: Sequence[Sample]) -> b
 
 def _moof(number: int, runs: Sequence[tuple[int, Sequence[Sample]]], offsets: Sequence[int]) -> bytes:
     tracks = [_traf(track, samples, offset) for (track, samples), offset in zip(runs, offsets, strict=True)]
-    return _box(b"moof", _full(b"mfhd", struct.pack("!I", number)), *tracks)
+    return _box(b"moof", _number(number), *tracks)
+
+
+def _number(number: int) -> bytes:
+    return _full(b"mfhd", struct.pack("!I", number))
 
 
 def _traf(track: int, samples: Sequence[Sample], offset: int) -> bytes:
@@ -71,12 +81,13 @@ def _traf(track: int, samples: Sequence[Sample], offset: int) -> bytes:
         struct.pack("!IIIi", s.duration, len(s.data), _SYNC if s.sync else _NOT_SYNC, s.shift)
         for s in samples
     )
-    return _box(
-        b"traf",
-        _full(b"tfhd", struct.pack("!I", track), flags=0x020000),
-        _full(b"tfdt", struct.pack("!Q", samples[0].time), version=1),
-        _full(b"trun", struct.pack("!Ii", len(samples), offset), entries, version=1, flags=0x000F01),
-    )
+    run = _full(b"trun", struct.pack("!Ii", len(samples), offset), entries, version=1, flags=0x000F01)
+    return _box(b"traf", *_traf_head(track, samples[0].time), run)
+
+
+def _traf_head(track: int, time: int) -> tuple[bytes, bytes]:
+    head = _full(b"tfhd", struct.pack("!I", track), flags=0x020000)
+    return head, _full(b"tfdt", struct.pack("!Q", time), version=1)
 
 
 def _box(kind: bytes, *parts: bytes) -> bytes:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 class HlsConfig:
     """Lengths, limits and times. A player stays ``part_hold_back_ms`` and up to a part behind.
 
-    ``part_target_ms`` is PART-TARGET: no part is longer (but for pictures that last longer in a room without
-    sound), and at usual frame rates each but a segment's last has at least 85 % of it. ``segment_min_ms``
-    keeps the keyframes that joining viewers ask for from cutting tiny segments; a segment is cut without a
-    keyframe before it exceeds ``target_duration_s``. ``reorder_wait_ms`` is how long a missing packet is
-    waited for, a retransmission included, before its picture is given up. An ended stream can be read for
-    ``linger_s``. A blocked request waits for ``wait_s`` (three target durations: RFC 8216bis, 6.2.5.2) and is
-    then answered with what there is; at most ``max_waiting`` wait at a time on a node.
+    ``part_target_ms`` is PART-TARGET: no part is longer, and at usual frame rates each but a segment's last
+    has at least 85 % of it. ``segment_min_ms`` keeps the keyframes that joining viewers ask for from
+    cutting tiny segments; a segment is cut without a keyframe before it exceeds ``target_duration_s``.
+    ``reorder_wait_ms`` is how long a missing packet is waited for, a retransmission included, before its
+    picture is given up. An ended stream can be read for ``linger_s``. A blocked request waits for
+    ``wait_s`` (three target durations: RFC 8216bis, 6.2.5.2) and is then answered with what there is; at
+    most ``max_waiting`` wait at a time on a node.
     """
 
     part_target_ms: int = 300

@@ -28,7 +28,8 @@ class Cutter:
 
     A picture's duration is known when the next one comes, so the newest is held back. A part ends before the
     picture that would make it too long; a keyframe ends the segment, once that is long enough. When a picture
-    lasts longer than a part, parts are cut by time and carry only sound until it ends.
+    lasts longer than a part, parts are cut by time until it ends: they carry only sound, or nothing where no
+    sound has come either. No two pictures may be further apart than the caller wants to have such parts.
     """
 
     def __init__(self, part: int, shortest: int, longest: int) -> None:
@@ -38,7 +39,6 @@ class Cutter:
         self._sound: list[Sample] = []
         self._start = self._segment = 0
         self._first = True
-        self._has_sound = False
         self._usual = _USUAL_FRAME
 
     def video(self, time: int, shown: int, data: bytes, *, keyframe: bool) -> list[Cut]:
@@ -53,29 +53,25 @@ class Cutter:
         cuts: list[Cut] = []
         if time - self._start > self._part and last.time > self._start:
             cuts += self._cut(last.time)
-        while self._has_sound and time - self._start > self._part:
-            before = self._start
-            cuts += self._cut(before + self._part)
-            if self._start == before:
-                break
+        while time - self._start > self._part:
+            cuts += self._cut(self._start + self._part)
         if keyframe and time - self._segment >= self._shortest:
             cuts += self._cut(time, end_segment=True)
-        elif time + last.duration - self._start > self._part:
+        elif time + last.duration - self._start > self._part and self._has_something(time):
             cuts += self._cut(time)
         return cuts
 
     def audio(self, sample: Sample) -> list[Cut]:
         """A frame of sound, its times in 48 kHz samples."""
-        self._has_sound = True
         if self._held is None or len(self._sound) >= _MOST_SOUND:
             return []
         self._sound.append(sample)
         cuts: list[Cut] = []
         while _ticks(sample) - self._start > self._part + _PATIENCE:
-            before = self._start
-            cuts += self._cut(before + self._part)
-            if self._start == before:
-                break
+            end = self._start + self._part
+            if not self._has_something(end):
+                break  # a hole in the sound, or times that make no sense: the next picture will tell
+            cuts += self._cut(end)
         return cuts
 
     def flush(self) -> list[Cut]:
@@ -91,11 +87,15 @@ class Cutter:
         self._sound.clear()
         return cuts
 
+    def _has_something(self, before: int) -> bool:
+        frames = any(sample.time < before for sample in self._frames)
+        return frames or any(_ticks(sample) < before for sample in self._sound)
+
     def _cut(self, at: int, *, end_segment: bool = False) -> list[Cut]:
-        """Ends the part at ``at``, unless there is nothing in it."""
+        """Ends the part at ``at``, unless it hasn't begun before."""
         video = [sample for sample in self._frames if sample.time < at]
         audio = [sample for sample in self._sound if _ticks(sample) < at]
-        if not (video or audio) or at <= self._start:
+        if at <= self._start:
             self._first |= end_segment
             return []
         first = self._first

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _ASK_AGAIN_MS = 1_000
 _DRIFT_MS = 500
 _RATE_CUTS = 16
+_LONGEST_HOLE = 60 * VIDEO_RATE  # further on, or back, is another time line
 
 
 class Packager:
@@ -116,6 +117,9 @@ class Packager:
         pictures = self._tracks.video(parsed, arrival_ms)
         self._metrics.dropped.labels("picture").inc(self._tracks.depacketizer.dropped - dropped)
         for picture in pictures:
+            if self._period is not None and self._period.is_torn(picture):
+                self._end_period()
+                self._keyframe_ms = None  # asks for one, should this not be one
             if picture.keyframe:
                 self._keyframe_ms = arrival_ms
                 self._begin_if_new(picture)
@@ -176,7 +180,7 @@ class Packager:
         """Makes a part of it that can be fetched."""
         self._fragments += 1
         self.stream.window.add(
-            fragment(self._fragments, cut.video, cut.audio),
+            fragment(self._fragments, cut.start, cut.video, cut.audio),
             cut.duration,
             independent=cut.independent,
             first=cut.first,
@@ -203,6 +207,11 @@ class Period:
         self._wall_ms = packager.now_ms()
         self._arrived_ms = self._wall_ms
         self._rates: deque[tuple[int, int]] = deque(maxlen=_RATE_CUTS)
+
+    def is_torn(self, picture: TimedPicture) -> bool:
+        """Whether the picture's timestamp has jumped away from what was published so far."""
+        shown = self._base + picture.time - self._origin
+        return abs(shown - max(self._position, self._time)) > _LONGEST_HOLE
 
     def picture(self, picture: TimedPicture) -> None:
         """Decoding times must grow, also where a sender reorders pictures or repeats a timestamp."""

@@ -6,6 +6,7 @@ msgpack. Bodies of events go as the JSON bytes that they were committed with: no
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgpack
@@ -70,6 +71,17 @@ def encode_user(sender: bytes, events: list[PrivateEvent]) -> bytes:
 def decode_user(user_id: str, message: bytes) -> list[PrivateEvent]:
     """The inverse of :func:`encode_user`. Raises ``UnknownMessageError``."""
     return [PrivateEvent(user_id, *event) for event in _decode(message)]
+
+
+def encode_grown(sender: bytes, room_ids: Collection[str]) -> bytes:
+    """Rooms whose logs go on as a message."""
+    return _encode(sender, sorted(room_ids))
+
+
+def decode_grown(message: bytes) -> list[str]:
+    """The inverse of :func:`encode_grown`. Raises ``UnknownMessageError``."""
+    room_ids: list[str] = _decode(message)
+    return room_ids
 
 
 def _encode(sender: bytes, content: Any) -> bytes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import structlog
 
 from rooms.log import PrivateEvent
 from rooms.unit import News
-from server.bus.port import RoomListener, RoomNews, UserListener, by_room, by_user
+from server.bus.port import GrownListener, RoomListener, RoomNews, UserListener, by_room, by_user
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +23,7 @@ class Listeners:
     def __init__(self) -> None:
         self._rooms: dict[str, list[RoomListener]] = defaultdict(list)
         self._users: dict[str, list[UserListener]] = defaultdict(list)
+        self._grown: list[GrownListener] = []
 
     def tell(self, news: News) -> tuple[dict[str, RoomNews], dict[str, list[PrivateEvent]]]:
         """Tell everybody what a commit had; gives the same, apart for each room and user."""
@@ -38,6 +39,14 @@ class Listeners:
 
     def tell_user(self, user_id: str, events: list[PrivateEvent]) -> None:
         _tell(self._users.get(user_id, ()), events)
+
+    def tell_grown(self, room_ids: Collection[str]) -> None:
+        _tell(self._grown, room_ids)
+
+    def add_grown(self, listener: GrownListener) -> bool:
+        """Whether it is the first."""
+        self._grown.append(listener)
+        return len(self._grown) == 1
 
     def add_room(self, room_id: str, listener: RoomListener) -> bool:
         """Whether it is the room's first."""
@@ -58,6 +67,7 @@ class Listeners:
     def clear(self) -> None:
         self._rooms.clear()
         self._users.clear()
+        self._grown.clear()
 
 
 def _tell(listeners: list[Callable[[T], None]] | tuple[()], news: T) -> None:

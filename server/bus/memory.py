@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rooms.unit import News
 from server.bus.listeners import Listeners
-from server.bus.port import RoomListener, UserListener
+from server.bus.port import GrownListener, RoomListener, UserListener
 
 
 class MemoryBus:
@@ -24,6 +26,12 @@ class MemoryBus:
         """There is nobody else to tell."""
 
     def call_origin(self, room_id: str) -> None:
+        """There is no other node."""
+
+    def tell_grown(self, room_ids: Collection[str]) -> None:
+        """There is no other node."""
+
+    async def join_grown(self, listener: GrownListener) -> None:
         """There is no other node."""
 
     async def join_room(self, room_id: str, listener: RoomListener) -> None:

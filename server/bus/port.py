@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -49,6 +49,7 @@ def merge(several: Sequence[RoomNews]) -> RoomNews:
 
 RoomListener = Callable[[RoomNews], None]
 UserListener = Callable[[list[PrivateEvent]], None]
+GrownListener = Callable[[Collection[str]], None]
 
 
 class Bus(Protocol):
@@ -74,6 +75,15 @@ class Bus(Protocol):
     def call_origin(self, room_id: str) -> None:
         """Have the node that publishes a room look at its lease; this node's listeners aren't told. Never
         raises, never waits."""
+        ...
+
+    def tell_grown(self, room_ids: Collection[str]) -> None:
+        """Tell the readers of logs on other nodes that these rooms' logs go on; this node's aren't told.
+        Never raises, never waits."""
+        ...
+
+    async def join_grown(self, listener: GrownListener) -> None:
+        """Hear of rooms whose logs go on, until the bus is closed. Returns as ``join_room`` does."""
         ...
 
     async def join_room(self, room_id: str, listener: RoomListener) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 
 import structlog
 
@@ -24,14 +25,15 @@ messages a second, however much is said in it, and a quiet one waits for nothing
 
 
 class Publisher:
-    """``send_room`` and ``send_user`` never wait. News that find too many waiting (``WAITING_MAX`` commits'
-    worth), or Redis away, are dropped: other nodes read SQL. Build it in a thread, as a ``Line``."""
+    """``send_…`` never wait. News that find too many waiting (``WAITING_MAX`` commits' worth), or Redis away,
+    are dropped: other nodes read SQL. Build it in a thread, as a ``Line``."""
 
     def __init__(self, url: str, sender: bytes, metrics: BusMetrics) -> None:
         self._line = Line(url)
         self._sender = sender
         self._rooms: dict[str, list[RoomNews]] = {}
         self._users: dict[str, list[PrivateEvent]] = {}
+        self._grown: dict[str, set[str]] = {}
         self._waiting = 0
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -47,6 +49,10 @@ class Publisher:
     def send_user(self, channel: str, events: list[PrivateEvent]) -> None:
         if self._has_place():
             self._users.setdefault(channel, []).extend(events)
+
+    def send_grown(self, channel: str, room_ids: Collection[str]) -> None:
+        if self._has_place():
+            self._grown.setdefault(channel, set()).update(room_ids)
 
     def _has_place(self) -> bool:
         if self._waiting >= WAITING_MAX:
@@ -89,6 +95,7 @@ class Publisher:
         """Everything that waits, a command for each channel."""
         rooms, self._rooms = self._rooms, {}
         users, self._users = self._users, {}
+        grown, self._grown = self._grown, {}
         self._waiting = 0
         self._filled.clear()
         return [
@@ -97,6 +104,7 @@ class Publisher:
                 for name, news in rooms.items()
             ),
             *(("PUBLISH", name, codec.encode_user(self._sender, events)) for name, events in users.items()),
+            *(("PUBLISH", name, codec.encode_grown(self._sender, ids)) for name, ids in grown.items()),
         ]
 
     async def _send(self, commands: list[tuple[str, str, bytes]]) -> None:

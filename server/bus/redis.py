@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -12,7 +12,7 @@ from rooms.unit import News
 from server.bus import codec
 from server.bus.listeners import Listeners
 from server.bus.metrics import BusMetrics
-from server.bus.port import RoomListener, RoomNews, UserListener
+from server.bus.port import GrownListener, RoomListener, RoomNews, UserListener
 from server.bus.publisher import Publisher
 from server.bus.subscriber import Subscriber
 
@@ -32,6 +32,7 @@ class RedisBus:
         self._url = url
         self._metrics = metrics
         self._rooms, self._users = f"{prefix}:room:{{", f"{prefix}:user:{{"
+        self._grown = f"{prefix}:grown"
         self._listeners = Listeners()
         self._sender = secrets.token_bytes(codec.SENDER_BYTES)
         self._publisher: Publisher | None = None
@@ -82,6 +83,14 @@ class RedisBus:
         if self._publisher is not None:
             self._publisher.send_room(self._room(room_id), RoomNews(room_id, origin=True))
 
+    def tell_grown(self, room_ids: Collection[str]) -> None:
+        if self._publisher is not None:
+            self._publisher.send_grown(self._grown, room_ids)
+
+    async def join_grown(self, listener: GrownListener) -> None:
+        if self._listeners.add_grown(listener) and self._subscriber is not None:
+            await self._subscriber.add(self._grown)
+
     async def join_room(self, room_id: str, listener: RoomListener) -> None:
         if self._listeners.add_room(room_id, listener) and self._subscriber is not None:
             await self._subscriber.add(self._room(room_id))
@@ -120,6 +129,8 @@ class RedisBus:
             if channel.startswith(self._rooms):
                 room_id = channel[len(self._rooms) : -1]
                 self._listeners.tell_room(codec.decode_room(room_id, message))
+            elif channel == self._grown:
+                self._listeners.tell_grown(codec.decode_grown(message))
             else:
                 user_id = channel[len(self._users) : -1]
                 self._listeners.tell_user(user_id, codec.decode_user(user_id, message))

@@ -222,7 +222,10 @@ class Writer:
         self._closing = True
         self._hurry.set()
         if self._task is not None:
-            await self._queue.join()
+            queued = asyncio.ensure_future(self._queue.join())
+            # Without the pump, as when the loop is being torn down, nobody would ever empty the queue.
+            await asyncio.wait((queued, self._task), return_when=asyncio.FIRST_COMPLETED)
+            queued.cancel()
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import orjson
 import structlog
@@ -38,8 +38,9 @@ Known = list[tuple[EndpointRow, LeaseRow]]
 class Webhooks:
     """Serves endpoints whose lease this node can get; another node's are taken over when it is gone.
 
-    ``news`` is to be called with what this node commits: it saves a second of waiting, and nothing depends on
-    it. What other nodes commit is found by the heads, once a second.
+    ``news`` is to be called with what this node commits, ``grown`` with the rooms in which others do: that
+    saves a second of waiting, and nothing depends on it, as the heads are looked at once a second. ``call``
+    tells the other nodes of rooms here; it is used only while they serve some endpoint.
     """
 
     def __init__(
@@ -53,7 +54,10 @@ class Webhooks:
         clock_ms: Callable[[], int],
         concurrent: int = 8,
         chance: Callable[[], float] | None = None,
+        call: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
+        self._call = call
+        self._elsewhere = False
         self._store = store
         self._post = post
         self._metrics = WebhookMetrics(registry)
@@ -87,12 +91,18 @@ class Webhooks:
 
     def news(self, news: News) -> None:
         """What this node has committed. Comments can wait for the next look: there are many of them."""
-        if not self._couriers:
+        if not self._couriers and not self._elsewhere:
             return
         rooms = {event.room_id for event in news.events if event.kind != "comment"}
         rooms.update(event.room_id for event in news.staff)
-        if rooms and len(self._dirty) < DIRTY_MAX:
-            self._dirty |= rooms
+        self.grown(rooms)
+        if rooms and self._elsewhere:
+            self._call(rooms)
+
+    def grown(self, rooms: Collection[str]) -> None:
+        """Something was committed in these rooms."""
+        if self._couriers and rooms and len(self._dirty) < DIRTY_MAX:
+            self._dirty.update(rooms)
             self._nudged.set()
 
     def nudge(self) -> None:
@@ -114,6 +124,8 @@ class Webhooks:
             for endpoint, lease in known:
                 if endpoint.status == "active" and endpoint.id not in self._couriers:
                     await self._take(endpoint, lease)
+            active = (endpoint.id for endpoint, _ in known if endpoint.status == "active")
+            self._elsewhere = any(endpoint_id not in self._couriers for endpoint_id in active)
             self._tell(heads)
             self._measure(known)
             if self._untidy or self._looks % PRUNE_EVERY_LOOKS == 0:

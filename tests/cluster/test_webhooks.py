@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.cluster.world import running_cluster
 from tests.server.webhooks.receiver import Receiver, running_receiver
@@ -59,13 +61,54 @@ async def test_a_killed_nodes_endpoint_is_taken_over_and_nothing_is_skipped(
         postgres.drop_database(name)
 
 
+async def tell_of_orders(world: World, receiver: Receiver) -> None:
+    body: dict[str, Any] = {"url": receiver.url, "types": ["order.*"]}
+    headers = {"Authorization": f"Bearer {token('root', operator=True)}"}
+    status, _, made = await world.request("POST", "/api/v1/webhooks", json=body, headers=headers)
+    assert status == 201, made
+
+
+@pytest.mark.alone
+async def test_what_another_node_commits_is_told_at_once(
+    tmp_path: Path, postgres: PostgresServer, valkey: ValkeyServer
+) -> None:
+    """Nobody watches the room anywhere, so that only the readers of logs can have heard of it."""
+    name = postgres.create_database()
+    url = postgres.url(name)
+    try:
+        async with (
+            running_receiver() as receiver,
+            running_cluster(tmp_path, url, valkey.url, 2, **LOCAL) as worlds,
+        ):
+            room, host = await worlds[0].room()
+            _, sku = await worlds[0].product(host, stock=200)
+            await host.close()
+            await tell_of_orders(worlds[1], receiver)
+            known_at = asyncio.get_running_loop().time() + 3
+            while asyncio.get_running_loop().time() < known_at:  # nodes learn of endpoints as they look
+                await told_after(worlds[0], room, sku, receiver)
+            serving = await asyncio.to_thread(serving_node, url)
+            (other,) = [w for w in worlds if not serving.endswith(f"-{w.node.process.pid}")]
+            late = [await told_after(other, room, sku, receiver) for _ in range(20)]
+    finally:
+        postgres.drop_database(name)
+    print("told after ms:", *(f"{1000 * s:.0f}" for s in sorted(late)))
+    assert statistics.median(late) < 0.25  # by the looks alone it would be half a second
+    assert max(late) < 1
+
+
+async def told_after(world: World, room: str, sku: str, receiver: Receiver) -> float:
+    """How long after the answer to its buyer an order reaches the receiver, in seconds."""
+    (order,) = await sell(world, room, sku, 1)
+    began = asyncio.get_running_loop().time()
+    await receiver.until(lambda: order in told(receiver))
+    return asyncio.get_running_loop().time() - began
+
+
 async def _kill_the_courier(url: str, receiver: Receiver, worlds: list[World]) -> None:
     room, host = await worlds[0].room()
     _, sku = await worlds[0].product(host, stock=200)
-    body: dict[str, Any] = {"url": receiver.url, "types": ["order.*"]}
-    headers = {"Authorization": f"Bearer {token('root', operator=True)}"}
-    status, _, made = await worlds[1].request("POST", "/api/v1/webhooks", json=body, headers=headers)
-    assert status == 201, made
+    await tell_of_orders(worlds[1], receiver)
     orders = await sell(worlds[0], room, sku, 5) + await sell(worlds[1], room, sku, 5)
     await receiver.until(lambda: set(told(receiver)) >= set(orders))
     serving = await asyncio.to_thread(serving_node, url)

@@ -197,6 +197,21 @@ async def test_the_publishing_node_is_called(redis_url: str) -> None:
         assert own.rooms == []
 
 
+async def test_readers_of_logs_hear_which_rooms_go_on(redis_url: str) -> None:
+    async with node(redis_url) as here, node(redis_url) as there, node(redis_url) as aside:
+        heard, own = list[str](), list[str]()
+        await there.join_grown(heard.extend)
+        await here.join_grown(own.extend)
+        here.tell_grown({"tea", "cake"})
+        here.tell_grown({"tea"})
+        await until(lambda: bool(heard))
+        assert heard == ["cake", "tea"]  # gathered: a rush is one message
+        there.tell_grown({"rice"})
+        await until(lambda: bool(own))
+        assert own == ["rice"]
+        assert _received(aside) == 0
+
+
 async def test_a_node_without_the_room_takes_nothing_in(redis_url: str) -> None:
     async with node(redis_url) as here, node(redis_url) as there, node(redis_url) as aside:
         heard = Heard()

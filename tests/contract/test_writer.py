@@ -121,6 +121,19 @@ async def test_a_full_queue_says_busy(database_url: str) -> None:
         assert len(accepted) == 40 - len(busy)
 
 
+async def test_closing_ends_also_when_everything_else_was_cancelled(database_url: str) -> None:
+    """As when a loop is torn down under a full queue: whoever closes must not wait for who is gone."""
+    async with house_at(database_url) as house:
+        (writing,) = [task for task in asyncio.all_tasks() if task.get_name() == "writer"]
+        writing.cancel()
+        await asyncio.wait([writing])
+        unheard = asyncio.create_task(house.do("comment", VIEWER, text="nobody there"))
+        await asyncio.sleep(0)  # it is in the queue
+        async with asyncio.timeout(10):
+            await house.store.close()
+        unheard.cancel()
+
+
 async def test_a_lost_connection_is_mended_by_trying_again(house: House) -> None:
     failures = iter([True, True])
 

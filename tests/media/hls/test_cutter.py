@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,14 +22,15 @@ def cut_video(times: list[int], keyframes: set[int]) -> list[Cut]:
 
 
 def check(cuts: list[Cut]) -> None:
-    """What holds for any stream: parts follow each other without gaps, segments end in time."""
+    """What holds for any stream: no gaps between parts, none is too long, segments end in time."""
     assert cuts[0].first
     for before, cut in pairwise(cuts):
         assert cut.start == before.start + before.duration
     segment = 0
     for cut in cuts:
+        assert cut.duration <= PART
         segment = cut.duration if cut.first else segment + cut.duration
-        assert segment <= LONGEST or cut.duration > PART
+        assert segment <= LONGEST
 
 
 def test_at_25_frames_a_second_parts_have_seven_pictures() -> None:
@@ -53,7 +54,6 @@ def test_parts_are_never_longer_than_promised_nor_much_shorter(
     cuts = cut_video(times, {0, *keyframes})
     check(cuts)
     for cut, following in pairwise(cuts):
-        assert cut.duration <= PART
         if not following.first:
             assert cut.duration > PART - frame - 1400  # one more picture would not have fitted
     assert [s.data for cut in cuts for s in cut.video] == [b"v%d" % i for i in range(len(times))]
@@ -82,13 +82,58 @@ def test_a_picture_that_stays_leaves_parts_of_sound() -> None:
             cuts += cutter.video(180_480, 180_480, b"v2", keyframe=False)
     cuts += cutter.flush()
     check(cuts)
-    assert all(cut.duration <= PART for cut in cuts[:-1])
     assert any(cut.audio and not cut.video for cut in cuts)
     frames = [sample for cut in cuts for sample in cut.video]
     assert [(s.data, s.time, s.duration) for s in frames[:2]] == [(b"v0", 0, 3600), (b"v1", 3600, 176_880)]
     sounds = [sample.data for cut in cuts for sample in cut.audio]
     assert sounds == [b"a%d" % i for i in range(len(sounds))]
     assert sounds
+
+
+@given(
+    gaps=st.lists(st.one_of(st.integers(1, 9000), st.integers(1, 5 * VIDEO_RATE)), min_size=1, max_size=20),
+    keyframes=st.sets(st.integers(1, 20)),
+    sounding=st.lists(st.booleans(), min_size=1, max_size=20),
+    late=st.integers(0, VIDEO_RATE),
+)
+def test_parts_keep_their_length_whatever_stands_still(
+    gaps: list[int], keyframes: set[int], sounding: list[bool], late: int
+) -> None:
+    """Pictures at any distance; sound that comes late, goes out for seconds, or isn't there at all."""
+    times = [0, *accumulate(gaps)]
+    sounds = [
+        Sample(b"a%d" % i, i * AAC_SAMPLES, AAC_SAMPLES)
+        for i in range(times[-1] * AUDIO_RATE // VIDEO_RATE // AAC_SAMPLES)
+        if sounding[i // 50 % len(sounding)]
+    ]
+    coming: list[tuple[int, int, Sample | None]] = [(time, i, None) for i, time in enumerate(times)]
+    coming += [(s.time * VIDEO_RATE // AUDIO_RATE + late, -1, s) for s in sounds]
+    cutter, cuts = Cutter(PART, SHORTEST, LONGEST), []
+    for time, i, sound in sorted(coming, key=lambda one: one[0]):
+        if sound is not None:
+            cuts += cutter.audio(sound)
+        else:
+            cuts += cutter.video(time, time, b"v%d" % i, keyframe=i == 0 or i in keyframes)
+    cuts += cutter.flush()
+    check(cuts)
+    assert cuts[-1].start + cuts[-1].duration > times[-1]
+    frames = [sample for cut in cuts for sample in cut.video]
+    assert [(s.data, s.time) for s in frames] == [(b"v%d" % i, time) for i, time in enumerate(times)]
+    heard = [sample.time for cut in cuts for sample in cut.audio]
+    assert heard == sorted(set(heard))
+
+
+def test_where_nothing_comes_parts_are_empty() -> None:
+    """Pictures and sound stop for two seconds: whoever waits for the next part gets it all the same."""
+    cutter = Cutter(PART, SHORTEST, LONGEST)
+    cuts = cutter.video(0, 0, b"v0", keyframe=True)
+    cuts += cutter.video(180_000, 180_000, b"v1", keyframe=True) + cutter.flush()
+    check(cuts)
+    assert [cut.start for cut in cuts] == [0, 27_000, 54_000, 81_000, 108_000, 135_000, 162_000, 180_000]
+    assert [len(cut.video) for cut in cuts] == [1, 0, 0, 0, 0, 0, 0, 1]
+    assert cuts[0].video[0].duration == 180_000
+    assert [cut.first for cut in cuts] == [True, *[False] * 6, True]
+    assert cuts[-1].independent
 
 
 def test_sound_goes_with_the_pictures_of_its_time() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from media.ports import TrackInfo
 from tests.media.hls import rules
 from tests.media.hls.source import (
     H264,
@@ -120,6 +121,40 @@ async def test_a_loss_is_bridged_by_the_picture_before(studio: Studio) -> None:
     assert shown[:15] == pytest.approx([i / 25 for i in range(15)])
     assert shown[15:] == pytest.approx([i / 25 for i in range(50, 100)])
     assert all(b - a == pytest.approx(1024 / 48_000) for a, b in pairwise(times(frames["audio"])))
+
+
+@pytest.mark.parametrize("tracks", [(H264, OPUS), (H264,)], ids=["sound", "no sound"])
+async def test_a_publisher_that_stood_still_leaves_no_part_too_long(
+    studio: Studio, tracks: tuple[TrackInfo, ...]
+) -> None:
+    """Nothing of it for two seconds, as when its machine was busy: the last picture stays, and it goes on."""
+    packets = video_packets(pictures(2.4), sequence=0, timestamp=0)
+    packets += video_packets(pictures(2.0), sequence=len(packets), timestamp=4 * 90_000, at_ms=4000)
+    if OPUS in tracks:
+        packets += audio_packets(opus(2.4), sequence=0, timestamp=0)
+        packets += audio_packets(opus(2.0), sequence=120, timestamp=4 * 48_000, at_ms=4000)
+    studio.begin(*tracks)
+    await studio.feed(sorted(packets, key=lambda packet: packet.at_ms))
+    await studio.sink.close()
+    read = rules.check(studio.text())
+    parts = [part for segment in read.segments for part in segment.parts]
+    assert sum(part.duration for part in parts) == pytest.approx(6, abs=0.1)
+    assert sum(len(studio.file(part.uri)) < 100 for part in parts) >= 4  # there was nothing to put in
+    assert not any(segment.discontinuity for segment in read.segments)
+    shown = times(decode(whole(studio))["video"])
+    assert shown == pytest.approx([i / 25 for i in range(60)] + [4 + i / 25 for i in range(50)])
+
+
+async def test_a_timestamp_that_jumps_by_hours_begins_a_new_period(studio: Studio) -> None:
+    studio.begin(H264)
+    before = video_packets(pictures(2.0), sequence=0, timestamp=0)
+    after = video_packets(pictures(2.0), sequence=len(before), timestamp=2**31 - 1, at_ms=2000)
+    await studio.feed(before + after)
+    await studio.sink.close()
+    read = rules.check(studio.text())
+    assert [segment.discontinuity for segment in read.segments] == [False, True]
+    assert sum(segment.duration for segment in read.segments) == pytest.approx(4, abs=0.1)
+    assert len(decode(whole(studio))["video"]) == 50
 
 
 async def test_packets_out_of_order_change_nothing(studio: Studio) -> None:

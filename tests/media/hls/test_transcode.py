@@ -20,7 +20,7 @@ def decode(samples: list[Sample]) -> list[float]:
     parameters = ParameterSets()
     parameters.see(nal_units(pictures(0.1)[0]))
     assert parameters.config is not None
-    file = init_section(parameters.config, audio=True) + fragment(1, [], samples)
+    file = init_section(parameters.config, audio=True) + fragment(1, 0, [], samples)
     loudness = []
     with av.open(io.BytesIO(file), "r") as container:
         for frame in container.decode(audio=0):
