@@ -15,44 +15,8 @@ from media.config import MediaConfig
 from media.hls import HlsConfig, HlsHub
 from media.hls import routes as hls_routes
 from media.service import MediaService
-from moderation.audit import AuditTrail
-from moderation.deletions import Deletions
-from moderation.roles import Roles
-from moderation.sanctions import MUTE_TIMER, Sanctions
-from moderation.standing import RoomStanding
-from rooms.budget import BudgetRules
-from rooms.comments import CommentRules, Comments
-from rooms.days import Days
-from rooms.follows import Follows
-from rooms.gifts.catalogue import GiftCatalogue
-from rooms.gifts.fans import FanRules, Fans
-from rooms.gifts.rules import GiftRules
-from rooms.gifts.service import Gifts
-from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
-from rooms.likes import LikeCounter, write_likes
-from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
-from rooms.play.packets.service import PACKET_TIMER, Packets
-from rooms.play.polls import service as polls
-from rooms.play.polls.service import Polls
-from rooms.play.quizzes import service as quizzes
-from rooms.play.quizzes.service import Quizzes
-from rooms.points.earning import Earnings, Levels
-from rooms.points.offers import Offers
-from rooms.points.redeeming import Points
-from rooms.points.rules import PointRules, Task
-from rooms.shop.catalogue import Catalogue
-from rooms.shop.coupons.redeeming import CouponRedeeming
-from rooms.shop.coupons.service import DROP_TIMER, Coupons
-from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
-from rooms.shop.owed import Owed
-from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
-from rooms.shop.refunds import Refunds
-from rooms.shop.sales import SALE_TIMER, Sales
+from rooms.likes import write_likes
 from rooms.unit import News
-from rooms.wallet.coins import CoinPack, CoinRules
-from rooms.wallet.corrections import Corrections
-from rooms.wallet.payouts import Payouts
-from rooms.wallet.topups import TopUps
 from server import api
 from server.api.context import API, Api
 from server.auth import DemoTokens, Identity, PublishTokens, Tokens
@@ -61,18 +25,13 @@ from server.bus.memory import MemoryBus
 from server.bus.metrics import BusMetrics
 from server.bus.redis import RedisBus
 from server.checkpoints import Checkpoints
-from server.commands import Commands, Services
+from server.commands import Commands
 from server.config import Settings, is_loopback, node_secret
-from server.config.sections import Coins, Rooms
-from server.config.sections import Gifts as GiftSettings
-from server.config.sections import Points as PointSettings
-from server.credentials import StreamKeyring
 from server.demo import Demo
-from server.draws import Draws
-from server.facts import HouseFacts
+from server.domain import Domain, Ground
 from server.gateway import Gateway
-from server.gifts import GiftKeeper
 from server.health import Health
+from server.house_rules import COMMENT_WINDOW_MS
 from server.housekeeping import Housekeeping
 from server.limits import CommandLimits
 from server.live.healing import Healer
@@ -81,13 +40,7 @@ from server.live.users import UserChannels
 from server.middlewares import cors, host_check, problems, request_id, room_names
 from server.origins import Origins
 from server.outbound import Outbound
-from server.own_parts import OwnParts
-from server.packets import PacketPages
 from server.pages import Pages
-from server.payments.cashier import Cashier
-from server.payments.providers import close_providers, make_providers, tell
-from server.pictures import Pictures
-from server.points import PointsKeeper
 from server.presence import Presence
 from server.proxies import client_of, proxy_middleware
 from server.shop_front import ShopFront
@@ -101,8 +54,6 @@ from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.group import Work
 from server.store.store import Store
-from server.texts import Texts
-from server.timers import Timers
 from server.webhooks.endpoints import Endpoints
 from server.webhooks.post import Post
 from server.webhooks.service import Webhooks
@@ -110,7 +61,6 @@ from server.webhooks.service import Webhooks
 log = structlog.get_logger(__name__)
 
 LIKES_EVERY_S = 3.0
-COMMENT_WINDOW_MS = 10_000
 WEBHOOKS_AT_ONCE = 256
 
 
@@ -177,126 +127,26 @@ class Node:
         self.webhooks.news(news)
 
     def _make_domain(self) -> None:
-        rules = self.settings.rooms
-        texts, audit = Texts(self.settings.moderation.word_lists), AuditTrail()
-        standing = RoomStanding()
-        coupons, fan_rules = CouponRedeeming(), _fan_rules(self.settings.gifts)
-        payments = Payments(coupons)
-        order_rules = OrderRules(rules.hold_s * 1000)
-        self.coin_rules = _coin_rules(self.settings.coins)
-        self.fans, facts = Fans(fan_rules), HouseFacts(fan_rules)
-        earnings = self._make_points()
-        self.gift_catalogue = GiftCatalogue(texts, audit)
-        self.gift_keeper = GiftKeeper(self.store, self.fans, self._clock_ms)
-        self.outbound = Outbound(self.settings.outbound)
-        self.providers = make_providers(
-            self.settings.payments, self.store, self.outbound, self._clock_ms, payments, self.coin_rules
+        settings = self.settings
+        self.outbound = Outbound(settings.outbound)
+        ground = Ground(
+            store=self.store,
+            live=self.live,
+            users=self.users,
+            outbound=self.outbound,
+            registry=self.registry,
+            clock_ms=self._clock_ms,
+            return_base=lambda: settings.listen.public_url or self.url,
         )
-        gifts = Gifts(
-            standing,
-            texts,
-            audit,
-            _gift_rules(self.settings.gifts, self.settings.coins),
-            self.fans,
-            self.levels,
-        )
-        self.services = Services(
-            comments=Comments(
-                standing,
-                texts,
-                _comment_rules(rules, shared=self.settings.redis_url is not None),
-                self.fans,
-                self.levels,
-            ),
-            lifecycle=Lifecycle(
-                standing,
-                texts,
-                audit,
-                LifecycleRules(round(self.settings.media.grace_s * 1000), rules.rooms_max),
-                over_timers=(quizzes.OVER_TIMER, polls.OVER_TIMER),
-            ),
-            catalogue=Catalogue(
-                standing, texts, audit, products_max=rules.products_max, skus_max=rules.skus_max
-            ),
-            orders=Orders(standing, order_rules, coupons),
-            sales=Sales(standing, audit),
-            refunds=Refunds(standing, texts, audit, coupons),
-            coupons=Coupons(standing, texts, audit),
-            gifts=gifts,
-            sanctions=Sanctions(standing, texts, audit),
-            deletions=Deletions(standing, audit),
-            roles=Roles(standing, audit),
-            cashier=Cashier(
-                self.store,
-                payments,
-                Owed(audit),
-                self.providers,
-                clock_ms=self._clock_ms,
-                return_base=lambda: self.settings.listen.public_url or self.url,
-                registry=self.registry,
-            ),
-            likes=LikeCounter(rules.likes_per_s),
-            topups=TopUps(standing, self.coin_rules, order_rules),
-            payouts=Payouts(audit, minimum=self.settings.coins.payout_min),
-            corrections=Corrections(texts, audit),
-            lotteries=Lotteries(standing, texts, audit, facts),
-            quizzes=Quizzes(standing, texts, audit),
-            polls=Polls(standing, texts, audit),
-            packets=Packets(standing, texts),
-            follows=Follows(standing),
-            points=Points(standing, earnings, gifts),
-            offers=Offers(texts, audit),
-        )
-        self.draws = Draws(self.store, self.services.lotteries, facts)
-        self.own_parts = OwnParts(self.store)
-        tell(self.providers, self.services.cashier)
-        self.keyring = StreamKeyring(standing, audit)
-        self.pictures = Pictures(standing, rules.pictures_max)
-        services = self.services
+        self.domain = Domain(settings, ground)
+        self.services = self.domain.services
         self.housekeeping = Housekeeping(
             self.store,
             self.checkpoints,
             self._clock_ms,
             pace_window_ms=COMMENT_WINDOW_MS,
-            more=(services.cashier.count_owed,),
+            more=(self.services.cashier.count_owed,),
         )
-        self.timers = Timers(
-            self.store,
-            self._clock_ms,
-            inside={
-                HOLD_TIMER: services.orders.expire,
-                SALE_TIMER: services.sales.turn,
-                DROP_TIMER: services.coupons.drop_over,
-                CLOSE_TIMER: services.lotteries.close,
-                CLAIM_TIMER: services.lotteries.claims_over,
-                quizzes.TURN_TIMER: services.quizzes.turn,
-                quizzes.OVER_TIMER: services.quizzes.room_over,
-                polls.TURN_TIMER: services.polls.turn,
-                polls.OVER_TIMER: services.polls.room_over,
-                MUTE_TIMER: services.sanctions.run_out,
-                PACKET_TIMER: services.packets.run_out,
-                GRACE_TIMER: services.lifecycle.grace_over,
-            },
-            outside={
-                CHECK_TIMER: services.cashier.check,
-                REFUND_TIMER: services.cashier.pay_back,
-                SETTLE_TIMER: self.draws.settle,
-            },
-        )
-
-    def _make_points(self) -> Earnings:
-        earnings = Earnings(_point_rules(self.settings.points), Days(self.settings.points.zone))
-        self.levels = Levels(earnings.rules.levels)
-        self.points = PointsKeeper(
-            self.store,
-            self.live.open_rooms,
-            earnings,
-            self._clock_ms,
-            self.registry,
-            watched=self.fans.watched,
-        )
-        self.users.level = self.levels.heard
-        return earnings
 
     def _make_webhooks(self) -> None:
         settings, limits = self.settings, self.settings.webhooks
@@ -357,7 +207,6 @@ class Node:
 
     def _make_edge(self) -> None:
         settings = self.settings
-        self.packet_pages = PacketPages(self.store)
         self.commands = Commands(
             self.store,
             self.services,
@@ -365,15 +214,15 @@ class Node:
             front=ShopFront(self.live.left, starts_at_ms=self.live.starts_at_ms),
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
-            liker=self.points.watching.liked,
+            liker=self.domain.points.watching.liked,
             ended=self._end_publishing,
             direct={
                 "publish.token": self.gate.publish_token,
-                "gift.top": self.gift_keeper.top,
-                "lottery.check": self.draws.check,
-                "quiz.check": self.own_parts.quiz,
-                "poll.check": self.own_parts.poll,
-                "packet.opens": self.packet_pages.opens,
+                "gift.top": self.domain.gift_keeper.top,
+                "lottery.check": self.domain.draws.check,
+                "quiz.check": self.domain.own_parts.quiz,
+                "poll.check": self.domain.own_parts.poll,
+                "packet.opens": self.domain.packet_pages.opens,
             },
         )
         self.signins = SignIns(self.store)
@@ -390,7 +239,7 @@ class Node:
             recovered_max=settings.rooms.recovered_events_max,
             limits=self.limits,
             connections_per_user=settings.limits.connections_per_user,
-            levels=self.levels,
+            levels=self.domain.levels,
         )
         admission = Admission(
             settings.limits.connections_per_address, time.monotonic, lag_max_s=settings.limits.loop_lag_max_s
@@ -400,7 +249,12 @@ class Node:
         self.demo: Demo | None = None
         if self.demo_tokens is not None:
             self.demo = Demo(
-                self.store, self.services, self.keyring, self.pictures, self.gate, self.demo_tokens
+                self.store,
+                self.services,
+                self.domain.keyring,
+                self.domain.pictures,
+                self.gate,
+                self.demo_tokens,
             )
 
     def _end_publishing(self, room_id: str) -> None:
@@ -428,8 +282,8 @@ class Node:
             media=self.media,
             hls=self.hls,
             signins=self.signins,
-            keyring=self.keyring,
-            pictures=self.pictures,
+            keyring=self.domain.keyring,
+            pictures=self.domain.pictures,
             demo=self.demo_tokens,
             grant_demo_role=self._grant_demo_role,
             clock_ms=self._clock_ms,
@@ -437,10 +291,10 @@ class Node:
             webhooks=self.webhooks,
             endpoints=self.endpoints,
             post=self.post,
-            coin_rules=self.coin_rules,
-            gift_catalogue=self.gift_catalogue,
-            gift_keeper=self.gift_keeper,
-            packet_pages=self.packet_pages,
+            coin_rules=self.domain.coin_rules,
+            gift_catalogue=self.domain.gift_catalogue,
+            gift_keeper=self.domain.gift_keeper,
+            packet_pages=self.domain.packet_pages,
         )
         api.attach(app)
         self._health(internal=False).attach(app)
@@ -481,17 +335,17 @@ class Node:
         """Migrate, recover, bind the ports, begin. Raises ``OSError`` if a port is taken."""
         settings = self.settings
         await self.store.start()
-        await self.gift_keeper.start()
+        await self.domain.gift_keeper.start()
         await self._start_bus()
         await self.origins.start()
         await self.media.start()
         await self.live.start()
-        await self.timers.start()
+        await self.domain.timers.start()
         await self.webhooks.start()
         await self.bus.join_grown(self.webhooks.grown)
         self._tasks.append(asyncio.create_task(self._write_likes(), name="likes"))
         await self.housekeeping.start()
-        await self.points.start()
+        await self.domain.points.start()
         self._runner = web.AppRunner(
             self._app(), access_log=None, shutdown_timeout=settings.node.drain_s, handler_cancellation=True
         )
@@ -533,7 +387,7 @@ class Node:
         self.stage.close()
         if self.demo is not None:
             await self.demo.close()
-        await self.points.see()  # while they are still here
+        await self.domain.points.see()  # while they are still here
         await self.gateway.close()
         await self.hub.close()
         await self.polling.close()
@@ -545,11 +399,11 @@ class Node:
         if self.presence is not None:
             await self.presence.close()
         await self.live.close()
-        await self.timers.close()
+        await self.domain.timers.close()
         await self.webhooks.close()
-        await close_providers(self.providers)
+        await self.domain.close_providers()
         await self.housekeeping.close()
-        await self.points.close()
+        await self.domain.points.close()
         await self.origins.close()
         tasks = list(self._tasks)
         for task in tasks:
@@ -557,7 +411,7 @@ class Node:
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             await self._flush_likes()
-            await self.gift_keeper.close()
+            await self.domain.gift_keeper.close()
         await self.store.close()
         await self.bus.close()
         if self._internal is not None:
@@ -583,49 +437,6 @@ class Node:
         answer = await self.store.write(Work("likes.add", lambda tx: write_likes(tx, counts)))
         if not answer.ok:
             self.services.likes.give_back(counts)
-
-
-def _comment_rules(rules: Rooms, *, shared: bool) -> CommentRules:
-    per_s = rules.shown_comments_per_s
-    return CommentRules(
-        per_window=rules.comments_per_10s,
-        window_ms=COMMENT_WINDOW_MS,
-        shared=shared,
-        budget=BudgetRules(per_s=per_s, burst=per_s),
-    )
-
-
-def _coin_rules(coins: Coins) -> CoinRules:
-    packs = [CoinPack(pack.id, pack.coins, pack.price_minor, pack.currency) for pack in coins.packs]
-    return CoinRules(packs, coins.worth_minor)
-
-
-def _gift_rules(gifts: GiftSettings, coins: Coins) -> GiftRules:
-    return GiftRules(coins.share_percent, gifts.banner_coins)
-
-
-def _fan_rules(rules: GiftSettings) -> FanRules:
-    return FanRules(
-        per_coin=rules.fan_per_coin,
-        per_minute=rules.fan_per_minute,
-        per_comment=rules.fan_per_comment,
-        minutes_a_day=rules.fan_minutes_a_day,
-        comments_a_day=rules.fan_comments_a_day,
-    )
-
-
-def _point_rules(points: PointSettings) -> PointRules:
-    tasks = {
-        "visit": Task(points.visit),
-        "watch": Task(points.watch, points.watch_minutes * 60_000, points.watch_times),
-        "comment": Task(points.comment, 1, points.comment_times),
-        "like": Task(points.like, points.like_count, points.like_times),
-        "share": Task(points.share),
-        "purchase": Task(points.purchase, 1, points.purchase_times),
-        "gift": Task(points.gift, points.gift_coins, points.gift_times),
-    }
-    asked = {name: task for name, task in tasks.items() if task.points}
-    return PointRules(asked, points.a_day, points.levels)
 
 
 def _demo_hosts(host: str) -> frozenset[str]:

@@ -1,0 +1,202 @@
+"""What happens in rooms, made from the settings: the services that carry commands out, and what keeps going
+by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from prometheus_client import CollectorRegistry
+
+from moderation.audit import AuditTrail
+from moderation.deletions import Deletions
+from moderation.roles import Roles
+from moderation.sanctions import MUTE_TIMER, Sanctions
+from moderation.standing import RoomStanding
+from rooms.comments import Comments
+from rooms.days import Days
+from rooms.follows import Follows
+from rooms.gifts.catalogue import GiftCatalogue
+from rooms.gifts.fans import Fans
+from rooms.gifts.service import Gifts
+from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
+from rooms.likes import LikeCounter
+from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
+from rooms.play.packets.service import PACKET_TIMER, Packets
+from rooms.play.polls import service as polls
+from rooms.play.polls.service import Polls
+from rooms.play.quizzes import service as quizzes
+from rooms.play.quizzes.service import Quizzes
+from rooms.points.earning import Earnings, Levels
+from rooms.points.offers import Offers
+from rooms.points.redeeming import Points
+from rooms.shop.catalogue import Catalogue
+from rooms.shop.coupons.redeeming import CouponRedeeming
+from rooms.shop.coupons.service import DROP_TIMER, Coupons
+from rooms.shop.orders import HOLD_TIMER, OrderRules, Orders
+from rooms.shop.owed import Owed
+from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
+from rooms.shop.refunds import Refunds
+from rooms.shop.sales import SALE_TIMER, Sales
+from rooms.wallet.corrections import Corrections
+from rooms.wallet.payouts import Payouts
+from rooms.wallet.topups import TopUps
+from server.commands import Services
+from server.config import Settings
+from server.credentials import StreamKeyring
+from server.draws import Draws
+from server.facts import HouseFacts
+from server.gifts import GiftKeeper
+from server.house_rules import coin_rules, comment_rules, fan_rules, gift_rules, point_rules
+from server.live.rooms import LiveRooms
+from server.live.users import UserChannels
+from server.outbound import Outbound
+from server.own_parts import OwnParts
+from server.packets import PacketPages
+from server.payments.cashier import Cashier
+from server.payments.providers import close_providers, make_providers, tell
+from server.pictures import Pictures
+from server.points import PointsKeeper
+from server.store.store import Store
+from server.texts import Texts
+from server.timers import Timers
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the domain stands on. ``return_base`` is the node's address for who comes back from paying."""
+
+    store: Store
+    live: LiveRooms
+    users: UserChannels
+    outbound: Outbound
+    registry: CollectorRegistry
+    clock_ms: Callable[[], int]
+    return_base: Callable[[], str]
+
+
+class Domain:
+    """The rooms' side of a node. Nothing runs yet: the node starts and ends what goes on by itself."""
+
+    def __init__(self, settings: Settings, ground: Ground) -> None:
+        self._settings = settings
+        self._ground = ground
+        self._texts, self._audit = Texts(settings.moderation.word_lists), AuditTrail()
+        self._standing = RoomStanding()
+        fans = fan_rules(settings.gifts)
+        self.fans, self._facts = Fans(fans), HouseFacts(fans)
+        self.earnings = Earnings(point_rules(settings.points), Days(settings.points.zone))
+        self.levels = Levels(self.earnings.rules.levels)
+        self.coin_rules = coin_rules(settings.coins)
+        self.gift_catalogue = GiftCatalogue(self._texts, self._audit)
+        self.services = self._make_services()
+        self.keyring = StreamKeyring(self._standing, self._audit)
+        self.pictures = Pictures(self._standing, settings.rooms.pictures_max)
+        self._make_keepers()
+        self.timers = self._make_timers()
+
+    def _make_services(self) -> Services:
+        settings, rules = self._settings, self._settings.rooms
+        texts, audit, standing = self._texts, self._audit, self._standing
+        coupons = CouponRedeeming()
+        order_rules = OrderRules(rules.hold_s * 1000)
+        shared = settings.redis_url is not None
+        comments = comment_rules(rules, shared=shared)
+        given = gift_rules(settings.gifts, settings.coins)
+        gifts = Gifts(standing, texts, audit, given, self.fans, self.levels)
+        grace = LifecycleRules(round(settings.media.grace_s * 1000), rules.rooms_max)
+        over = (quizzes.OVER_TIMER, polls.OVER_TIMER)
+        products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
+        return Services(
+            comments=Comments(standing, texts, comments, self.fans, self.levels),
+            lifecycle=Lifecycle(standing, texts, audit, grace, over_timers=over),
+            catalogue=products(standing, texts, audit),
+            orders=Orders(standing, order_rules, coupons),
+            sales=Sales(standing, audit),
+            refunds=Refunds(standing, texts, audit, coupons),
+            coupons=Coupons(standing, texts, audit),
+            gifts=gifts,
+            sanctions=Sanctions(standing, texts, audit),
+            deletions=Deletions(standing, audit),
+            roles=Roles(standing, audit),
+            cashier=self._make_cashier(coupons),
+            likes=LikeCounter(rules.likes_per_s),
+            topups=TopUps(standing, self.coin_rules, order_rules),
+            payouts=Payouts(audit, minimum=settings.coins.payout_min),
+            corrections=Corrections(texts, audit),
+            lotteries=Lotteries(standing, texts, audit, self._facts),
+            quizzes=Quizzes(standing, texts, audit),
+            polls=Polls(standing, texts, audit),
+            packets=Packets(standing, texts),
+            follows=Follows(standing),
+            points=Points(standing, self.earnings, gifts),
+            offers=Offers(texts, audit),
+        )
+
+    def _make_cashier(self, coupons: CouponRedeeming) -> Cashier:
+        ground, payments = self._ground, Payments(coupons)
+        self._providers = make_providers(
+            self._settings.payments,
+            ground.store,
+            ground.outbound,
+            ground.clock_ms,
+            payments,
+            self.coin_rules,
+        )
+        cashier = Cashier(
+            ground.store,
+            payments,
+            Owed(self._audit),
+            self._providers,
+            clock_ms=ground.clock_ms,
+            return_base=ground.return_base,
+            registry=ground.registry,
+        )
+        tell(self._providers, cashier)
+        return cashier
+
+    def _make_keepers(self) -> None:
+        ground = self._ground
+        self.gift_keeper = GiftKeeper(ground.store, self.fans, ground.clock_ms)
+        self.draws = Draws(ground.store, self.services.lotteries, self._facts)
+        self.own_parts = OwnParts(ground.store)
+        self.packet_pages = PacketPages(ground.store)
+        self.points = PointsKeeper(
+            ground.store,
+            ground.live.open_rooms,
+            self.earnings,
+            ground.clock_ms,
+            ground.registry,
+            watched=self.fans.watched,
+        )
+        ground.users.level = self.levels.heard
+
+    def _make_timers(self) -> Timers:
+        services = self.services
+        return Timers(
+            self._ground.store,
+            self._ground.clock_ms,
+            inside={
+                HOLD_TIMER: services.orders.expire,
+                SALE_TIMER: services.sales.turn,
+                DROP_TIMER: services.coupons.drop_over,
+                CLOSE_TIMER: services.lotteries.close,
+                CLAIM_TIMER: services.lotteries.claims_over,
+                quizzes.TURN_TIMER: services.quizzes.turn,
+                quizzes.OVER_TIMER: services.quizzes.room_over,
+                polls.TURN_TIMER: services.polls.turn,
+                polls.OVER_TIMER: services.polls.room_over,
+                MUTE_TIMER: services.sanctions.run_out,
+                PACKET_TIMER: services.packets.run_out,
+                GRACE_TIMER: services.lifecycle.grace_over,
+            },
+            outside={
+                CHECK_TIMER: services.cashier.check,
+                REFUND_TIMER: services.cashier.pay_back,
+                SETTLE_TIMER: self.draws.settle,
+            },
+        )
+
+    async def close_providers(self) -> None:
+        await close_providers(self._providers)

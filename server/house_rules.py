@@ -1,0 +1,59 @@
+"""The settings as the rules that the rooms go by."""
+
+from __future__ import annotations
+
+from rooms.budget import BudgetRules
+from rooms.comments import CommentRules
+from rooms.gifts.fans import FanRules
+from rooms.gifts.rules import GiftRules
+from rooms.points.rules import PointRules, Task
+from rooms.wallet.coins import CoinPack, CoinRules
+from server.config.sections import Coins, Rooms
+from server.config.sections import Gifts as GiftSettings
+from server.config.sections import Points as PointSettings
+
+COMMENT_WINDOW_MS = 10_000
+
+
+def comment_rules(rules: Rooms, *, shared: bool) -> CommentRules:
+    """``shared``: people may be on several nodes, which count together."""
+    per_s = rules.shown_comments_per_s
+    return CommentRules(
+        per_window=rules.comments_per_10s,
+        window_ms=COMMENT_WINDOW_MS,
+        shared=shared,
+        budget=BudgetRules(per_s=per_s, burst=per_s),
+    )
+
+
+def coin_rules(coins: Coins) -> CoinRules:
+    packs = [CoinPack(pack.id, pack.coins, pack.price_minor, pack.currency) for pack in coins.packs]
+    return CoinRules(packs, coins.worth_minor)
+
+
+def gift_rules(gifts: GiftSettings, coins: Coins) -> GiftRules:
+    return GiftRules(coins.share_percent, gifts.banner_coins)
+
+
+def fan_rules(rules: GiftSettings) -> FanRules:
+    return FanRules(
+        per_coin=rules.fan_per_coin,
+        per_minute=rules.fan_per_minute,
+        per_comment=rules.fan_per_comment,
+        minutes_a_day=rules.fan_minutes_a_day,
+        comments_a_day=rules.fan_comments_a_day,
+    )
+
+
+def point_rules(points: PointSettings) -> PointRules:
+    tasks = {
+        "visit": Task(points.visit),
+        "watch": Task(points.watch, points.watch_minutes * 60_000, points.watch_times),
+        "comment": Task(points.comment, 1, points.comment_times),
+        "like": Task(points.like, points.like_count, points.like_times),
+        "share": Task(points.share),
+        "purchase": Task(points.purchase, 1, points.purchase_times),
+        "gift": Task(points.gift, points.gift_coins, points.gift_times),
+    }
+    asked = {name: task for name, task in tasks.items() if task.points}
+    return PointRules(asked, points.a_day, points.levels)
