@@ -259,7 +259,7 @@ async def test_one_that_answers_nobody_counts_as_away(broken: ValkeyServer) -> N
         began = asyncio.get_running_loop().time()
         for offset in range(10_000):
             there.publish(news(event(offset)))
-        assert asyncio.get_running_loop().time() - began < 2
+        assert asyncio.get_running_loop().time() - began < 15
         broken.resume()
         await until(lambda: there.healthy)
 

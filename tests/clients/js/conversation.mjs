@@ -18,14 +18,18 @@ const socket = io(`${NODE_URL}/live`, {
 });
 let at = null;
 
-async function enter() {
+// By callback: one answer to a poll can bring the acknowledgement and the next frame, which the client hands on
+// before whoever awaits the first one goes on.
+function enter() {
   const after = at ?? undefined;
-  const answer = await socket.timeout(10_000).emitWithAck("enter", { room: ROOM, after });
-  if (answer.ok) at = { epoch: answer.epoch, offset: answer.offset };
-  tell({ entered: answer });
+  socket.timeout(10_000).emit("enter", { room: ROOM, after }, (error, answer) => {
+    if (error) throw error;
+    if (answer.ok) at = { epoch: answer.epoch, offset: answer.offset };
+    tell({ entered: answer });
+  });
 }
 
-socket.on("connect", () => void enter());
+socket.on("connect", enter);
 socket.on("connect_error", (error) => tell({ refused: error.data ?? error.message }));
 socket.on("disconnect", (reason) => tell({ gone: reason }));
 socket.on("events", (frame) => {
