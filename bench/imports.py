@@ -32,6 +32,7 @@ from rooms.shop.catalogue import Catalogue
 from rooms.shop.imports import LINES_AT_ONCE, Entry, grouped
 from rooms.shop.sheets import LINES_MAX, read_csv
 from rooms.unit import Unit
+from server import garbage
 from server.portions import Job, Portions, Size
 from server.store.group import Work
 from server.texts import Texts
@@ -121,6 +122,7 @@ def files(lines: int, round_: int) -> list[Sequence[Entry]]:
 async def measure(url: str, rounds: int, lines: int, peace_s: float) -> dict[str, Any]:
     shop = Timed(url)
     await shop.open()
+    garbage.settle()  # as a node does
     alone: list[float] = []
     beside: list[float] = []
     took: list[float] = []
