@@ -105,3 +105,55 @@ class RtpSink(Protocol):
     async def close(self) -> None:
         """The stream has ended: publish what is complete and release everything. Called once."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What follows shares one init section. ``codecs`` as in RFC 6381; sizes in pixels."""
+
+    init: bytes
+    codecs: str
+    width: int
+    height: int
+    has_audio: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CmafPart:
+    """One part as players get it: moof and mdat.
+
+    ``start`` and ``duration`` are media time in 90 kHz ticks, going on over periods; ``started_ms`` is the
+    wall clock at its first picture (EXT-X-PROGRAM-DATE-TIME). ``first`` and ``last``: of its segment (which a
+    new period or an interruption ends too, without a last part). ``independent``: it begins with a keyframe.
+    """
+
+    data: bytes
+    start: int
+    duration: int
+    started_ms: int
+    independent: bool
+    first: bool
+    last: bool
+
+
+class PartTap(Protocol):
+    """Reads the parts that are made of a room's picture: a recorder.
+
+    All calls come from the event loop and must return at once. One that raises is left out from then on.
+    """
+
+    def period(self, period: Period) -> None:
+        """The parts that follow need this init section."""
+        ...
+
+    def part(self, part: CmafPart) -> None:
+        """A part was published."""
+        ...
+
+    def interrupted(self) -> None:
+        """The publisher is away: the segment is complete; a period follows, or the end."""
+        ...
+
+    async def close(self) -> None:
+        """The stream has ended. Called once."""
+        ...

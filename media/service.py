@@ -51,7 +51,7 @@ class MediaService:
         self._has_streams = asyncio.Event()
         self._streams: dict[str, RoomStream] = {}
         self._whip = Whip(self._node, gate, self._stream)
-        self._whep = Whep(self._node, gate, self._streams.get)
+        self._whep = Whep(self._node, gate, self._find)
         self._ticker: asyncio.Task[None] | None = None
         self._unregister: Callable[[], None] | None = None
 
@@ -126,6 +126,9 @@ class MediaService:
             )
             self._has_streams.set()
         return stream
+
+    async def _find(self, room: str) -> RoomStream | None:
+        return self._streams.get(room)
 
     def _count_live(self) -> float:
         return sum(stream.is_live for stream in self._streams.values())

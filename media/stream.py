@@ -13,8 +13,8 @@ from typing import Literal
 from media.config import MediaConfig
 from media.ports import MediaKind, Principal, RtpSink, Stage
 from media.relay.counters import Counters
-from media.relay.publisher import Publisher
 from media.relay.room import RoomRelay
+from media.relay.source import Source
 from media.rtp.codecs import starts_keyframe
 from media.rtp.packet import Rtp
 from rooms.errors import Refused
@@ -98,8 +98,8 @@ class RoomStream:
         self._make_sinks = sinks
         self._clock = clock
         self._announcer = _Announcer()
-        self._publisher: Publisher | None = None
-        self._successor: Publisher | None = None
+        self._publisher: Source | None = None
+        self._successor: Source | None = None
         self._principal: Principal | None = None
         self._interrupted_at = 0.0
         self._ended_at = clock()
@@ -123,13 +123,13 @@ class RoomStream:
         wait_s = self._config.takeover_silence_s - silent
         raise Refused("publisher_busy", retry_after_ms=max(500, int(wait_s * 1000)))
 
-    def accept(self, publisher: Publisher) -> None:
+    def accept(self, publisher: Source) -> None:
         """The publisher becomes the room's with its first packets; until then the present one goes on."""
         if self._successor is not None:
             self._retire(self._successor, "another publisher has taken its place")
         self._successor = publisher
 
-    def stop(self, publisher: Publisher | None = None) -> None:
+    def stop(self, publisher: Source | None = None) -> None:
         """A goodbye: of ``publisher``, or of whoever publishes."""
         for one in (self._successor, self._publisher):
             if one is not None and (publisher is None or one is publisher):
@@ -150,7 +150,7 @@ class RoomStream:
 
     # --- from publishers
 
-    def received(self, publisher: Publisher, kind: MediaKind, rtp: Rtp, sequence: int) -> None:
+    def received(self, publisher: Source, kind: MediaKind, rtp: Rtp, sequence: int) -> None:
         begins = publisher is self._successor and self._ready(publisher, kind, rtp)
         if begins:
             self._promote(publisher)
@@ -162,11 +162,11 @@ class RoomStream:
         if begins and not self.relay.tracks["video"].gop:
             publisher.want_keyframe()
 
-    def clock(self, publisher: Publisher, kind: MediaKind, ntp: int, timestamp: int) -> None:
+    def clock(self, publisher: Source, kind: MediaKind, ntp: int, timestamp: int) -> None:
         if publisher is self._publisher:
             self.relay.sender_report(kind, ntp, timestamp)
 
-    def gone(self, publisher: Publisher, reason: str) -> None:
+    def gone(self, publisher: Source, reason: str) -> None:
         _log.info("publisher gone", extra={"room": self.room, "reason": reason})
         if publisher is self._successor:
             self._successor = None
@@ -178,7 +178,7 @@ class RoomStream:
         else:
             self._interrupt()
 
-    def _ready(self, publisher: Publisher, kind: MediaKind, rtp: Rtp) -> bool:
+    def _ready(self, publisher: Source, kind: MediaKind, rtp: Rtp) -> bool:
         if self.status != "live":
             return True
         codec = next((track.codec for track in publisher.tracks if track.kind == kind), "")
@@ -188,7 +188,7 @@ class RoomStream:
         waited = self._clock() - (publisher.first_rtp or self._clock())
         return not has_video or waited > _PROMOTE_ANYWAY_S
 
-    def _promote(self, publisher: Publisher) -> None:
+    def _promote(self, publisher: Source) -> None:
         old, self._publisher, self._successor = self._publisher, publisher, None
         if old is not None:
             self._retire(old, "another publisher has taken its place")
@@ -196,7 +196,7 @@ class RoomStream:
         self.relay.begin(publisher.tracks)
         self._go_live(publisher)
 
-    def _retire(self, publisher: Publisher, reason: str) -> None:
+    def _retire(self, publisher: Source, reason: str) -> None:
         if publisher is self._successor:
             self._successor = None
         publisher.close(reason)
@@ -213,7 +213,7 @@ class RoomStream:
 
     # --- status
 
-    def _go_live(self, publisher: Publisher) -> None:
+    def _go_live(self, publisher: Source) -> None:
         if self.status == "idle":
             self.relay.attach(self._make_sinks(self.room))
         self.status = "live"
@@ -253,8 +253,8 @@ class RoomStream:
         """About four times a second: notices silence and the end of the grace period."""
         now = self._clock()
         for publisher in (self._publisher, self._successor):
-            if publisher is not None and publisher.peer is not None:
-                publisher.peer.check(self._config.connect_timeout_s, self._config.consent_timeout_s)
+            if publisher is not None:
+                publisher.check(self._config.connect_timeout_s, self._config.consent_timeout_s)
         publisher = self._publisher
         silence = self._config.takeover_silence_s
         if self.status == "live" and (publisher is None or publisher.silent_s(now) > silence):
@@ -288,8 +288,8 @@ class RoomStream:
 
     def probe(self) -> None:
         """Every few seconds: measures the way to the publisher."""
-        if self._publisher is not None and self._publisher.peer is not None:
-            self._publisher.peer.probe()
+        if self._publisher is not None:
+            self._publisher.probe()
 
     def stats(self) -> PublisherStats | None:
         """A snapshot; ``None`` while nobody publishes."""
@@ -299,7 +299,7 @@ class RoomStream:
         kinds = {track.kind for track in publisher.tracks}
         return PublisherStats(
             self.status,
-            "whip",
+            publisher.protocol,
             publisher.principal.label,
             self._video_stats() if "video" in kinds else None,
             self._audio_stats() if "audio" in kinds else None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Protocol
 from urllib.parse import quote
 
 from aiohttp import web
@@ -13,10 +14,10 @@ from media import http
 from media.node import Session, WebRtcNode
 from media.ports import Gate, MediaKind
 from media.relay.feed import Feed, Format
+from media.relay.room import RoomRelay
 from media.relay.viewer import Viewer
 from media.rtc import sdp
 from media.rtp.packet import mid_extension
-from media.stream import RoomStream
 from media.whip import patch
 from rooms.errors import Refused
 
@@ -24,6 +25,20 @@ _RETRY_WHEN_FULL_MS = 10_000
 _RETRY_WHEN_NOT_LIVE_MS = 2_000
 _CONNECTS_WITHIN_S = 3.0
 _TRACK_CODEC = {"H264": "H264", "VP8": "VP8", "OPUS": "opus"}
+
+
+class Watched(Protocol):
+    """What can be watched: a room's stream, published here or on another node."""
+
+    @property
+    def relay(self) -> RoomRelay:
+        """Where its packets come by."""
+        ...
+
+    @property
+    def is_live(self) -> bool:
+        """Whether there is a picture now."""
+        ...
 
 
 class WhepSession(Session):
@@ -35,7 +50,9 @@ class WhepSession(Session):
 class Whep:
     """The WHEP endpoint and its sessions."""
 
-    def __init__(self, node: WebRtcNode, gate: Gate, find: Callable[[str], RoomStream | None]) -> None:
+    def __init__(
+        self, node: WebRtcNode, gate: Gate, find: Callable[[str], Awaitable[Watched | None]]
+    ) -> None:
         self._node = node
         self._gate = gate
         self._find_stream = find
@@ -67,7 +84,7 @@ class Whep:
         await self._gate.may_watch(room, http.bearer(request))
         text = await http.read_text(request, http.SDP_TYPE, self._node.config.max_sdp_bytes)
         offer = sdp.parse_offer(text)
-        stream = self._find_stream(room)
+        stream = await self._find_stream(room)
         if stream is None or not stream.is_live:
             raise Refused("not_live", retry_after_ms=_RETRY_WHEN_NOT_LIVE_MS)
         if len(self) >= self._node.config.whep_capacity and not self._make_room():
@@ -99,7 +116,7 @@ class Whep:
         return False
 
     def _open(
-        self, room: str, offer: sdp.Offer, chosen: dict[int, sdp.Chosen], stream: RoomStream
+        self, room: str, offer: sdp.Offer, chosen: dict[int, sdp.Chosen], stream: Watched
     ) -> WhepSession:
         feeds = self._feeds(offer, chosen, stream)
         viewer = Viewer(stream.relay, self._node.port, feeds, self._node.cname, self._node.clock)
@@ -111,7 +128,7 @@ class Whep:
         return session
 
     def _feeds(
-        self, offer: sdp.Offer, chosen: dict[int, sdp.Chosen], stream: RoomStream
+        self, offer: sdp.Offer, chosen: dict[int, sdp.Chosen], stream: Watched
     ) -> dict[MediaKind, Feed]:
         feeds: dict[MediaKind, Feed] = {}
         for index, choice in chosen.items():
@@ -153,7 +170,7 @@ class Whep:
                 self._sessions.pop(key, None)
 
 
-def choose(offer: sdp.Offer, stream: RoomStream) -> dict[int, sdp.Chosen]:
+def choose(offer: sdp.Offer, stream: Watched) -> dict[int, sdp.Chosen]:
     """What a viewer is sent. Both video codecs are negotiated where it knows both, the present one first:
     the next publisher may send the other, and there is no renegotiation.
 

@@ -194,7 +194,7 @@ async def _run_node(node: Node, *, supervised: bool) -> int:
         return FAILED
     settle()
     # One write with its newline: other threads log into the same file, and somebody waits for this line.
-    print(f"danmart ready {node.url} udp={node.media.udp_port}\n", end="", flush=True)
+    print(f"danmart ready {node.url} udp={node.picture.media.udp_port}\n", end="", flush=True)
     if node.demo is not None:
         for title, address in (await node.demo.links(node.url, wall_ms())).items():
             print(f"  {title + ':':17}{address}", flush=True)

@@ -11,10 +11,6 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from media.config import MediaConfig
-from media.hls import HlsConfig, HlsHub
-from media.hls import routes as hls_routes
-from media.service import MediaService
 from rooms.likes import write_likes
 from rooms.unit import News
 from server import api
@@ -38,9 +34,9 @@ from server.live.healing import Healer
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.middlewares import cors, host_check, problems, request_id, room_names
-from server.origins import Origins
 from server.outbound import Outbound
 from server.pages import Pages
+from server.picture import Picture, Surroundings
 from server.presence import Presence
 from server.proxies import client_of, proxy_middleware
 from server.shop_front import ShopFront
@@ -50,7 +46,6 @@ from server.socket.door import Door
 from server.socket.hub import Hub
 from server.socket.packets import encode_message
 from server.socket.polling import PollingDriver
-from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.group import Work
 from server.store.store import Store
@@ -175,35 +170,16 @@ class Node:
         keys = (*settings.auth.keys, own_key(secret))
         self.demo_tokens = demo
         self.tokens = Tokens(keys, self.outbound.get, leeway_s=settings.auth.leeway_s, demo=demo)
-        self.publish_tokens = PublishTokens(secret)
-        self.gate = MediaGate(self.store, self.tokens, self.publish_tokens, self._clock_ms)
-        config = MediaConfig(
-            node_id=settings.node.name,
-            udp_host="0.0.0.0" if settings.listen.is_public else "127.0.0.1",  # noqa: S104
-            udp_port=settings.listen.udp_port,
-            announced_addresses=tuple(str(a) for a in settings.media.announced_addresses),
-            include_loopback=settings.include_loopback,
-            grace_s=settings.media.grace_s,
-            whep_capacity=settings.media.whep_capacity,
-        )
-        self.hls = HlsHub(
-            HlsConfig(window_s=settings.media.dvr_s, part_target_ms=settings.media.part_ms),
+        around = Surroundings(
+            store=self.store,
+            bus=self.bus,
+            tokens=self.tokens,
+            publish_tokens=PublishTokens(secret),
+            lifecycle=self.services.lifecycle,
             registry=self.registry,
-        )
-        self.origins = Origins(
-            self.store,
-            self.bus,
-            self.services.lifecycle,
-            settings.node.name,
-            alone=is_sqlite(settings.database_url),
             clock_ms=self._clock_ms,
-            lost=self._end_publishing,
         )
-        self.gate.origins = self.origins
-        self.stage = MediaStage(self.origins, self.gate)
-        self.media = MediaService(
-            self.gate, self.stage, config, sinks=lambda room: [self.hls.sink(room)], registry=self.registry
-        )
+        self.picture = Picture(settings, around)
 
     def _make_edge(self) -> None:
         settings = self.settings
@@ -215,9 +191,9 @@ class Node:
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             liker=self.domain.points.watching.liked,
-            ended=self._end_publishing,
+            ended=self.picture.end,
             direct={
-                "publish.token": self.gate.publish_token,
+                "publish.token": self.picture.gate.publish_token,
                 "gift.top": self.domain.gift_keeper.top,
                 "lottery.check": self.domain.draws.check,
                 "quiz.check": self.domain.own_parts.quiz,
@@ -253,14 +229,9 @@ class Node:
                 self.services,
                 self.domain.keyring,
                 self.domain.pictures,
-                self.gate,
+                self.picture.gate,
                 self.demo_tokens,
             )
-
-    def _end_publishing(self, room_id: str) -> None:
-        task = asyncio.get_running_loop().create_task(self.media.stop_publishing(room_id))
-        self._tasks.append(task)
-        task.add_done_callback(self._tasks.remove)
 
     def _app(self) -> web.Application:
         settings = self.settings
@@ -279,8 +250,8 @@ class Node:
             limits=self.limits,
             services=self.services,
             live=self.live,
-            media=self.media,
-            hls=self.hls,
+            media=self.picture.media,
+            hls=self.picture.hls,
             signins=self.signins,
             keyring=self.domain.keyring,
             pictures=self.domain.pictures,
@@ -298,8 +269,7 @@ class Node:
         )
         api.attach(app)
         self._health(internal=False).attach(app)
-        self.media.attach(app)
-        app.add_routes(hls_routes(self.hls, self.gate))
+        self.picture.attach(app)
         Pages(embed_origins=settings.listen.embed_origins).attach(app)
         self.polling.attach(app)
         return app
@@ -337,8 +307,7 @@ class Node:
         await self.store.start()
         await self.domain.gift_keeper.start()
         await self._start_bus()
-        await self.origins.start()
-        await self.media.start()
+        await self.picture.start()
         await self.live.start()
         await self.domain.timers.start()
         await self.webhooks.start()
@@ -384,15 +353,14 @@ class Node:
             self._door.close()
         if isinstance(self.bus, RedisBus):
             await self.gateway.hand_over(self.settings.node.drain_s / 2)
-        self.stage.close()
+        self.picture.stage.close()
         if self.demo is not None:
             await self.demo.close()
         await self.domain.points.see()  # while they are still here
         await self.gateway.close()
         await self.hub.close()
         await self.polling.close()
-        await self.media.close()
-        await self.hls.close()
+        await self.picture.close()
         if self._runner is not None:
             await self._runner.cleanup()
         await self.healer.close()
@@ -404,7 +372,7 @@ class Node:
         await self.domain.close_providers()
         await self.housekeeping.close()
         await self.domain.points.close()
-        await self.origins.close()
+        await self.picture.let_go()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client import CollectorRegistry
@@ -15,6 +15,7 @@ from media.hls.metrics import HlsMetrics
 from media.hls.packager import Packager
 from media.hls.stream import Stream, Waiting
 from media.hls.window import Window
+from media.ports import PartTap
 
 
 def unix_ms() -> float:
@@ -22,18 +23,28 @@ def unix_ms() -> float:
     return time.time() * 1000
 
 
+def _no_taps(_room: str) -> Sequence[PartTap]:
+    return ()
+
+
 class HlsHub:
     """``sink`` is the factory that the media service calls when a room goes live.
 
     Each sink has a stream of its own: a room that goes live again after its end gets a new playlist, whose
     media sequence starts at 0 and whose parts have other names; the ended one (with EXT-X-ENDLIST) can be
-    read until then, for ``linger_s`` at most. An interruption ends nothing.
+    read until then, for ``linger_s`` at most. An interruption ends nothing. ``taps`` is asked for those who
+    read a new stream's parts beside the players.
     """
 
     def __init__(
-        self, config: HlsConfig, registry: CollectorRegistry, clock: Callable[[], float] = unix_ms
+        self,
+        config: HlsConfig,
+        registry: CollectorRegistry,
+        clock: Callable[[], float] = unix_ms,
+        taps: Callable[[str], Sequence[PartTap]] = _no_taps,
     ) -> None:
         self.config = config
+        self._taps = taps
         self._clock = clock
         self._metrics = HlsMetrics(registry)
         self._waiting = Waiting(config.max_waiting)
@@ -57,6 +68,7 @@ class HlsHub:
             self._clock,
             on_start=lambda: self._serve(room, packager),
             on_end=lambda: self._linger(room, packager),
+            taps=self._taps(room),
         )
         return packager
 

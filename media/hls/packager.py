@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,7 +17,8 @@ from media.hls.sound import SoundLine
 from media.hls.stream import Stream
 from media.hls.tracks import TimedPicture, Tracks
 from media.hls.transcode import OpusPacket
-from media.ports import MediaKind, TrackInfo
+from media.ports import CmafPart, MediaKind, PartTap, TrackInfo
+from media.ports import Period as PeriodInfo
 from media.rtp import packet as rtp_packet
 
 log = logging.getLogger(__name__)
@@ -43,8 +45,10 @@ class Packager:
         clock: Callable[[], float],
         on_start: Callable[[], bool],
         on_end: Callable[[], None],
+        taps: Sequence[PartTap] = (),
     ) -> None:
         self.stream = stream
+        self._taps = list(taps)
         self.running = False
         self.has_h264 = False
         self._config, self._pool, self._metrics = config, pool, metrics
@@ -97,6 +101,8 @@ class Packager:
     def interrupted(self) -> None:
         """Publishes what there is; the playlist stays up and goes on after the next ``start``."""
         self._end_period()
+        if self.running:
+            self._each_tap(lambda tap: tap.interrupted())
         self.running = False
 
     async def close(self) -> None:
@@ -106,6 +112,17 @@ class Packager:
         self.stream.window.end()
         self.stream.changed()
         self._on_end()
+        for result in await asyncio.gather(*(tap.close() for tap in self._taps), return_exceptions=True):
+            if isinstance(result, Exception):
+                log.error("a tap could not be closed", exc_info=result)
+
+    def _each_tap(self, call: Callable[[PartTap], None]) -> None:
+        for tap in list(self._taps):
+            try:
+                call(tap)
+            except Exception:  # a broken recorder must not take the picture from the viewers
+                log.exception("a tap failed and is left out")
+                self._taps.remove(tap)
 
     async def drain(self) -> None:
         """Waits until all sound that came so far is in the parts (or waits for its pictures)."""
@@ -144,8 +161,11 @@ class Packager:
         if config is None or (self._period is not None and self._period.video == config):
             return
         self._end_period()
-        self.stream.window.begin_period(init_section(config, audio=self._with_audio))
+        init = init_section(config, audio=self._with_audio)
+        self.stream.window.begin_period(init)
         self.stream.video, self.stream.has_audio = config, self._with_audio
+        info = PeriodInfo(init, self.stream.codecs, *config.size, has_audio=self._with_audio)
+        self._each_tap(lambda tap: tap.period(info))
         self._period = Period(self, config, picture.time, self._position)
 
     def _end_period(self) -> None:
@@ -179,16 +199,15 @@ class Packager:
     def publish(self, cut: Cut, started_ms: float, arrived_ms: float) -> None:
         """Makes a part of it that can be fetched."""
         self._fragments += 1
+        data, begun_ms = fragment(self._fragments, cut.start, cut.video, cut.audio), round(started_ms)
         self.stream.window.add(
-            fragment(self._fragments, cut.start, cut.video, cut.audio),
-            cut.duration,
-            independent=cut.independent,
-            first=cut.first,
-            started_ms=round(started_ms),
+            data, cut.duration, independent=cut.independent, first=cut.first, started_ms=begun_ms
         )
         if cut.last:
             self.stream.window.end_segment()
         self.stream.changed()
+        part = CmafPart(data, cut.start, cut.duration, begun_ms, cut.independent, cut.first, cut.last)
+        self._each_tap(lambda tap: tap.part(part))
         self._metrics.part_duration.observe(cut.duration / VIDEO_RATE)
         self._metrics.delay.observe(max(0.0, self._clock() - arrived_ms) / 1000)
 

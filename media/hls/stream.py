@@ -74,6 +74,13 @@ class Stream:
         """About how many watch: the most requests that waited for one of the last parts."""
         return max(self._released, default=0)
 
+    @property
+    def codecs(self) -> str:
+        """What a player has to know (RFC 6381); empty before the first picture."""
+        if self.video is None:
+            return ""
+        return f"{self.video.codec},mp4a.40.2" if self.has_audio else self.video.codec
+
     def changed(self) -> None:
         """Wakes everybody who waits; each looks whether what it waits for is there."""
         self._released.append(self._waiters)
@@ -120,10 +127,9 @@ class Stream:
         if self.video is None:
             return None
         width, height = self.video.size
-        codecs = f"{self.video.codec},mp4a.40.2" if self.has_audio else self.video.codec
         peak, average = self._bandwidth()
         body = playlist.multivariant(
-            playlist.Variant(codecs, width, height, peak, average, self.frame_rate)
+            playlist.Variant(self.codecs, width, height, peak, average, self.frame_rate)
         ).encode()
         return Rendered(body, f'"{self.window.stream}-{zlib.crc32(body):08x}"')
 

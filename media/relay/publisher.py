@@ -6,12 +6,12 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from aiortc.rate import RemoteBitrateEstimator
 
 from media.ports import MediaKind, Principal, TrackInfo
 from media.relay.counters import Counters
+from media.relay.source import Target
 from media.rtc.peer import RtcPeer
 from media.rtp import packet as rtp_packet
 from media.rtp import rtcp
@@ -38,16 +38,6 @@ class Incoming:
     transport_id: int | None = None
 
 
-class Target(Protocol):
-    """Where a publisher's packets go."""
-
-    def received(self, publisher: Publisher, kind: MediaKind, rtp: Rtp, sequence: int) -> None: ...
-
-    def clock(self, publisher: Publisher, kind: MediaKind, ntp: int, timestamp: int) -> None: ...
-
-    def gone(self, publisher: Publisher, reason: str) -> None: ...
-
-
 class _Source:
     """One SSRC of the publisher."""
 
@@ -61,7 +51,7 @@ class _Source:
 
 
 class Publisher:
-    """Implements ``PeerEvents``; one for each WHIP session."""
+    """A ``Source``; implements ``PeerEvents``. One for each WHIP session."""
 
     def __init__(
         self,
@@ -101,6 +91,10 @@ class Publisher:
     @property
     def rtt_ms(self) -> float | None:
         return self.peer.ice.rtt_ms if self.peer is not None else None
+
+    @property
+    def protocol(self) -> str:
+        return "whip"
 
     def silent_s(self, now: float) -> float:
         """Seconds since the last packet, or since it came if it has sent none."""
@@ -247,6 +241,14 @@ class Publisher:
     def _send(self, compound: bytes) -> None:
         if self.peer is not None:
             self.peer.send_rtcp(compound)
+
+    def check(self, connect_timeout_s: float, consent_timeout_s: float) -> None:
+        if self.peer is not None:
+            self.peer.check(connect_timeout_s, consent_timeout_s)
+
+    def probe(self) -> None:
+        if self.peer is not None:
+            self.peer.probe()
 
     def close(self, reason: str) -> None:
         if self.peer is not None:
