@@ -36,6 +36,8 @@ class Action(StrEnum):
     PLAY = "play"
     """Taking part: lotteries, opening red packets, quizzes, polls."""
     FOLLOW = "follow"
+    JOIN_STAGE = "join_stage"
+    """Asking to come on stage as a guest, and coming when invited."""
     STYLE = "style"
     """Coloured comments, and comments that stand at the top or the bottom."""
     MUTE = "mute"
@@ -44,6 +46,8 @@ class Action(StrEnum):
     SEE_STAFF = "see_staff"
     MANAGE_PRODUCTS = "manage_products"
     PIN = "pin"
+    MANAGE_STAGE = "manage_stage"
+    """Who is on stage beside the host, and how it is laid out."""
     MANAGE_ROOM = "manage_room"
     END_ROOM = "end_room"
     GRANT_ROLE = "grant_role"
@@ -65,9 +69,17 @@ _RANKS = {role: rank for rank, role in enumerate(Role)}
 # Each role with what it adds to the one below it.
 _ADDED: dict[Role, tuple[Action, ...]] = {
     Role.GUEST: (),
-    Role.VIEWER: (Action.COMMENT, Action.LIKE, Action.BUY, Action.GIFT, Action.PLAY, Action.FOLLOW),
+    Role.VIEWER: (
+        Action.COMMENT,
+        Action.LIKE,
+        Action.BUY,
+        Action.GIFT,
+        Action.PLAY,
+        Action.FOLLOW,
+        Action.JOIN_STAGE,
+    ),
     Role.MODERATOR: (Action.STYLE, Action.MUTE, Action.DELETE_COMMENT, Action.SEE_STAFF),
-    Role.SENIOR_MODERATOR: (Action.MUTE_LONG,),
+    Role.SENIOR_MODERATOR: (Action.MUTE_LONG, Action.MANAGE_STAGE),
     Role.HOST: (
         Action.MANAGE_PRODUCTS,
         Action.PIN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from moderation.audit import AuditTrail
@@ -19,12 +20,23 @@ REASON_MAX_CHARS = 200
 
 
 class Sanctions:
-    """The commands ``moderate.mute`` and ``moderate.unmute``, and the end of a mute."""
+    """The commands ``moderate.mute`` and ``moderate.unmute``, and the end of a mute.
 
-    def __init__(self, standing: RoomStanding, texts: TextRules, audit: AuditTrail) -> None:
+    ``silenced(tx, room, user)`` is told of each mute in its transaction, with the user's and the room's rows
+    locked: what else ends with it.
+    """
+
+    def __init__(
+        self,
+        standing: RoomStanding,
+        texts: TextRules,
+        audit: AuditTrail,
+        silenced: Callable[[Unit, str, str], None] = lambda tx, room_id, user_id: None,
+    ) -> None:
         self._standing = standing
         self._texts = texts
         self._audit = audit
+        self._silenced = silenced
 
     def mute(self, tx: Unit, cmd: Mute, caller: Caller) -> Steps[Any]:
         """Takes the place of a mute in force. Refuses with ``forbidden``, ``outranked``, ``not_found``."""
@@ -55,6 +67,7 @@ class Sanctions:
             tx.wake(MUTE_TIMER, f"{sanction.serial}:{cmd.user}", cmd.room, until_ms)
         tx.tell(cmd.user, "muted", {"sanction": sanction.wire()}, room_id=cmd.room)
         tx.brief(cmd.room, "muted", {"sanction": sanction.wire()})
+        self._silenced(tx, cmd.room, cmd.user)
         detail = {"seconds": cmd.seconds, "reason": reason}
         self._audit.note(tx, cmd.room, caller, "moderate.mute", cmd.user, detail)
         return {"sanction": sanction.wire()}

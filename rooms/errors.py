@@ -128,6 +128,13 @@ _KINDS = (
     ErrorKind(
         "too_many_options", 422, "These are more options than one may choose; `details.limit` says how many."
     ),
+    ErrorKind(
+        "stage_full",
+        409,
+        "As many are on stage as may be; `details.limit` says how many.",
+        temporary=True,
+    ),
+    ErrorKind("user_muted", 409, "This user is muted here: lift the mute first.", temporary=True),
     ErrorKind("not_live", 404, "Nobody is live in this room at the moment.", temporary=True),
     ErrorKind("publisher_busy", 409, "Somebody is publishing in this room already.", temporary=True),
     ErrorKind("bad_sdp", 400, "The body is not a usable SDP offer."),

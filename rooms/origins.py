@@ -21,7 +21,8 @@ RENEW_EVERY_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class OriginRow:
-    """A room's lease. An empty ``node``: nobody's; the fence goes on counting.
+    """The lease on a stream: ``room_id`` is the stream's name, which is the room's id for the host's, and the
+    room's id, a colon and the slot for a guest's. An empty ``node``: nobody's; the fence goes on counting.
 
     ``principal`` is who publishes: a stream key or a host, whichever node they come to.
     """
@@ -36,7 +37,7 @@ class OriginRow:
 origins_table = Table(
     "origins",
     metadata,
-    Column("room_id", String(64), primary_key=True),
+    Column("room_id", String(96), primary_key=True),
     Column("node", String(64), nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),

@@ -15,16 +15,20 @@ import orjson
 
 from rooms.log import LogEvent, Visibility, unquote
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 COMMENTS_KEPT = 50
 PINS_KEPT = 3
 COUPONS_KEPT = 5
 PLAYS_KEPT = 5
+GUESTS_KEPT = 15
 
 Product = Mapping[str, Any]
 Sale = Mapping[str, Any]
 Coupon = Mapping[str, Any]
 Play = Mapping[str, Any]
+Stage = Mapping[str, Any]
+
+EMPTY_STAGE: Stage = {"layout": "host", "guests": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class RoomState:
     """What a newcomer sees. ``room`` and ``settings`` are as docs/protocol.md has them. ``plays`` are what
-    one can take part in (lotteries, packets, quizzes, polls; each says its ``kind``), the newest first."""
+    one can take part in (lotteries, packets, quizzes, polls; each says its ``kind``), the newest first.
+    ``stage`` is who is seen beside the host, first come first, and how."""
 
     room: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -49,6 +54,7 @@ class RoomState:
     coupons: tuple[Coupon, ...] = ()
     explaining: str | None = None
     plays: tuple[Play, ...] = ()
+    stage: Stage = field(default_factory=lambda: EMPTY_STAGE)
 
 
 EMPTY = RoomState()
@@ -101,6 +107,7 @@ def _status(state: RoomState, event: LogEvent) -> RoomState:
         room |= {"started_at_ms": event.at_ms, "ended_at_ms": None}
     if status == "ended":
         room["ended_at_ms"] = event.at_ms
+        return replace(state, room=room, stage=EMPTY_STAGE)
     return replace(state, room=room)
 
 
@@ -210,6 +217,24 @@ def _play_ended(state: RoomState, event: LogEvent) -> RoomState:
     return replace(state, plays=tuple(play for play in state.plays if play["id"] != gone))
 
 
+def _guest_joined(state: RoomState, event: LogEvent) -> RoomState:
+    new = {"slot": event.data["slot"], "user": event.data["user"], "since_ms": event.at_ms}
+    others = [guest for guest in state.stage["guests"] if guest["slot"] != new["slot"]]
+    return replace(state, stage={**state.stage, "guests": [*others, new][:GUESTS_KEPT]})
+
+
+def _guest_left(state: RoomState, event: LogEvent) -> RoomState:
+    """Where the one who left was the big one, that is the host again."""
+    slot = event.data["slot"]
+    guests = [guest for guest in state.stage["guests"] if guest["slot"] != slot]
+    layout = state.stage["layout"]
+    return replace(state, stage={"layout": "host" if layout == f"guest:{slot}" else layout, "guests": guests})
+
+
+def _layout(state: RoomState, event: LogEvent) -> RoomState:
+    return replace(state, stage={**state.stage, "layout": event.data["layout"]})
+
+
 _RULES = {
     "room.created": _created,
     "room.status": _status,
@@ -241,6 +266,9 @@ _RULES = {
     "poll.opened": _play,
     "poll.closed": _play,
     "poll.ended": _play_ended,
+    "guest.joined": _guest_joined,
+    "guest.left": _guest_left,
+    "stage.layout": _layout,
 }
 
 
@@ -257,6 +285,7 @@ def encode_state(state: RoomState) -> bytes:
             "sales": state.sales,
             "explaining": state.explaining,
             "plays": state.plays,
+            "stage": state.stage,
         }
     )
 
@@ -274,4 +303,5 @@ def decode_state(encoded: bytes) -> RoomState:
         sales=tuple(plain["sales"]),
         explaining=plain["explaining"],
         plays=tuple(plain["plays"]),
+        stage=plain["stage"],
     )

@@ -20,6 +20,8 @@ from rooms.comments import Comments
 from rooms.errors import Refused
 from rooms.follows import Follows
 from rooms.gifts.service import Gifts
+from rooms.guests import commands as stage
+from rooms.guests.service import Guests
 from rooms.lifecycle import Lifecycle
 from rooms.likes import LikeCounter
 from rooms.play.lotteries import commands as lottery
@@ -79,6 +81,7 @@ class Services:
     follows: Follows
     points: Points
     offers: Offers
+    guests: Guests
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,6 @@ class Spec:
     handler: Callable[[Services], Callable[..., Steps[Any]]] | None = None
     patient: bool = False
     timed: bool = False
-
-
-class PublishToken(c.Command):
-    """A command that changes nothing, so it has no key."""
 
 
 Tell = Callable[[str, dict[str, Any]], None]
@@ -191,7 +190,13 @@ SPECS: dict[str, Spec] = {
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),
-        Spec("publish.token", PublishToken, "A short token for publishing by WHIP."),
+        Spec("guest.ask", stage.OwnPlace, "Ask to come on stage.", lambda s: s.guests.ask),
+        Spec("guest.withdraw", stage.OwnPlace, "Not any more; or leave it.", lambda s: s.guests.withdraw),
+        Spec("guest.invite", stage.GuestRef, "Invite somebody on stage.", lambda s: s.guests.invite),
+        Spec("guest.answer", stage.AnswerInvitation, "Accept, or decline.", lambda s: s.guests.answer),
+        Spec("guest.remove", stage.GuestRef, "Take somebody off the stage.", lambda s: s.guests.remove),
+        Spec("stage.layout", stage.SetLayout, "How the pictures are shown.", lambda s: s.guests.layout),
+        Spec("publish.token", stage.PublishToken, "A short token for publishing by WHIP."),
     )
 }
 

@@ -20,6 +20,8 @@ from rooms.follows import Follows
 from rooms.gifts.catalogue import GiftCatalogue
 from rooms.gifts.fans import Fans
 from rooms.gifts.service import Gifts
+from rooms.guests import service as guests
+from rooms.guests.service import Guests
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter
 from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
@@ -48,7 +50,7 @@ from server.credentials import StreamKeyring
 from server.draws import Draws
 from server.facts import HouseFacts
 from server.gifts import GiftKeeper
-from server.house_rules import coin_rules, comment_rules, fan_rules, gift_rules, point_rules
+from server.house_rules import coin_rules, comment_rules, fan_rules, gift_rules, guest_rules, point_rules
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.outbound import Outbound
@@ -106,7 +108,8 @@ class Domain:
         given = gift_rules(settings.gifts, settings.coins)
         gifts = Gifts(standing, texts, audit, given, self.fans, self.levels)
         grace = LifecycleRules(round(settings.media.grace_s * 1000), rules.rooms_max)
-        over = (quizzes.OVER_TIMER, polls.OVER_TIMER)
+        over = (quizzes.OVER_TIMER, polls.OVER_TIMER, guests.OVER_TIMER)
+        stage = Guests(standing, audit, guest_rules(rules, settings.media))
         products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
         return Services(
             comments=Comments(standing, texts, comments, self.fans, self.levels),
@@ -117,7 +120,7 @@ class Domain:
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
-            sanctions=Sanctions(standing, texts, audit),
+            sanctions=Sanctions(standing, texts, audit, silenced=stage.silenced),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
             cashier=self._make_cashier(coupons),
@@ -132,6 +135,7 @@ class Domain:
             follows=Follows(standing),
             points=Points(standing, self.earnings, gifts),
             offers=Offers(texts, audit),
+            guests=stage,
         )
 
     def _make_cashier(self, coupons: CouponRedeeming) -> Cashier:
@@ -188,6 +192,8 @@ class Domain:
                 polls.TURN_TIMER: services.polls.turn,
                 polls.OVER_TIMER: services.polls.room_over,
                 MUTE_TIMER: services.sanctions.run_out,
+                guests.DUE_TIMER: services.guests.due,
+                guests.OVER_TIMER: services.guests.room_over,
                 PACKET_TIMER: services.packets.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
             },

@@ -6,9 +6,10 @@ from rooms.budget import BudgetRules
 from rooms.comments import CommentRules
 from rooms.gifts.fans import FanRules
 from rooms.gifts.rules import GiftRules
+from rooms.guests.rules import GuestRules
 from rooms.points.rules import PointRules, Task
 from rooms.wallet.coins import CoinPack, CoinRules
-from server.config.sections import Coins, Rooms
+from server.config.sections import Coins, Media, Rooms
 from server.config.sections import Gifts as GiftSettings
 from server.config.sections import Points as PointSettings
 
@@ -42,6 +43,14 @@ def fan_rules(rules: GiftSettings) -> FanRules:
         per_comment=rules.fan_per_comment,
         minutes_a_day=rules.fan_minutes_a_day,
         comments_a_day=rules.fan_comments_a_day,
+    )
+
+
+def guest_rules(rules: Rooms, media: Media) -> GuestRules:
+    return GuestRules(
+        guests_max=rules.guests_max,
+        waiting_max=rules.guests_waiting_max,
+        grace_ms=round(media.grace_s * 1000),
     )
 
 

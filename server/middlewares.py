@@ -5,8 +5,9 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from media.names import split_stream
 from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.rows import new_id
@@ -51,13 +52,19 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem(as_refused(error), headers)
 
 
+def _room_of(path: str, name: str) -> str:
+    """The room that an address is about: pictures go by their stream's name, everything else by the room's.
+    Raises ``ValueError`` for what is no stream's."""
+    return split_stream(name)[0] if path.startswith(_PICTURES) else name
+
+
 @web.middleware
 async def room_names(request: web.Request, handler: Handler) -> web.StreamResponse:
     """A room that can't be called so doesn't exist; no database needs to be asked, and none chokes on it."""
     if (room := request.match_info.get("room")) is not None:
         try:
-            _ROOM.validate_python(room)
-        except ValidationError:
+            _ROOM.validate_python(_room_of(request.path, room))
+        except ValueError:  # pydantic's ValidationError is one
             raise Refused("room_not_found") from None
     return await handler(request)
 
@@ -88,6 +95,7 @@ _PREFLIGHT = _CORS | {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
     "Access-Control-Max-Age": "86400",
 }
+_PICTURES = ("/whip/", "/whep/", "/hls/")
 _OPEN_TO_ALL = ("/api/", "/pictures/", "/hls/")
 
 

@@ -176,6 +176,7 @@ class Node:
             tokens=self.tokens,
             publish_tokens=PublishTokens(secret),
             lifecycle=self.services.lifecycle,
+            guests=self.services.guests,
             registry=self.registry,
             clock_ms=self._clock_ms,
         )

@@ -1,4 +1,8 @@
-"""This node's leases on rooms that it publishes, and rooms whose node is gone."""
+"""This node's leases on the streams that are published here, and streams whose node is gone.
+
+A stream is a room's, or a guest's in a slot of its stage (``media.names``): the first drives the room's
+status, the second says whether the guest is seen.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,12 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from media.names import split_stream, stream_name
 from rooms.errors import Refused
-from rooms.heads import ROOMS
+from rooms.guests.rules import ON_AIR, Guest
+from rooms.guests.service import Guests
+from rooms.guests.store import read_abandoned_guests, read_holder
+from rooms.heads import ROOMS, USERS
 from rooms.lifecycle import Happening, Lifecycle
 from rooms.origins import (
     LEASE_MS,
@@ -36,16 +44,20 @@ from server.store.store import Store
 
 log = structlog.get_logger(__name__)
 
+_TELLING = frozenset({"room.status", "guest.left"})
+GUEST = "guest:"
+"""What a guest's principal begins with; the user's id follows."""
 LOOK_EVERY_S = RENEW_EVERY_MS / 1000
 # A database that was away makes every lease look old: owners get this many looks to renew theirs.
 SEEN_BEFORE_ACTING = 2
 
 
 class Origins:
-    """Tells of rooms' pictures under their leases, and keeps the leases up.
+    """Tells of rooms' and guests' pictures under their leases, and keeps the leases up.
 
-    ``lost(room)`` is called for a room whose picture here is over: another node publishes it now, or its host
-    ended it elsewhere. Word of that comes by the bus; what the bus loses is noticed with the next renewal.
+    ``lost(stream)`` is called for one whose picture here is over: another node publishes it now, its host
+    ended the room elsewhere, or its guest is no longer on stage. Word of that comes by the bus; what the bus
+    loses is noticed with the next renewal.
     With ``alone`` (SQLite), there is no other node: every lease of the past is over.
     """
 
@@ -54,15 +66,17 @@ class Origins:
         store: Store,
         bus: Bus,
         lifecycle: Lifecycle,
+        guests: Guests,
         node: str,
         *,
         alone: bool,
         clock_ms: Callable[[], int],
-        lost: Callable[[str], None] = lambda room: None,
+        lost: Callable[[str], None] = lambda stream: None,
     ) -> None:
         self._store = store
         self._bus = bus
         self._lifecycle = lifecycle
+        self._guests = guests
         self._node = node
         self._alone = alone
         self._clock_ms = clock_ms
@@ -77,8 +91,8 @@ class Origins:
     async def start(self) -> None:
         """Rooms that a node of the past left live wait for their publisher as after any interruption."""
         if self._alone:
-            for room, fence in (await self._store.read(lambda conn: read_abandoned(conn, 2**60))).items():
-                await self._interrupt(room, fence)
+            for stream, fence in (await self._store.read(lambda conn: _abandoned(conn, 2**60))).items():
+                await self._interrupt(stream, fence)
         self._task = asyncio.create_task(self._run(), name="origins")
 
     async def close(self) -> None:
@@ -95,60 +109,75 @@ class Origins:
         if self._fences and not self._alone:
             await self._store.write(Work("origins.release", self._release))
 
-    async def claim(self, room: str, principal: str, *, takeover: bool, is_host: bool) -> None:
-        """Raises ``Refused("publisher_busy")`` while another node publishes the room, unless ``principal``
+    async def claim(self, stream: str, principal: str, *, takeover: bool, is_host: bool) -> None:
+        """Raises ``Refused("publisher_busy")`` while another node publishes the stream, unless ``principal``
         may take its place and says so; the lease changes hands with the first packets that arrive here."""
         if self._alone:
             return
-        self._granted.pop(room, None)
-        row, status = await self._store.read(lambda conn: _lease_and_status(conn, room))
+        self._granted.pop(stream, None)
+        row, status = await self._store.read(lambda conn: _lease_and_status(conn, stream))
         if row is None or status != "live" or not is_elsewhere(row, self._node, self._clock_ms()):
             return
         if not (takeover and may_take_over(row, principal, is_host=is_host)):
             raise Refused("publisher_busy", retry_after_ms=LEASE_MS)
-        self._granted[room] = row.fence
+        self._granted[stream] = row.fence
 
-    async def tell(self, room: str, happening: Happening, reason: str | None, principal: str = "") -> None:
-        """What happened to ``principal``'s picture here. Dropped if the room isn't this node's any more."""
+    async def tell(self, stream: str, happening: Happening, reason: str | None, principal: str = "") -> None:
+        """What happened to ``principal``'s picture here. Dropped if the stream isn't this node's any more."""
         answer = await self._store.write(
-            Work("room.picture", lambda tx: self._picture(tx, room, happening, reason, principal))
+            Work("room.picture", lambda tx: self._picture(tx, stream, happening, reason, principal))
         )
         if happening == "publishing":
-            taken_over = self._granted.pop(room, None) is not None
+            taken_over = self._granted.pop(stream, None) is not None
             if answer.ok and taken_over:
-                self._bus.call_origin(room)
+                self._bus.call_origin(split_stream(stream)[0])
         if answer.code == "publisher_busy":
             if happening == "publishing":
-                self._forget(room, "published_elsewhere")
+                self._forget(stream, "published_elsewhere")
             elif happening != "lost":
-                self._fences.pop(room, None)
+                self._fences.pop(stream, None)
+        elif answer.code == "over":
+            self._forget(stream, "not_on_stage")
         elif not answer.ok:
-            log.error("room_status_not_written", room=room, happening=happening, code=answer.code)
+            log.error("room_status_not_written", stream=stream, happening=happening, code=answer.code)
         self._nudged.set()
 
     def _picture(
-        self, tx: Unit, room: str, happening: Happening, reason: str | None, principal: str
+        self, tx: Unit, stream: str, happening: Happening, reason: str | None, principal: str
     ) -> Steps[Any]:
-        yield ORIGINS.rows(room)
+        room, slot = split_stream(stream)
+        user = principal.removeprefix(GUEST)
+        if slot is not None:
+            yield USERS.rows(user)
+        yield ORIGINS.rows(stream)
         yield ROOMS.rows(room)
-        row, status = tx.get(ORIGINS, room), tx.room(room).status
+        row = tx.get(ORIGINS, stream)
         if happening == "publishing":
-            # An interrupted room may be taken up wherever its publisher comes back.
-            elsewhere = row is not None and status == "live" and is_elsewhere(row, self._node, tx.now_ms)
-            if row is not None and elsewhere and self._granted.get(room) != row.fence:
+            if slot is not None and not self._guests.holds(tx, room, slot, user):
+                raise Refused("over", "This slot is somebody else's by now.")
+            # An interrupted picture may be taken up wherever its publisher comes back.
+            seen = self._is_live(tx, room, slot)
+            elsewhere = row is not None and seen and is_elsewhere(row, self._node, tx.now_ms)
+            if row is not None and elsewhere and self._granted.get(stream) != row.fence:
                 raise Refused("publisher_busy")
-            self._fences[room] = take(tx, room, self._node, principal)
-        elif row is None or not is_mine(row, self._node, self._fences.get(room, 0)):
+            self._fences[stream] = take(tx, stream, self._node, principal)
+        elif row is None or not is_mine(row, self._node, self._fences.get(stream, 0)):
             raise Refused("publisher_busy")
         elif happening != "lost":
-            self._fences.pop(room, None)
+            self._fences.pop(stream, None)
             let_go(tx, row)
-        return (yield from self._lifecycle.picture(tx, room, happening, reason))
+        if slot is None:
+            return (yield from self._lifecycle.picture(tx, room, happening, reason))
+        self._guests.picture(tx, room, slot, user, happening)
+        return {}
 
-    def _forget(self, room: str, why: str) -> None:
-        self._fences.pop(room, None)
-        log.warning("room_lost", room=room, why=why)
-        self.lost(room)
+    def _is_live(self, tx: Unit, room: str, slot: str | None) -> bool:
+        return tx.room(room).status == "live" if slot is None else self._guests.is_seen(tx, room, slot)
+
+    def _forget(self, stream: str, why: str) -> None:
+        self._fences.pop(stream, None)
+        log.warning("stream_lost", stream=stream, why=why)
+        self.lost(stream)
 
     # keeping up
 
@@ -175,8 +204,10 @@ class Origins:
                 log.exception("origins_failed")
 
     async def _listen(self) -> None:
-        """Hear the news of the rooms that are published here, whether or not they have viewers here."""
-        mine = set() if self._alone else set(self._fences)
+        """Hear the news of the rooms that are published here, whether or not they have viewers here. A node
+        alone hears of its rooms' ends anyway, but not of who leaves a stage."""
+        streams = map(split_stream, self._fences)
+        mine = {room for room, slot in streams if slot is not None or not self._alone}
         for room in mine - self._joined:
             self._joined.add(room)
             await self._bus.join_room(room, self._on_news)
@@ -185,8 +216,8 @@ class Origins:
             await self._bus.leave_room(room, self._on_news)
 
     def _on_news(self, news: RoomNews) -> None:
-        """Word may be late or wrong: it only has the lease looked at now."""
-        if news.origin or any(event.kind == "room.status" for event in news.events):
+        """Word may be late or wrong: it only has the leases, and who is on stage, looked at now."""
+        if news.origin or any(event.kind in _TELLING for event in news.events):
             self._nudged.set()
 
     async def _renew(self) -> None:
@@ -194,16 +225,28 @@ class Origins:
         answer = await self._store.write(Work("origins.renew", lambda tx: self._prolong(tx, gone)))
         if not answer.ok:
             raise Refused("temporarily_unavailable")
-        for room, fence in gone.items():
-            row, status = await self._store.read(lambda conn, r=room: _lease_and_status(conn, r))  # type: ignore[misc]
-            if self._fences.get(room) != fence:
+        for stream, fence in gone.items():
+            row, status = await self._store.read(lambda conn, s=stream: _lease_and_status(conn, s))  # type: ignore[misc]
+            if self._fences.get(stream) != fence:
                 continue  # a publisher has begun anew meanwhile
             if is_elsewhere(row, self._node, self._clock_ms()):
-                self._forget(room, "published_elsewhere")
+                self._forget(stream, "published_elsewhere")
             elif status not in ("live", "interrupted"):
-                self._forget(room, "ended")
+                self._forget(stream, "ended")
             else:  # somebody thought that this node was gone
-                await self.tell(room, "publishing", None, row.principal if row else "")
+                await self.tell(stream, "publishing", None, row.principal if row else "")
+        await self._end_left()
+
+    async def _end_left(self) -> None:
+        """End the pictures of guests who are no longer on stage. Their leases are let go of when they say
+        that they have ended."""
+        guests = [stream for stream in self._fences if split_stream(stream)[1] is not None]
+        if not guests:
+            return
+        for stream in await self._store.read(lambda conn: _left_stage(conn, guests)):
+            if stream in self._fences:
+                log.info("guest_left_stage", stream=stream)
+                self.lost(stream)
 
     def _prolong(self, tx: Unit, gone: dict[str, int]) -> Steps[Any]:
         held = dict(self._fences)
@@ -227,27 +270,67 @@ class Origins:
         return {}
 
     async def _look_for_abandoned(self) -> None:
-        abandoned = await self._store.read(lambda conn: read_abandoned(conn, self._clock_ms()))
+        abandoned = await self._store.read(lambda conn: _abandoned(conn, self._clock_ms()))
         seen = {(room, fence): self._suspects.get((room, fence), 0) + 1 for room, fence in abandoned.items()}
         self._suspects = seen
         for (room, fence), times in seen.items():
             if times >= SEEN_BEFORE_ACTING:
                 await self._interrupt(room, fence)
 
-    async def _interrupt(self, room: str, fence: int) -> None:
-        await self._store.write(Work("room.picture", lambda tx: self._abandon(tx, room, fence)))
+    async def _interrupt(self, stream: str, fence: int) -> None:
+        room, slot = split_stream(stream)
+        holder: Guest | None = None
+        if slot is not None:
+            holder = await self._store.read(lambda conn: read_holder(conn, room, slot))
+            if holder is None:
+                return
+        await self._store.write(Work("room.picture", lambda tx: self._abandon(tx, stream, fence, holder)))
 
-    def _abandon(self, tx: Unit, room: str, fence: int) -> Steps[Any]:
-        yield ORIGINS.rows(room)
-        row = tx.get(ORIGINS, room)
+    def _abandon(self, tx: Unit, stream: str, fence: int, holder: Guest | None) -> Steps[Any]:
+        room, _ = split_stream(stream)
+        if holder is not None:
+            yield USERS.rows(holder.user_id)
+        yield ORIGINS.rows(stream)
+        row = tx.get(ORIGINS, stream)
         yield ROOMS.rows(room)
         expired = row is None or self._alone or row.expires_at_ms <= tx.now_ms
         if not expired or (row.fence if row else 0) != fence:
             return {}
         if row is not None:
             let_go(tx, row)
-        return (yield from self._lifecycle.picture(tx, room, "lost", "restart"))
+        if holder is None:
+            return (yield from self._lifecycle.picture(tx, room, "lost", "restart"))
+        self._guests.picture(tx, room, holder.slot or "", holder.user_id, "lost")
+        return {}
 
 
-def _lease_and_status(conn: Connection, room: str) -> tuple[OriginRow | None, str | None]:
-    return read_origin(conn, room), read_status(conn, room)
+def _abandoned(conn: Connection, now_ms: int) -> dict[str, int]:
+    """Streams that are seen while nobody holds their lease: their fences."""
+    found = read_abandoned(conn, now_ms)
+    for guest, fence in read_abandoned_guests(conn, now_ms):
+        found[stream_name(guest.room_id, guest.slot)] = fence
+    return found
+
+
+def _lease_and_status(conn: Connection, stream: str) -> tuple[OriginRow | None, str | None]:
+    room, slot = split_stream(stream)
+    if slot is None:
+        return read_origin(conn, stream), read_status(conn, stream)
+    holder = read_holder(conn, room, slot)
+    if holder is None:
+        return read_origin(conn, stream), None
+    return read_origin(conn, stream), "live" if holder.has_picture else "interrupted"
+
+
+def _left_stage(conn: Connection, streams: list[str]) -> list[str]:
+    """Those of guests' streams whose slot is no longer the publisher's, or whose room is over."""
+    left = []
+    for stream in streams:
+        room, slot = split_stream(stream)
+        if read_status(conn, room) not in ON_AIR:
+            left.append(stream)
+            continue
+        holder, lease = read_holder(conn, room, slot or ""), read_origin(conn, stream)
+        if holder is None or lease is None or lease.principal != GUEST + holder.user_id:
+            left.append(stream)
+    return left

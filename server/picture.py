@@ -13,6 +13,7 @@ from media.config import MediaConfig
 from media.hls import HlsConfig, HlsHub
 from media.hls import routes as hls_routes
 from media.service import MediaService
+from rooms.guests.service import Guests
 from rooms.lifecycle import Lifecycle
 from server.auth import PublishTokens, Tokens
 from server.bus.port import Bus
@@ -32,6 +33,7 @@ class Surroundings:
     tokens: Tokens
     publish_tokens: PublishTokens
     lifecycle: Lifecycle
+    guests: Guests
     registry: CollectorRegistry
     clock_ms: Callable[[], int]
 
@@ -47,6 +49,7 @@ class Picture:
             around.store,
             around.bus,
             around.lifecycle,
+            around.guests,
             settings.node.name,
             alone=is_sqlite(settings.database_url),
             clock_ms=around.clock_ms,
@@ -67,9 +70,9 @@ class Picture:
         self.media.attach(app)
         app.add_routes(hls_routes(self.hls, self.gate))
 
-    def end(self, room_id: str) -> None:
-        """End a room's picture here as its publisher's goodbye would, soon."""
-        task = asyncio.get_running_loop().create_task(self.media.stop_publishing(room_id))
+    def end(self, stream: str) -> None:
+        """End a room's or a guest's picture here as its publisher's goodbye would, soon."""
+        task = asyncio.get_running_loop().create_task(self.media.stop_publishing(stream))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

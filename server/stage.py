@@ -9,18 +9,21 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, select
 
+from media.names import split_stream, stream_name
 from media.ports import Principal
 from moderation.permissions import Action, may
 from moderation.standing import read_role
-from rooms.commands import Command
 from rooms.errors import Refused
+from rooms.guests.commands import PublishToken
+from rooms.guests.rules import ON_AIR, Guest
+from rooms.guests.store import read_holder
 from rooms.heads import RoomRow, users_table
 from rooms.history import read_room
 from rooms.lifecycle import Happening
 from rooms.ports import Caller
 from server.auth import Identity, PublishTokens, StreamKeys, Tokens
 from server.credentials import StreamKeyRow, find_stream_key
-from server.origins import Origins
+from server.origins import GUEST, Origins
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -54,30 +57,40 @@ class MediaGate:
         self.publishers: dict[str, Principal] = {}
         self._rooms_seen: dict[str, _Seen] = {}
 
-    async def may_publish(self, room: str, bearer: str | None) -> Principal:
+    async def may_publish(self, stream: str, bearer: str | None) -> Principal:
         if not bearer:
             raise Refused("unauthenticated", "Publishing needs a stream key, or a token from publish.token.")
+        room, slot = split_stream(stream)
         if StreamKeys.is_key(bearer):
+            if slot is not None:
+                raise Refused("forbidden", "Stream keys are for the host's picture, not for guests'.")
             return await self._by_key(room, bearer)
-        token_room, user_id = self._publish_tokens.verify(bearer, self._clock_ms())
-        if token_room != room:
+        token_stream, user_id = self._publish_tokens.verify(bearer, self._clock_ms())
+        if token_stream != stream:
             raise Refused("forbidden", "This token is for another room.")
+        if slot is not None:
+            guest = await self._store.read(lambda conn: _on_stage(conn, room, slot, user_id))
+            return Principal(f"{GUEST}{user_id}", guest.name)
         row, can_publish = await self._store.read(lambda conn: _may_publish(conn, room, user_id))
         if not can_publish:
             raise Refused("forbidden")
         return Principal(f"user:{user_id}", row.host_name, is_host=True)
 
-    async def may_begin(self, room: str, principal: Principal, *, takeover: bool) -> None:
+    async def may_begin(self, stream: str, principal: Principal, *, takeover: bool) -> None:
         if self.origins is not None:
-            await self.origins.claim(room, principal.id, takeover=takeover, is_host=principal.is_host)
+            await self.origins.claim(stream, principal.id, takeover=takeover, is_host=principal.is_host)
 
-    async def publish_token(self, cmd: Command, caller: Caller) -> dict[str, Any]:
+    async def publish_token(self, cmd: PublishToken, caller: Caller) -> dict[str, Any]:
         """The command ``publish.token``. Raises ``Refused``: ``room_not_found``, ``forbidden``."""
-        user_id = caller.id or ""
-        _, allowed = await self._store.read(lambda conn: _may_publish(conn, cmd.room, user_id))
-        if not allowed:
-            raise Refused("forbidden")
-        token, expires_at_ms = self._publish_tokens.mint(cmd.room, user_id, self._clock_ms())
+        user_id, slot = caller.id or "", cmd.slot
+        if slot is not None:
+            await self._store.read(lambda conn: _on_stage(conn, cmd.room, slot, user_id))
+        else:
+            _, allowed = await self._store.read(lambda conn: _may_publish(conn, cmd.room, user_id))
+            if not allowed:
+                raise Refused("forbidden")
+        stream = stream_name(cmd.room, slot)
+        token, expires_at_ms = self._publish_tokens.mint(stream, user_id, self._clock_ms())
         return {"token": token, "expires_at_ms": expires_at_ms}
 
     async def _by_key(self, room: str, key: str) -> Principal:
@@ -94,7 +107,9 @@ class MediaGate:
             raise Refused("publisher_busy", retry_after_ms=2000)
         return Principal(f"key:{row.id}", row.label, steps_aside=stands_in)
 
-    async def may_watch(self, room: str, bearer: str | None) -> None:
+    async def may_watch(self, stream: str, bearer: str | None) -> None:
+        """Who may watch the host may watch the guests."""
+        room, _ = split_stream(stream)
         if await self._is_public(room):
             return
         if not bearer:
@@ -126,7 +141,8 @@ class MediaGate:
 
 
 class MediaStage:
-    """Implements ``media.ports.Stage``: the picture drives the room's status.
+    """Implements ``media.ports.Stage``: the host's picture drives the room's status, a guest's drives nothing
+    but whether that guest is seen.
 
     After ``close`` it is deaf: a stream that ends because the node does is not over. Its room stays live in
     SQL, and waits for its publisher as an interrupted one when a node starts again, or another notices.
@@ -140,23 +156,22 @@ class MediaStage:
     def close(self) -> None:
         self._closed = True
 
-    async def live(self, room: str, principal: Principal) -> None:
-        self._gate.publishers[room] = principal
-        await self._happened(room, "publishing", None, principal.id)
+    async def live(self, stream: str, principal: Principal) -> None:
+        self._gate.publishers[stream] = principal
+        await self._happened(stream, "publishing", None, principal.id)
 
-    async def interrupted(self, room: str, principal: Principal) -> None:
-        await self._happened(room, "lost", "publisher_away")
+    async def interrupted(self, stream: str, principal: Principal) -> None:
+        await self._happened(stream, "lost", "publisher_away", principal.id)
 
-    async def ended(self, room: str, reason: str) -> None:
-        self._gate.publishers.pop(room, None)
-        await self._happened(room, "stopped" if reason == "stopped" else "gave_up", reason)
+    async def ended(self, stream: str, reason: str) -> None:
+        was = self._gate.publishers.pop(stream, None)
+        happening: Happening = "stopped" if reason == "stopped" else "gave_up"
+        await self._happened(stream, happening, reason, was.id if was else "")
 
-    async def _happened(
-        self, room: str, happening: Happening, reason: str | None, principal: str = ""
-    ) -> None:
+    async def _happened(self, stream: str, happening: Happening, reason: str | None, principal: str) -> None:
         if self._closed:
             return
-        await self._origins.tell(room, happening, reason, principal)
+        await self._origins.tell(stream, happening, reason, principal)
 
 
 def _may_publish(conn: Connection, room_id: str, user_id: str) -> tuple[RoomRow, bool]:
@@ -167,3 +182,14 @@ def _may_publish(conn: Connection, room_id: str, user_id: str) -> tuple[RoomRow,
     operator = conn.scalar(select(users_table.c.operator).where(users_table.c.id == user_id))
     role = read_role(conn, room_id, Caller(user_id, operator=bool(operator)), row.host_id)
     return row, may(role, Action.PUBLISH)
+
+
+def _on_stage(conn: Connection, room_id: str, slot: str, user_id: str) -> Guest:
+    """The guest, if the slot is theirs now. Raises ``Refused``: ``room_not_found``, ``forbidden``."""
+    room = read_room(conn, room_id)
+    if room is None:
+        raise Refused("room_not_found")
+    guest = read_holder(conn, room_id, slot)
+    if guest is None or guest.user_id != user_id or room.status not in ON_AIR:
+        raise Refused("forbidden", "This place on stage isn't yours (any more).")
+    return guest

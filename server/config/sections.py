@@ -191,6 +191,10 @@ class Rooms(Section):
     """Uploaded for a room."""
     recovered_events_max: int = Field(1000, ge=10, le=100_000)
     """Who has missed more than this gets a snapshot."""
+    guests_max: int = Field(3, ge=0, le=15)
+    """On a room's stage beside the host; 0: nobody may come."""
+    guests_waiting_max: int = Field(20, ge=1, le=200)
+    """Who have asked to come on stage, or are invited."""
     pictures_max_bytes: int = Field(5_242_880, ge=65_536, le=52_428_800)
 
 

@@ -15,6 +15,8 @@ from moderation.standing import SanctionRow, can, read_mutes, read_mutes_of, rea
 from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.follows import read_followers, read_following
+from rooms.guests.rules import Guest
+from rooms.guests.store import read_guests, read_guests_of
 from rooms.heads import RoomRow
 from rooms.history import read_events, read_rooms, read_staff, visible
 from rooms.log import LogEvent, without_text
@@ -76,7 +78,7 @@ def read_sides(
 ) -> list[Side | Refused]:
     """Who each of them is in the room that they want to enter; for each the same as if it had asked alone.
 
-    A refusal is ``room_not_found`` or ``unauthenticated``. However many they are, it is two statements, nine
+    A refusal is ``room_not_found`` or ``unauthenticated``. However many they are, it is two statements, ten
     more a room, and others only for the staff and for those who missed private events.
     """
     rooms = read_rooms(conn, {ask.cmd.room for ask in asked})
@@ -102,11 +104,12 @@ class _Facts:
     following: Mapping[str, int]
     followers: int
     earned: Mapping[str, int]
+    guests: Mapping[str, Guest]
 
 
 def _read_facts(conn: Connection, room: RoomRow, user_ids: list[str] | None, now_ms: int) -> _Facts:
     if not user_ids:
-        return _Facts(room, {}, {}, {}, {}, {}, {}, read_followers(conn, room.host_id), {})
+        return _Facts(room, {}, {}, {}, {}, {}, {}, read_followers(conn, room.host_id), {}, {})
     return _Facts(
         room,
         read_roles_of(conn, room.id, user_ids),
@@ -117,6 +120,7 @@ def _read_facts(conn: Connection, room: RoomRow, user_ids: list[str] | None, now
         read_following(conn, room.host_id, user_ids),
         read_followers(conn, room.host_id),
         read_earned(conn, user_ids),
+        read_guests_of(conn, room.id, user_ids),
     )
 
 
@@ -147,6 +151,7 @@ def _side(
         "wallet": None,
         "following": caller.id in facts.following,
         "followers": facts.followers,
+        "guest": None,
         "level": standing(levels, facts.earned.get(caller.id, 0)) if caller.id is not None else None,
     }
     if caller.id is not None:
@@ -160,6 +165,7 @@ def _side(
 def _own(conn: Connection, cmd: Enter, user_id: str, facts: _Facts, seq: int) -> dict[str, Any]:
     items = read_private(conn, user_id, head=seq, after=cmd.after_you)
     mute = facts.mutes.get(user_id)
+    guest = facts.guests.get(user_id)
     return {
         "seq": seq,
         "items": [orjson.Fragment(item) for item in items],
@@ -167,6 +173,7 @@ def _own(conn: Connection, cmd: Enter, user_id: str, facts: _Facts, seq: int) ->
         "orders": [order.wire() for order in facts.orders.get(user_id, ())],
         "coupons": facts.coupons.get(user_id, []),
         "wallet": facts.wallets.get(user_id),
+        "guest": guest.wire() if guest else None,
     }
 
 
@@ -177,6 +184,8 @@ def _staff(conn: Connection, cmd: Enter, role: Role, head: int, now_ms: int) -> 
         "items": [orjson.Fragment(item) for item in items],
         "mutes": [mute.wire() for mute in read_mutes(conn, cmd.room, now_ms)],
     }
+    if may(role, Action.MANAGE_STAGE):
+        staff["guests"] = [guest.wire() for guest in read_guests(conn, cmd.room)]
     if may(role, Action.SEE_ORDERS):
         staff["orders"] = [order.wire() for order in read_orders(conn, cmd.room)]
     return staff

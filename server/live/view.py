@@ -44,6 +44,9 @@ URGENT = frozenset(
         "poll.ended",
         "packet.opened",
         "packet.ended",
+        "guest.joined",
+        "guest.left",
+        "stage.layout",
     }
 )
 

@@ -18,6 +18,7 @@ import rooms.follows
 import rooms.gifts.catalogue
 import rooms.gifts.fans
 import rooms.gifts.store
+import rooms.guests.store
 import rooms.log
 import rooms.origins
 import rooms.paces

@@ -56,6 +56,9 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "poll.ended": ("poll.ended",),
     "packet.opened": ("packet.opened",),
     "packet.ended": ("packet.ended",),
+    "guest.joined": ("guest.joined",),
+    "guest.left": ("guest.left",),
+    "stage.layout": ("stage.layout",),
     "comment": ("comment.created",),
     "comment.deleted": ("comment.deleted",),
 }
@@ -81,6 +84,7 @@ _STAFF: dict[str, tuple[str, ...]] = {
     "comment_refused": ("moderation.comment_refused",),
     "role": ("moderation.role_changed",),
     "followed": ("host.followed",),
+    "guest": ("guest.changed",),
 }
 _KINDS = {Log.ROOM: _PUBLIC, Log.STAFF: _STAFF}
 # What an order's change of status says of its payment, and whether it moved stock.

@@ -30,6 +30,9 @@ from rooms.gifts.defaults import DEFAULT_GIFTS
 from rooms.gifts.fans import FanRules, Fans
 from rooms.gifts.rules import GiftRules
 from rooms.gifts.service import Gifts
+from rooms.guests import service as guests
+from rooms.guests.rules import GuestRules
+from rooms.guests.service import Guests
 from rooms.heads import TimerRow, timers_table
 from rooms.history import read_events, read_room
 from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
@@ -152,6 +155,7 @@ class House:
         self.gift_catalogue = GiftCatalogue(texts, audit)
         order_rules = OrderRules(hold_ms)
         gifts = Gifts(standing, texts, audit, GiftRules(), self.fans, self.levels)
+        stage = Guests(standing, audit, GuestRules())
         self.services = Services(
             comments=Comments(
                 standing,
@@ -165,7 +169,7 @@ class House:
                 texts,
                 audit,
                 LifecycleRules(),
-                over_timers=(quizzes.OVER_TIMER, polls.OVER_TIMER),
+                over_timers=(quizzes.OVER_TIMER, polls.OVER_TIMER, guests.OVER_TIMER),
             ),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max, skus_max=skus_max),
             orders=Orders(standing, order_rules, coupons),
@@ -173,7 +177,7 @@ class House:
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
-            sanctions=Sanctions(standing, texts, audit),
+            sanctions=Sanctions(standing, texts, audit, silenced=stage.silenced),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
             cashier=self.cashier,
@@ -188,6 +192,7 @@ class House:
             follows=Follows(standing),
             points=Points(standing, self.earnings, gifts),
             offers=Offers(texts, audit),
+            guests=stage,
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
         self.own_parts = OwnParts(self.store)
@@ -384,6 +389,8 @@ class House:
             polls.TURN_TIMER: self.services.polls.turn,
             polls.OVER_TIMER: self.services.polls.room_over,
             MUTE_TIMER: self.services.sanctions.run_out,
+            guests.DUE_TIMER: self.services.guests.due,
+            guests.OVER_TIMER: self.services.guests.room_over,
             PACKET_TIMER: self.services.packets.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
         }

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, Engine, Table, event
 from moderation.standing import MemberRow, SanctionRow, members_table, sanctions_table
 from rooms.errors import Refused
 from rooms.follows import FollowedRow, FollowRow, followed_table, follows_table
+from rooms.guests.rules import Guest
+from rooms.guests.store import guests_table
 from rooms.heads import RoomRow, UserRow, rooms_table, users_table
 from rooms.log import PrivateEvent, user_events
 from rooms.points.rules import LEVELS, standing
@@ -47,6 +49,7 @@ class Facts:
     wallets: dict[str, dict[str, int]] = field(default_factory=dict)
     follows: frozenset[tuple[str, str]] = frozenset()
     earned: dict[str, int] = field(default_factory=dict)
+    guests: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 facts_of = st.builds(
@@ -64,6 +67,7 @@ facts_of = st.builds(
     ),
     follows=st.frozensets(st.tuples(st.just(HOST), st.sampled_from(USERS))),
     earned=st.dictionaries(st.sampled_from(USERS), st.integers(0, 200)),
+    guests=st.dictionaries(places, st.sampled_from(["asked", "invited"])),
 )
 asks = st.builds(
     Ask,
@@ -115,6 +119,10 @@ def mute(place: tuple[str, str], kind: str, until_ms: int | None) -> SanctionRow
     return SanctionRow(*place, kind, place[1], "flood", HOST, HOST, 0, until_ms, 1)
 
 
+def guest(place: tuple[str, str], status: Any) -> Guest:
+    return Guest(*place, place[1], status, None, NOW_MS, NOW_MS + 1)
+
+
 def write(conn: Connection, facts: Facts) -> None:
     tables: dict[Table, list[Any]] = {
         rooms_table: [room(name) for name in ROOMS],
@@ -136,6 +144,7 @@ def write(conn: Connection, facts: Facts) -> None:
     tables[follows_table] = [FollowRow(*pair, 0) for pair in sorted(facts.follows)]
     tables[followed_table] = [FollowedRow(HOST, len(facts.follows), 0)] if facts.follows else []
     tables[earned_table] = [EarnedRow(user, earned) for user, earned in facts.earned.items()]
+    tables[guests_table] = [guest(place, status) for place, status in facts.guests.items()]
     for table, rows in tables.items():
         if rows:
             conn.execute(table.insert(), [as_dict(row) for row in rows])
@@ -148,7 +157,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
         return "room_not_found"
     if caller.id is None:
         none = {"seq": 0, "items": [], "mute": None, "orders": [], "coupons": [], "wallet": None}
-        none |= {"following": False, "followers": len(facts.follows), "level": None}
+        none |= {"following": False, "followers": len(facts.follows), "level": None, "guest": None}
         return "unauthenticated" if name == "closed" else {"role": "guest", "user": None, **none}
     place, head = (name, caller.id), facts.heads.get(caller.id, 0)
     given = "host" if caller.id == HOST else facts.roles.get(place, "viewer")
@@ -171,6 +180,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
         "following": (HOST, caller.id) in facts.follows,
         "followers": len(facts.follows),
         "level": standing(LEVELS, facts.earned.get(caller.id, 0)),
+        "guest": guest(place, facts.guests[place]).wire() if place in facts.guests else None,
     }
 
 
@@ -228,4 +238,4 @@ def test_a_thousand_who_enter_are_no_more_statements_than_one(engine: Engine) ->
             sides = read_sides(conn, [Ask(cmd, Caller(f"v{n}", "V")) for n in range(count)], NOW_MS)
             assert len(sides) == count
             counts.append(len(statements))
-    assert counts == [11, 11]
+    assert counts == [12, 12]

@@ -86,6 +86,12 @@ gift             -     x      x         x      self x
 gift.refund      -     -      -         -      -    x
 packet.send      -     x      x         x      x    x
 packet.open      -     x      x         x      x    x
+guest.ask        -     x      x         x      self x
+guest.withdraw   -     x      x         x      x    x
+guest.invite     -     -      -         x      x    x
+guest.answer     -     x      x         x      x    x
+guest.remove     -     -      -         x      x    x
+stage.layout     -     -      -         x      x    x
 like             -     x      x         x      x    x
 follow           -     x      x         x      self x
 unfollow         -     x      x         x      x    x
@@ -110,6 +116,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "product.add": {"title": "T", "price_minor": 1, "currency": "CNY", "stock": 1},
     "room.change": {"slow_mode_s": 0},
     "explain.stop": {},
+    "stage.layout": {"layout": "grid"},
     "room.end": {},
     "share": {},
     "follow": {},
@@ -122,6 +129,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
 UNLUCKY = {
     ("gift", "self"): "gift_to_self",
     ("follow", "self"): "follow_self",
+    ("guest.ask", "self"): "forbidden",
     ("lottery.claim", "won"): "not_won",
     ("order.address", "won"): "not_found",
     ("points.redeem", "poor"): "insufficient_points",
@@ -222,6 +230,16 @@ async def packet_payload(house: House, command: str, caller: Caller) -> dict[str
     return {"packet": (await house.ok("packet.send", OTHER, **terms))["packet"]["id"]}
 
 
+async def guest_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    await house.picture("publishing")
+    await house.ok("guest.withdraw", OTHER)
+    if command == "guest.remove":
+        await house.ok("guest.ask", OTHER)
+    if command in ("guest.invite", "guest.remove"):
+        return {"user": OTHER.id}
+    return {"accept": False} if command == "guest.answer" else {}
+
+
 async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     terms = {"title": "C", "kind": "fixed", "value": 1, "currency": "CNY", "quota": 9, "valid_s": 60}
     if command == "coupon.create":
@@ -232,6 +250,7 @@ async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str
 
 
 OF_PART = {
+    "guest": guest_payload,
     "coupon": coupon_payload,
     "gift": gift_payload,
     "lottery": lottery_payload,

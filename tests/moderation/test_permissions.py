@@ -14,6 +14,7 @@ buy              - x x x x x
 gift             - x x x x x
 play             - x x x x x
 follow           - x x x x x
+join_stage       - x x x x x
 style            - - x x x x
 mute             - - x x x x
 mute_long        - - - x x x
@@ -21,6 +22,7 @@ delete_comment   - - x x x x
 see_staff        - - x x x x
 manage_products  - - - - x x
 pin              - - - - x x
+manage_stage     - - - x x x
 manage_room      - - - - x x
 end_room         - - - - x x
 grant_role       - - - - x x

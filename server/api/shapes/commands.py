@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from server.api.shapes import lotteries as lo
 from server.api.shapes import quizzes as q
-from server.api.shapes.base import OPEN, Count, Nothing, TimeMs
+from server.api.shapes.base import OPEN, Count, Nothing, Person, TimeMs
 from server.api.shapes.gifts import Board, Gave, OfGiven
 from server.api.shapes.packets import PacketOpened, PacketOpens, PacketSent
 from server.api.shapes.points import Following, Redeemed, Shared
@@ -99,6 +99,34 @@ class PublishToken(TypedDict):
     expires_at_ms: TimeMs
 
 
+@with_config(OPEN)
+class Guest(TypedDict):
+    """``until_ms``: when it is over unless something happens before."""
+
+    user: Person
+    status: Literal["asked", "invited", "accepted", "on"]
+    slot: str | None
+    at_ms: TimeMs
+    until_ms: TimeMs | None
+
+
+@with_config(OPEN)
+class OfGuest(TypedDict):
+    guest: Guest
+
+
+@with_config(OPEN)
+class Answered(TypedDict):
+    """``guest`` null: declined."""
+
+    guest: Guest | None
+
+
+@with_config(OPEN)
+class Layout(TypedDict):
+    layout: Annotated[str, Field(description="`host`, `side`, `grid`, or `guest:` and a slot.")]
+
+
 COMMANDS: dict[str, Any] = {
     "comment": OfEvent,
     "like": Counted,
@@ -157,5 +185,11 @@ COMMANDS: dict[str, Any] = {
     "room.change": Changed,
     "room.end": Nothing,
     "room.grant": Nothing,
+    "guest.ask": OfGuest,
+    "guest.withdraw": Nothing,
+    "guest.invite": OfGuest,
+    "guest.answer": Answered,
+    "guest.remove": Nothing,
+    "stage.layout": Layout,
     "publish.token": PublishToken,
 }

@@ -3,11 +3,13 @@
  * `tests/vectors/fold.json`. Pure: a changed state is a new object, an unchanged one is the same.
  */
 import type { Coupon, LiveEvent, Play, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
+import { EMPTY_STAGE, type OnStage } from "./stage_wire";
 
 const COMMENTS_KEPT = 50;
 const PINS_KEPT = 3;
 const COUPONS_KEPT = 5;
 const PLAYS_KEPT = 5;
+const GUESTS_KEPT = 15;
 
 export function emptyState(room: string): RoomState {
   return {
@@ -20,6 +22,7 @@ export function emptyState(room: string): RoomState {
     sales: [],
     explaining: null,
     plays: [],
+    stage: EMPTY_STAGE,
   };
 }
 
@@ -49,8 +52,8 @@ const rules: Record<string, Rule> = {
       room.started_at_ms = event.at_ms;
       room.ended_at_ms = null;
     }
-    if (status === "ended") room.ended_at_ms = event.at_ms;
-    return { ...state, room };
+    if (status !== "ended") return { ...state, room };
+    return { ...state, room: { ...room, ended_at_ms: event.at_ms }, stage: EMPTY_STAGE };
   },
 
   "room.changed": (state, event) => {
@@ -138,6 +141,28 @@ const rules: Record<string, Rule> = {
   "poll.opened": withPlay,
   "poll.closed": withPlay,
   "poll.ended": withoutPlay,
+
+  "guest.joined": (state, event) => {
+    const { slot, user } = event.data as Pick<OnStage, "slot" | "user">;
+    const others = state.stage.guests.filter((guest) => guest.slot !== slot);
+    const guests = [...others, { slot, user, since_ms: event.at_ms }].slice(0, GUESTS_KEPT);
+    return { ...state, stage: { ...state.stage, guests } };
+  },
+
+  // Where the one who left was the big one, that is the host again.
+  "guest.left": (state, event) => {
+    const { layout, guests } = state.stage;
+    const slot = event.data.slot as string;
+    return {
+      ...state,
+      stage: {
+        layout: layout === `guest:${slot}` ? "host" : layout,
+        guests: guests.filter((guest) => guest.slot !== slot),
+      },
+    };
+  },
+
+  "stage.layout": (state, event) => ({ ...state, stage: { ...state.stage, layout: event.data.layout as string } }),
 };
 
 /** A lottery, red packet, quiz or poll begins, or goes on: then it keeps its place. Only the newest of each kind. */

@@ -154,8 +154,8 @@ export class Room {
   }
 
   /** A short token to publish with. */
-  async publishToken(): Promise<string> {
-    return (await this.connection.ask("publish.token", { room: this.id })).token;
+  async publishToken(slot?: string): Promise<string> {
+    return (await this.connection.ask("publish.token", { room: this.id, ...(slot ? { slot } : {}) })).token;
   }
 
   /** Buys or cancels, and knows the order at once. */

@@ -1,6 +1,7 @@
 /** What moderators and the host see beside the room's log: mutes, refused comments, orders, who did what. */
 import { batch, signal } from "@preact/signals";
 
+import type { Guest } from "./stage_wire";
 import type { NumberedEvent, Order, Person, Sanction, Staff } from "./wire";
 
 const LOG_KEPT = 300;
@@ -12,6 +13,8 @@ export class StaffSide {
   readonly log = signal<readonly NumberedEvent[]>([]);
   /** Newest first. */
   readonly orders = signal<readonly Order[]>([]);
+  /** Who waits for the stage or is on it, first come first. */
+  readonly guests = signal<readonly Guest[]>([]);
   /** Called with each order that comes in live. */
   onOrder: ((order: Order) => void) | null = null;
 
@@ -24,6 +27,7 @@ export class StaffSide {
   entered(staff: Staff): void {
     for (const event of staff.items) this.apply(event);
     this.mutes.value = staff.mutes;
+    this.guests.value = staff.guests ?? [];
     for (const order of staff.orders ?? []) this.addOrder(order);
     this.last = staff.seq;
   }
@@ -44,6 +48,10 @@ export class StaffSide {
       this.addOrder(event.data.order as Order);
       return;
     }
+    if (event.kind === "guest") {
+      this.addGuest(event.data.guest as Guest);
+      return;
+    }
     if (event.kind === "muted") {
       const sanction = event.data.sanction as Sanction;
       this.mutes.value = [sanction, ...this.without(sanction.user)];
@@ -58,6 +66,12 @@ export class StaffSide {
     if (order.coins !== undefined) return; // an operator is told of top-ups, too
     const others = this.orders.value.filter((each) => each.id !== order.id);
     this.orders.value = [...others, order].sort((a, b) => b.created_at_ms - a.created_at_ms).slice(0, ORDERS_KEPT);
+  }
+
+  private addGuest(guest: Guest): void {
+    const others = this.guests.value.filter((each) => each.user.id !== guest.user.id);
+    const guests = guest.status === "gone" ? others : [...others, guest];
+    this.guests.value = guests.sort((a, b) => a.at_ms - b.at_ms);
   }
 
   private without(user: Person): Sanction[] {

@@ -4,6 +4,7 @@ import type { GiftCommands } from "./gifts";
 import type { Opens, Packet, PacketTerms, Share } from "./packet_wire";
 import type { Level, PointsCommands } from "./points";
 import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
+import type { Guest, StageCommands, StageState } from "./stage_wire";
 import type { Wallet } from "./wallet";
 
 export type * from "./shop_wire";
@@ -23,6 +24,8 @@ export type Action =
   | "buy"
   | "gift"
   | "follow"
+  | "join_stage"
+  | "manage_stage"
   | "mute"
   | "delete_comment"
   | "manage_products"
@@ -128,6 +131,8 @@ export interface RoomState {
   explaining: string | null;
   /** Lotteries, red packets, quizzes and polls, the newest first. */
   plays: Play[];
+  /** Who is seen beside the host, and how. */
+  stage: StageState;
 }
 
 /** What one can take part in; each kind's own fields are in a type of its own that extends this one. */
@@ -170,6 +175,8 @@ export interface You {
   following?: boolean;
   followers?: number;
   level?: Level | null;
+  /** Where the caller is on the way to the stage. */
+  guest?: Guest | null;
 }
 
 export interface Staff {
@@ -177,6 +184,7 @@ export interface Staff {
   items: NumberedEvent[];
   mutes: Sanction[];
   orders?: Order[];
+  guests?: Guest[];
 }
 
 export interface Signals {
@@ -232,7 +240,7 @@ export interface WireError {
 }
 
 /** Each command's payload and what its answer holds beside `ok`. */
-export interface Commands extends GiftCommands, PointsCommands {
+export interface Commands extends GiftCommands, PointsCommands, StageCommands {
   enter: [{ room: string; after?: Position; after_you?: number; after_staff?: number }, Entered];
   leave: [{ room: string }, object];
   time: [object, { now_ms: number }];
@@ -330,7 +338,7 @@ export interface Commands extends GiftCommands, PointsCommands {
   ];
   "room.end": [{ room: string }, object];
   "room.grant": [{ room: string; user: string; role: "viewer" | "moderator" | "senior_moderator" }, object];
-  "publish.token": [{ room: string }, { token: string; expires_at_ms: number }];
+  "publish.token": [{ room: string; slot?: string }, { token: string; expires_at_ms: number }];
 }
 
 export type Command = keyof Commands;

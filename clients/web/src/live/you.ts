@@ -2,6 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 
 import type { Level } from "./points";
+import type { Guest } from "./stage_wire";
 import type { Wallet } from "./wallet";
 import type { Won } from "./lottery_wire";
 import type { QuizWon } from "./quiz_wire";
@@ -30,6 +31,8 @@ export class YourSide {
   /** Of the room's host. */
   readonly followers = signal(0);
   readonly level = signal<Level | null>(null);
+  /** Where the caller is on the way to the stage; what was the last of it, too. */
+  readonly guest = signal<Guest | null>(null);
   readonly points = computed(() => this.wallet.value?.points ?? null);
 
   private last = 0;
@@ -51,6 +54,7 @@ export class YourSide {
     this.following.value = you.following ?? false;
     this.followers.value = you.followers ?? 0;
     this.level.value = you.level ?? null;
+    this.guest.value = you.guest ?? null;
     this.last = you.seq;
   }
 
@@ -99,6 +103,7 @@ export class YourSide {
     else if (event.kind === "quiz") this.quizWins.value = [...this.quizWins.value, data as unknown as QuizWon].slice(-3);
     else if (event.kind === "follow") this.setFollow(data as { following: boolean; followers: number });
     else if (event.kind === "level") this.level.value = data as unknown as Level;
+    else if (event.kind === "guest") this.guest.value = data.guest as Guest;
     else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
     else if (event.kind === "unmuted") this.mute.value = null;
     else if (event.kind === "role") {
