@@ -147,7 +147,8 @@ class Guests:
             if known.due_at_ms is None:
                 self._set_due(tx, tx.put(GUESTS, replace(known, due_at_ms=tx.now_ms + self._limits.grace_ms)))
         elif known.status == "on":
-            self._leave(tx, known, "left" if happening == "stopped" else "lost")
+            over = tx.room(room_id).status not in rules.ON_AIR
+            self._leave(tx, known, "ended" if over else "left" if happening == "stopped" else "lost")
 
     # what the clock does
 

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from rooms.errors import Refused
+from rooms.guests.rules import Guest, GuestRules
+from rooms.guests.store import read_holder
 from rooms.history import read_room
 from rooms.origins import (
     LEASE_MS,
@@ -18,8 +20,8 @@ from rooms.origins import (
     read_origin,
 )
 from server.bus.memory import MemoryBus
-from server.origins import Origins
-from tests.contract.house import HOST, ROOM, House, house_at, open_house
+from server.origins import GUEST, Origins
+from tests.contract.house import HOST, OTHER, ROOM, VIEWER, House, house_at, open_house
 
 
 def origins(house: House, node: str, lost: list[str] | None = None) -> Origins:
@@ -250,3 +252,108 @@ def test_who_may_take_over() -> None:
     assert may_take_over(row, "key:1", is_host=False)
     assert not may_take_over(row, "key:2", is_host=False)
     assert may_take_over(row, "user:host", is_host=True)
+
+
+GUEST_STREAM, LIN = f"{ROOM}:g1", f"{GUEST}{VIEWER.id}"
+
+
+async def on_stage(house: House, node: Origins) -> None:
+    """The room is live, and a guest is seen in its slot."""
+    await node.tell(ROOM, "publishing", None)
+    await house.ok("guest.invite", HOST, user=VIEWER.id)
+    await house.ok("guest.answer", VIEWER, accept=True)
+    await node.tell(GUEST_STREAM, "publishing", None, LIN)
+
+
+async def guest(house: House) -> Guest | None:
+    return await house.store.read(lambda conn: read_holder(conn, ROOM, "g1"))
+
+
+async def test_a_guest_of_a_dead_node_has_the_grace_period_to_come_back_elsewhere(
+    two: tuple[House, House],
+) -> None:
+    a, b = two
+    here, there = origins(a, "a"), origins(b, "b")
+    await on_stage(a, here)
+    with pytest.raises(Refused, match="publisher_busy"):
+        await there.claim(GUEST_STREAM, "guest:other", takeover=False, is_host=False)
+    b.now_ms += LEASE_MS
+    for _ in range(3):
+        await there._look_for_abandoned()
+    away = await guest(b)
+    assert away is not None
+    assert (away.status, away.due_at_ms) == ("on", b.now_ms + GuestRules().grace_ms)
+    await there.claim(GUEST_STREAM, LIN, takeover=False, is_host=False)
+    await there.tell(ROOM, "publishing", None)
+    await there.tell(GUEST_STREAM, "publishing", None, LIN)
+    b.now_ms += GuestRules().grace_ms
+    await there._renew()
+    await b.run_timers()
+    assert (found := await guest(b)) is not None
+    assert found.has_picture
+    # The dead one comes to, and finds that both are seen elsewhere.
+    lost: list[str] = []
+    here.lost = lost.append
+    a.now_ms = b.now_ms
+    await here._renew()
+    assert lost == [ROOM, GUEST_STREAM]
+    await here.tell(GUEST_STREAM, "stopped", "stopped", LIN)
+    assert await guest(b) is not None
+    assert [e.kind for e in await b.log() if e.kind.startswith("guest.")] == ["guest.joined"]
+
+
+async def test_a_guest_of_a_dead_node_who_doesnt_come_back_leaves(two: tuple[House, House]) -> None:
+    a, b = two
+    await on_stage(a, origins(a, "a"))
+    there = origins(b, "b")
+    b.now_ms += LEASE_MS
+    for _ in range(3):
+        await there._look_for_abandoned()
+    b.now_ms += GuestRules().grace_ms
+    await b.run_timers()
+    assert await guest(b) is None
+    left = [e.data for e in await b.log() if e.kind == "guest.left"]
+    assert left == [{"slot": "g1", "reason": "lost"}]
+
+
+async def test_a_node_alone_takes_its_guests_back_too(house: House) -> None:
+    await on_stage(house, alone(house, "old"))
+    now = alone(house, "new")
+    await now.start()
+    await now.close()
+    away = await guest(house)
+    assert away is not None
+    assert away.due_at_ms == house.now_ms + GuestRules().grace_ms
+
+
+async def test_a_picture_for_a_slot_that_is_somebody_elses_is_ended(house: House) -> None:
+    lost: list[str] = []
+    node = alone(house, "node")
+    node.lost = lost.append
+    await on_stage(house, node)
+    await house.ok("guest.remove", HOST, user=VIEWER.id)
+    await house.ok("guest.invite", HOST, user=OTHER.id)
+    await house.ok("guest.answer", OTHER, accept=True)
+    # Word of the removal was lost; the next look finds it.
+    await node._renew()
+    assert lost == [GUEST_STREAM]
+    await node.tell(GUEST_STREAM, "stopped", "stopped", LIN)
+    await node.tell(GUEST_STREAM, "publishing", None, LIN)
+    assert lost == [GUEST_STREAM] * 2
+    await node.tell(GUEST_STREAM, "publishing", None, f"{GUEST}{OTHER.id}")
+    assert (found := await guest(house)) is not None
+    assert (found.name, found.has_picture) == (OTHER.name, True)
+    assert await status(house) == "live"
+
+
+async def test_the_names_of_guests_streams_fit(house: House) -> None:
+    room = "r" * 64
+    await house.create(room)
+    await house.picture("publishing", room)
+    await house.ok("guest.invite", HOST, room=room, user=VIEWER.id)
+    await house.ok("guest.answer", VIEWER, room=room, accept=True)
+    node = alone(house, "node")
+    await node.tell(f"{room}:g1", "publishing", None, LIN)
+    row = await house.store.read(lambda conn: read_origin(conn, f"{room}:g1"))
+    assert row is not None
+    assert (row.node, row.principal) == ("node", LIN)
