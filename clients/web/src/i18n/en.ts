@@ -1,5 +1,6 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
 import { gifts } from "./gifts.en";
+import { guests } from "./guests.en";
 import { lottery } from "./lottery.en";
 import { quiz } from "./quiz.en";
 import { packet } from "./packet.en";
@@ -9,6 +10,7 @@ import { wallet } from "./wallet.en";
 
 export const en = {
   ...gifts,
+  ...guests,
   ...packet,
   ...shop,
   ...points,

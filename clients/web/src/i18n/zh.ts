@@ -1,6 +1,7 @@
 /** The Simplified Chinese texts. */
 import type { Key } from "./index";
 import { gifts } from "./gifts.zh";
+import { guests } from "./guests.zh";
 import { lottery } from "./lottery.zh";
 import { quiz } from "./quiz.zh";
 import { packet } from "./packet.zh";
@@ -10,6 +11,7 @@ import { wallet } from "./wallet.zh";
 
 export const zh: Record<Key, string> = {
   ...gifts,
+  ...guests,
   ...packet,
   ...shop,
   ...points,

@@ -17,6 +17,8 @@ export class StaffSide {
   readonly guests = signal<readonly Guest[]>([]);
   /** Called with each order that comes in live. */
   onOrder: ((order: Order) => void) | null = null;
+  /** Called with each change of who waits for the stage or is on it, as it comes in live. */
+  onGuest: ((guest: Guest) => void) | null = null;
 
   private last = 0;
 
@@ -36,6 +38,7 @@ export class StaffSide {
     if (event.seq <= this.last) return;
     this.last = event.seq;
     batch(() => this.apply(event));
+    if (event.kind === "guest") this.onGuest?.(event.data.guest as Guest);
     if (event.kind === "order") this.onOrder?.(event.data.order as Order);
   }
 

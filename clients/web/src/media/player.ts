@@ -41,7 +41,7 @@ export class Player {
   constructor(
     private readonly room: string,
     private readonly token: string | null,
-    via: Via,
+    private readonly via: Via,
   ) {
     this.ladder = ladder(via);
   }
@@ -88,6 +88,17 @@ export class Player {
     if (!this.video) return;
     this.video.muted = muted;
     if (this.video.paused && this.session) void this.play();
+  }
+
+  /** Whoever talks with those who are seen can't be seconds behind: WebRTC or nothing, while `on`. */
+  converse(on: boolean): void {
+    const via = on ? "whep" : this.via;
+    if (this.ladder.via === via) return;
+    this.ladder = ladder(via);
+    if (!on || !this.running || this.session instanceof WhepSession) return;
+    this.running.abort();
+    this.drop();
+    this.start();
   }
 
   /** To be called from a tap, when `blocked`. */

@@ -22,6 +22,9 @@ export function Comments({ room }: { room: Room }) {
       toastError,
     );
   };
+  const invite = (user: Person) => {
+    room.send("guest.invite", { user: user.id }).then(() => toast(t("guests.invite.done", { name: user.name })), toastError);
+  };
   const tools = (event: LiveEvent) => {
     const { user } = event;
     const others = user && user.id !== room.you.user.value?.id ? user : null;
@@ -35,6 +38,15 @@ export function Comments({ room }: { room: Room }) {
             label={t("mute.label", { name: others.name })}
             onClick={() => (muting.value = others)}
             data-testid="mute-button"
+          />
+        )}
+        {others && room.can("manage_stage") && !room.staff.guests.value.some(({ user: each }) => each.id === others.id) && (
+          <IconButton
+            icon="camera"
+            little
+            label={t("guests.invite.label", { name: others.name })}
+            onClick={() => invite(others)}
+            data-testid="invite-button"
           />
         )}
         {others && room.can("grant_role") && !others.badges.includes("moderator") && (

@@ -1,10 +1,11 @@
 /** The host's page. */
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 
 import { clockTime } from "../i18n/format";
 import { t } from "../i18n";
 import type { Room } from "../live/room";
+import { Cast } from "../media/cast";
 import { LangSwitch, Logo, Notice, Spinner, ViewerCount } from "../ui/basics";
 import { useMedia, useNow } from "../ui/hooks";
 import { Tabs } from "../ui/tabs";
@@ -14,6 +15,8 @@ import { Comments } from "./comments";
 import { Controls } from "./controls";
 import { Earnings } from "./earnings";
 import { FollowersSection } from "./followers";
+import { GuestsPanel } from "./guests/panel";
+import { Previews } from "./guests/previews";
 import { Orders } from "./orders";
 import { PlayTab } from "./play/play";
 import { Preview } from "./preview";
@@ -23,12 +26,15 @@ import { ShareSheet } from "./share";
 import { Shelf } from "./shelf";
 import "./studio.css";
 
-type Panel = "comments" | "shelf" | "sales" | "play" | "orders" | "settings";
+type Panel = "comments" | "shelf" | "sales" | "play" | "guests" | "orders" | "settings";
 
 export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
   const wide = useMedia("(min-width: 1180px)");
   const panel = useSignal<Panel>("shelf");
   const sharing = useSignal(false);
+  const deaf = useSignal(false);
+  // The host talks with the guests: WebRTC or nothing.
+  const cast = useMemo(() => new Cast(room.id, room.token, "whep", deaf), [room, deaf]);
   const { air } = broadcast.publisher;
 
   useEffect(() => void broadcast.begin(), [broadcast]);
@@ -36,19 +42,27 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
     room.staff.onOrder = (order) => {
       if (order.status === "paid") toast(t("orders.paid", { name: order.buyer.name, title: order.title }));
     };
-    return () => (room.staff.onOrder = null);
+    room.staff.onGuest = ({ status, user }) => {
+      if (status === "asked") toast(t("guests.asks", { name: user.name }));
+    };
+    return () => {
+      room.staff.onOrder = null;
+      room.staff.onGuest = null;
+    };
   }, [room]);
   useSignalEffect(() => {
     const live = air.value === "live" || air.value === "reconnecting";
     document.title = `${live ? `● ${t("status.live")} · ` : ""}${room.state.value.room.title} · ${t("title.studio")}`;
   });
 
+  const waiting = room.staff.guests.value.filter(({ status }) => status === "asked").length;
   const held = room.staff.orders.value.filter((order) => order.status === "held").length;
   const all: { name: Panel; label: string; count?: number }[] = [
     { name: "comments", label: t("studio.comments") },
     { name: "shelf", label: t("studio.shelf"), count: room.state.value.products.length },
     { name: "sales", label: t("studio.sales"), count: room.state.value.sales.length },
     { name: "play", label: t("studio.play"), count: room.state.value.plays.length },
+    { name: "guests", label: t("studio.guests"), count: waiting },
     { name: "orders", label: t("studio.orders"), count: held },
     { name: "settings", label: t("studio.settings") },
   ];
@@ -67,6 +81,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
       <main class="studio-grid">
         <section class="studio-stage" aria-label={t("studio.stage")}>
           <Preview broadcast={broadcast} />
+          <Previews room={room} cast={cast} deaf={deaf} />
           <Controls room={room} broadcast={broadcast} />
         </section>
         {wide && (
@@ -81,6 +96,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
             {shown === "shelf" && <Shelf room={room} />}
             {shown === "sales" && <Sales room={room} />}
             {shown === "play" && <PlayTab room={room} />}
+            {shown === "guests" && <GuestsPanel room={room} />}
             {shown === "orders" && (
               <>
                 <Orders room={room} />

@@ -11,8 +11,9 @@ async function begin(): Promise<void> {
   const id = roomOfAddress();
   const token = takeToken() ?? (await demoSignIn("viewer", visitorName(inventName)));
   const room = new Room(id, token);
-  const player = new Player(id, token, viaOfAddress());
-  mount(<Viewer room={room} player={player} />);
+  const via = viaOfAddress();
+  const player = new Player(id, token, via);
+  mount(<Viewer room={room} player={player} via={via} />);
   room.closedBy.subscribe((closed) => {
     if (closed === null || !mayRenew(closed.code)) return;
     forgetToken();

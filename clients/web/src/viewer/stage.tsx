@@ -5,18 +5,24 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { t } from "../i18n";
 import type { Room } from "../live/room";
+import type { Cast } from "../media/cast";
 import type { Player } from "../media/player";
 import { Avatar, IconButton, LangSwitch, LiveBadge, Spinner, ViewerCount } from "../ui/basics";
 import { WalletChip } from "../ui/coins";
 import { Icon } from "../ui/icon";
 import { Bullets } from "./bullets";
 import { Hearts } from "./hearts";
+import type { OwnPicture } from "./guests/own";
+import { Pictures } from "./guests/pictures";
+import { WayToStage } from "./guests/way";
 import { FollowButton } from "./points/follow";
 import { bulletOpacity, bulletsOn } from "./preferences";
 
 interface StageProps {
   room: Room;
   player: Player;
+  cast: Cast;
+  own: OwnPicture;
   hearts: Signal<Hearts | null>;
   onLike: (x: number, y: number) => void;
   onOpen: (sheet: "settings" | "wallet") => void;
@@ -24,9 +30,7 @@ interface StageProps {
   children: ComponentChildren;
 }
 
-export function Stage({ room, player, hearts, onLike, onOpen, children }: StageProps) {
-  const video = useRef<HTMLVideoElement>(null);
-  useEffect(() => (video.current ? player.attach(video.current) : undefined), [player]);
+export function Stage({ room, player, cast, own, hearts, onLike, onOpen, children }: StageProps) {
   return (
     <section
       class="stage"
@@ -36,7 +40,7 @@ export function Stage({ room, player, hearts, onLike, onOpen, children }: StageP
         onLike(event.clientX - box.left, event.clientY - box.top);
       }}
     >
-      <video ref={video} class="picture" playsInline muted autoPlay disablePictureInPicture data-testid="video" />
+      <Pictures room={room} player={player} cast={cast} own={own} />
       <BulletLayer room={room} />
       <div class="hearts" aria-hidden="true" ref={(box) => {
         if (box && !hearts.peek()) hearts.value = new Hearts(box);
@@ -44,6 +48,7 @@ export function Stage({ room, player, hearts, onLike, onOpen, children }: StageP
       <Overlay room={room} player={player} />
       <TopBar room={room} player={player} onOpen={onOpen} />
       <SoundInvitation player={player} live={room.status.value === "live"} />
+      <WayToStage room={room} own={own} />
       {children}
     </section>
   );

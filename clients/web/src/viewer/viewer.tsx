@@ -5,6 +5,8 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { t } from "../i18n";
 import type { Room } from "../live/room";
 import type { LiveEvent, Product } from "../live/wire";
+import { Cast } from "../media/cast";
+import type { Via } from "../media/ladder";
 import type { Player } from "../media/player";
 import { IconButton } from "../ui/basics";
 import { Chat } from "../ui/chat";
@@ -17,6 +19,7 @@ import { BuySheet } from "./buy";
 import { GiftsOver } from "./gifts/over";
 import { GiftSheet } from "./gifts/sheet";
 import { TopSheet } from "./gifts/top";
+import { OwnPicture } from "./guests/own";
 import { Hearts } from "./hearts";
 import { Likes } from "./likes";
 import { OrdersSheet } from "./orders";
@@ -33,19 +36,33 @@ import "./viewer.css";
 
 export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" | "gift" | "top" | "packet" | "points" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
 
-export function Viewer({ room, player }: { room: Room; player: Player }) {
+export function Viewer({ room, player, via }: { room: Room; player: Player; via: Via }) {
   const open = useSignal<Open>(null);
   const replyTo = useSignal<LiveEvent | null>(null);
   const resumed = useRef(false);
   const wide = useMedia("(min-width: 900px)");
   const likes = useMemo(() => new Likes((count) => room.like(count)), [room]);
   const hearts = useSignal<Hearts | null>(null);
+  const own = useMemo(() => new OwnPicture(room), [room]);
+  const cast = useMemo(() => new Cast(room.id, room.token, via, player.muted), [room, via, player]);
 
+  useSignalEffect(() => cast.follow(room.state.value.stage.guests, own.slot.value ?? room.you.guest.value?.slot ?? null));
+  useSignalEffect(() => {
+    // Whoever is on stage hears the others as they speak.
+    const talking = own.slot.value !== null;
+    player.converse(talking);
+    for (const member of cast.members.value) member.player?.converse(talking);
+  });
+  useSignalEffect(() => {
+    if (own.slot.value !== null) player.setMuted(false);
+  });
   useSignalEffect(() => {
     if (room.entered.value) player.follow(room.status.value);
   });
   useSignalEffect(() => {
-    if (room.link.value === "reconnecting") player.linkLost();
+    if (room.link.value !== "reconnecting") return;
+    player.linkLost();
+    cast.linkLost();
   });
   useSignalEffect(() => {
     const { title } = room.state.value.room;
@@ -78,7 +95,15 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
   };
   return (
     <div class={`viewer${player.landscape.value ? " landscape" : ""}`}>
-      <Stage room={room} player={player} onLike={like} onOpen={(sheet) => (open.value = { sheet })} hearts={hearts}>
+      <Stage
+        room={room}
+        player={player}
+        cast={cast}
+        own={own}
+        onLike={like}
+        onOpen={(sheet) => (open.value = { sheet })}
+        hearts={hearts}
+      >
         <GiftsOver room={room} />
         {wide && <Offers room={room} open={open} />}
       </Stage>
