@@ -86,7 +86,10 @@ def gone(guest: Guest, why: Leaving) -> dict[str, Any]:
 
 
 def asks(here: Sequence[Guest], rules: GuestRules, guest: Guest) -> Guest:
-    """Somebody asks. Raises ``Refused("too_many")`` while too many wait."""
+    """Somebody asks. Raises ``Refused``: ``too_many`` while too many wait, ``stage_full`` where nobody ever
+    comes on stage."""
+    if rules.guests_max == 0:
+        raise stage_full(rules)
     refuse_crowd(here, rules)
     return replace(guest, status="asked", slot=None, due_at_ms=guest.at_ms + rules.ask_ms)
 

@@ -36,7 +36,7 @@ class Guests:
 
     def ask(self, tx: Unit, cmd: OwnPlace, caller: Caller) -> Steps[Any]:
         """Whoever has asked or is on stage already is answered how it stands. Refuses with ``forbidden``,
-        ``not_live``, ``muted``, ``too_many`` (waiting)."""
+        ``not_live``, ``muted``, ``too_many`` (waiting), ``stage_full`` (by the settings)."""
         room = yield from self._own(tx, cmd, caller)
         if caller.id == room.host_id:
             raise Refused("forbidden", "The host is on stage already.")

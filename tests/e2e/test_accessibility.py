@@ -73,6 +73,7 @@ async def walk(browser: Browser, node: Node, staff: Look, guest: Look) -> list[s
     await host_plays(host, audit)
     await viewer_buys(viewer, audit)
     await viewer_plays(viewer, audit)
+    await guest_comes(host, viewer, audit)
     await host_ends_it(host, audit)
     for person in (host, viewer):
         assert person.errors == []
@@ -109,6 +110,28 @@ async def host_plays(host: Person, audit: Audit) -> None:
         await host.see(f"{kind}-form")
         await audit.look(host, f"studio: a new {kind}")
         await host.page.keyboard.press("Escape")
+
+
+async def guest_comes(host: Person, viewer: Person, audit: Audit) -> None:
+    await host.at("tab-guests").click()
+    await audit.look(host, "studio: no guests")
+    await (await viewer.see("guest-ask")).click()
+    await viewer.see("guest-asked")
+    await host.see("guest-invite")
+    await audit.look(host, "studio: somebody asks")
+    await host.at("guest-invite").click()
+    await viewer.see("guest-sheet")
+    await audit.look(viewer, "viewer: invited on stage")
+    await viewer.at("guest-devices").click()
+    await viewer.see("guest-level")
+    await audit.look(viewer, "viewer: before going on stage")
+    await viewer.at("guest-go").click()
+    await viewer.see("own-video")
+    await host.see("layout-grid")
+    await audit.look(viewer, "viewer: on stage")
+    await audit.look(host, "studio: a guest on stage")
+    await viewer.at("guest-leave").click()
+    await viewer.see("guest-ask")
 
 
 async def viewer_plays(viewer: Person, audit: Audit) -> None:
@@ -154,6 +177,7 @@ async def viewer_buys(viewer: Person, audit: Audit) -> None:
 
 
 async def host_ends_it(host: Person, audit: Audit) -> None:
+    await host.at("tab-play").click()
     await host.at("lottery-cancel").click()
     await host.at("confirm-yes").click()
     await expect(host.at("lottery-row")).to_have_count(0, timeout=WAIT_MS)

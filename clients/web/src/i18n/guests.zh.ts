@@ -43,7 +43,7 @@ export const guests: Record<keyof typeof english, string> = {
   "guests.uninvite": "撤回",
   "guests.uninvite.label": "撤回对 {name} 的邀请",
   "guests.remove": "请下台",
-  "guests.remove.label": "请 {name} 下台",
+  "guests.remove.label": "请下台：{name}",
   "guests.coming": "正在上台…",
   "guests.ends": "{time} 前有效",
   "guests.layout": "布局",

@@ -24,7 +24,7 @@ export function Pictures({ room, player, cast, own }: PicturesProps) {
   const members = cast.members.value;
   const arranged = arrange(stage.layout, members);
   return (
-    <div class={`cast ${arranged.kind}`} style={{ "--count": members.length + 1 }} data-testid="cast" data-layout={arranged.kind} data-big={arranged.big ?? "host"}>
+    <div class={`cast as-${arranged.kind}`} data-testid="cast" data-layout={arranged.kind} data-big={arranged.big ?? "host"}>
       <Tile place={arranged.place(null)} slot={null} name={members.length > 0 ? host.name : null}>
         <HostVideo player={player} />
       </Tile>
