@@ -20,6 +20,18 @@ _SOCKET_BUFFER_BYTES = 4 << 20
 _DATAGRAM_BYTES = 2048
 
 Address = tuple[Any, ...]
+Bound = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def any_address() -> str:
+    """What to bind for all addresses of this machine: ``::``, or ``0.0.0.0`` where the kernel has no IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as trial:
+            trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            trial.bind(("::", 0))
+    except OSError:
+        return "0.0.0.0"  # noqa: S104
+    return "::"
 
 
 class Path(NamedTuple):
@@ -159,8 +171,15 @@ def _announced(config: MediaConfig) -> tuple[str, ...]:
     else:
         found = [str(bound)]
     if config.include_loopback or not found:
-        found.append("127.0.0.1")
+        found += _loopback(bound)
     return tuple(dict.fromkeys(found))
+
+
+def _loopback(bound: Bound) -> list[str]:
+    """This machine's own addresses that reach a socket bound to ``bound``."""
+    if bound.version == 4:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "::1"] if bound.is_unspecified else ["::1"]
 
 
 def _interface_addresses(with_ipv6: bool) -> list[str]:

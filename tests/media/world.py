@@ -148,7 +148,7 @@ async def running_world(
 ) -> AsyncIterator[World]:
     """A service with ``settings`` of ``MediaConfig``, gone again with all its clients at the end."""
     gate, stage = OpenGate(), MemoryStage()
-    config = MediaConfig("n1", udp_host="127.0.0.1", **settings)
+    config = MediaConfig("n1", **{"udp_host": "127.0.0.1", **settings})
     service = MediaService(gate, stage, config, sinks, registry)
     app = web.Application(middlewares=[_refusals])
     service.attach(app)
