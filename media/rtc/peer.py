@@ -13,7 +13,7 @@ from aioice import stun
 from media.rtc.dtls import Dtls, DtlsIdentity, Fingerprint
 from media.rtc.ice import Credentials, IceLite
 from media.rtc.srtp import Srtp
-from media.rtc.udp import Path, UdpPort
+from media.rtc.udp import Address, Path, UdpPort
 from media.rtp.packet import is_rtcp
 
 _log = logging.getLogger(__name__)
@@ -66,6 +66,8 @@ class RtcPeer:
         self.path: Path | None = None
         self.srtp: Srtp | None = None
         self.is_closed = False
+        self.moved: Callable[[Address], None] = lambda address: None
+        """Told when the client has chosen another path, after ``connected``."""
         port.register(self.ice.local.ufrag, self)
 
     # --- from the port
@@ -152,8 +154,9 @@ class RtcPeer:
             self._paths[path] = None
         self._port.learn(path, self)
         first = self.path is None
-        if first or nominated:
+        if first or (nominated and path != self.path):
             self.path = path
+            self.moved(path.address)
         if first:
             self._send_flight(self._dtls.start())
             self._dtls_moved()

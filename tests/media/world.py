@@ -31,6 +31,7 @@ from media.ports import Principal, RtpSink
 from media.rtp import packet as rtp_packet
 from media.service import MediaService
 from rooms.errors import Refused
+from tests.support.rough_line import RoughLine
 
 DEADLINE_S = 30.0
 FPS = 20
@@ -124,15 +125,19 @@ class World:
             sent["Authorization"] = f"Bearer {bearer}"
         return await self.http.post(path, data=body, headers=sent)
 
-    async def publish(self, bearer: str = "alice", codec: str = "H264", **headers: str) -> Client:
+    async def publish(
+        self, bearer: str = "alice", codec: str = "H264", line: RoughLine | None = None, **headers: str
+    ) -> Client:
         """A publisher with picture and sound; returns when the service has answered 201."""
         client = Client(self)
+        client.line = line
         await client.publish(bearer, codec, **headers)
         return client
 
-    async def watch(self, room: str = "demo") -> Client:
+    async def watch(self, room: str = "demo", line: RoughLine | None = None) -> Client:
         """A viewer of picture and sound; returns when the service has answered 201."""
         client = Client(self)
+        client.line = line
         await client.watch(room)
         return client
 
@@ -171,8 +176,19 @@ def _nowhere(data: bytes, address: object = None) -> None:
     """A network that is gone."""
 
 
+_SHADES = 80
+
+
+def shade(plane: av.video.plane.VideoPlane) -> int:
+    """What ``Picture`` wrote there, whatever the encoder made of it: 0 to 79."""
+    data = bytes(plane)
+    middle = data[plane.height // 2 * plane.line_size + plane.width // 2]
+    return min(max(round((middle - 8) / 3), 0), _SHADES - 1)
+
+
 class Picture(MediaStreamTrack):
-    """A small moving picture: each frame is a shade brighter than the one before."""
+    """A small moving picture: each frame is a shade brighter than the one before, so it can be told when one
+    was made (``age_s``)."""
 
     kind = "video"
 
@@ -184,13 +200,18 @@ class Picture(MediaStreamTrack):
         for plane in self._frame.planes:
             plane.update(bytes([128]) * plane.buffer_size)
 
+    def age_s(self, frame: av.VideoFrame) -> float:
+        """How old a frame is that has just come, if no older than five minutes."""
+        count = shade(frame.planes[0]) + _SHADES * shade(frame.planes[1])
+        return time.monotonic() - self._start - count / FPS
+
     async def recv(self) -> av.VideoFrame:
         self._count += 1
         wait = self._start + self._count / FPS - time.monotonic()
         await asyncio.sleep(max(0.0, wait))
         frame = self._frame
-        luma = frame.planes[0]
-        luma.update(bytes([self._count * 3 % 250]) * luma.buffer_size)
+        for plane, number in zip(frame.planes, (self._count, self._count // _SHADES), strict=False):
+            plane.update(bytes([8 + 3 * (number % _SHADES)]) * plane.buffer_size)
         frame.pts, frame.time_base = self._count * 90000 // FPS, Fraction(1, 90000)
         return frame
 
@@ -205,6 +226,11 @@ class Client:
         self.bearer: str | None = None
         self.packets: dict[str, list[rtp_packet.Rtp]] = {"video": [], "audio": []}
         self.frames: list[av.VideoFrame] = []
+        self.ages: list[float] = []
+        """How old each of ``frames`` was, in seconds, once ``shows`` is set."""
+        self.shows: Picture | None = None
+        self.line: RoughLine | None = None
+        """What leads to the service; ``None``: nothing in between."""
         self.samples = 0
         self.lose: Callable[[rtp_packet.Rtp], bool] = lambda rtp: False
         self._world = world
@@ -214,7 +240,8 @@ class Client:
     async def publish(self, bearer: str, codec: str, **headers: str) -> Self:
         self.bearer = bearer
         self.peer.addTransceiver(AudioStreamTrack(), direction="sendonly")
-        video = self.peer.addTransceiver(Picture(), direction="sendonly")
+        self.shows = Picture()
+        video = self.peer.addTransceiver(self.shows, direction="sendonly")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         wanted = {f"video/{codec}", "video/rtx"}
         video.setCodecPreferences([one for one in codecs if one.mimeType in wanted])
@@ -234,6 +261,8 @@ class Client:
         answer = await response.text()
         assert response.status == 201, answer
         self.location, self.etag = response.headers["Location"], response.headers["ETag"]
+        if self.line is not None:
+            answer = answer.replace(f" {self._world.service.udp_port} typ", f" {self.line.port} typ")
         self._tap()
         await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
@@ -266,6 +295,8 @@ class Client:
                 return
             if isinstance(frame, av.VideoFrame):
                 self.frames.append(frame)
+                if self.shows is not None:
+                    self.ages.append(self.shows.age_s(frame))
             elif isinstance(frame, av.AudioFrame):
                 self.samples += frame.samples
 

@@ -193,7 +193,7 @@ def test_burst_ends_at_the_present() -> None:
         )
     gop = setup.track.gop
     assert len(gop) == 30
-    setup.feed.shift(gop)
+    setup.feed.begin(gop)
     for packet in gop:
         setup.feed.forward(packet)
     times = [rtp.timestamp for rtp in setup.wire.sent]
