@@ -11,7 +11,7 @@ async function begin(): Promise<void> {
   const id = roomOfAddress();
   const token = takeToken() ?? (await demoSignIn("viewer", visitorName(inventName)));
   const room = new Room(id, token);
-  const player = new Player(id, token, viaOfAddress());
+  const player = new Player(id, () => room.token, viaOfAddress());
   mount(<Viewer room={room} player={player} />);
   room.closedBy.subscribe((closed) => {
     if (closed === null || !mayRenew(closed.code)) return;
