@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import time
 from typing import Any, NamedTuple, Protocol
 
 import ifaddr
@@ -49,6 +50,11 @@ class Path(NamedTuple):
 class Peer(Protocol):
     """What the port hands datagrams to. Calls must not raise."""
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether something authentic of it came lately."""
+        ...
+
     def stun(self, message: stun.Message, path: Path) -> None: ...
 
     def datagram(self, data: bytes, path: Path) -> None: ...
@@ -71,6 +77,8 @@ class UdpPort:
         self.addresses: tuple[str, ...] = ()
         self.blocked = 0
         self.stray = 0
+        self.faults = 0
+        self._said_at = -1.0
 
     def open(self) -> None:
         """Binds the port. Raises ``OSError`` with what to do about it."""
@@ -108,9 +116,17 @@ class UdpPort:
     def unregister(self, ufrag: str) -> None:
         self._by_ufrag.pop(ufrag, None)
 
-    def learn(self, path: Path, peer: Peer) -> None:
-        """Datagrams from ``path`` are ``peer``'s from now on."""
+    def learn(self, path: Path, peer: Peer) -> bool:
+        """Datagrams from ``path`` are ``peer``'s from now on.
+
+        False, and nothing is changed, if they are another's who was heard just now: a check that was caught
+        and sent again must not take its address from a session.
+        """
+        owner = self._by_address.get(path.address)
+        if owner is not None and owner is not peer and owner.is_heard:
+            return False
         self._by_address[path.address] = peer
+        return True
 
     def forget(self, path: Path, peer: Peer) -> None:
         if self._by_address.get(path.address) is peer:
@@ -140,7 +156,15 @@ class UdpPort:
             try:
                 self._dispatch(data, address)
             except Exception:
-                _log.exception("a datagram could not be handled")
+                self._fault()
+
+    def _fault(self) -> None:
+        """A datagram met a bug of ours, which is said once a second: there may be thousands of its kind."""
+        self.faults += 1
+        now = time.monotonic()
+        if now - self._said_at >= 1:
+            self._said_at = now
+            _log.exception("a datagram could not be handled", extra={"so_far": self.faults})
 
     def _dispatch(self, data: bytes, address: Address) -> None:
         peer = self._by_address.get(address)

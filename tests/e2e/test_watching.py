@@ -31,7 +31,8 @@ COUNTED = """async () => {
     for (const report of (await window.__pcs[0].getStats()).values()) {
         if (report.type === 'inbound-rtp' && report.kind === 'video') Object.assign(found, {
             frames: report.framesDecoded, lost: report.packetsLost, freezes: report.freezeCount,
-            frozen: report.totalFreezesDuration, delay: report.jitterBufferDelay / report.jitterBufferEmittedCount,
+            frozen: report.totalFreezesDuration,
+            delay: report.jitterBufferDelay / report.jitterBufferEmittedCount,
         })
     }
     return found

@@ -176,19 +176,14 @@ def _nowhere(data: bytes, address: object = None) -> None:
     """A network that is gone."""
 
 
-_SHADES = 80
-
-
-def shade(plane: av.video.plane.VideoPlane) -> int:
-    """What ``Picture`` wrote there, whatever the encoder made of it: 0 to 79."""
-    data = bytes(plane)
-    middle = data[plane.height // 2 * plane.line_size + plane.width // 2]
-    return min(max(round((middle - 8) / 3), 0), _SHADES - 1)
+SHADES = 40
+"""Each frame's number is written into it as three upright stripes, one a digit of base 40, least first."""
+STRIPE = 48
+DARKEST, STEP = 20, 5
 
 
 class Picture(MediaStreamTrack):
-    """A small moving picture: each frame is a shade brighter than the one before, so it can be told when one
-    was made (``age_s``)."""
+    """A small moving picture, each frame of which says when it was made (``age_s``)."""
 
     kind = "video"
 
@@ -201,17 +196,30 @@ class Picture(MediaStreamTrack):
             plane.update(bytes([128]) * plane.buffer_size)
 
     def age_s(self, frame: av.VideoFrame) -> float:
-        """How old a frame is that has just come, if no older than five minutes."""
-        count = shade(frame.planes[0]) + _SHADES * shade(frame.planes[1])
-        return time.monotonic() - self._start - count / FPS
+        """How old a frame is that has just come, if no older than half an hour."""
+        luma = frame.planes[0]
+        middle = bytes(luma)[luma.height // 2 * luma.line_size :]
+        return self.age_of([middle[STRIPE // 2 + STRIPE * digit] for digit in range(3)])
+
+    def age_of(self, shades: Sequence[float]) -> float:
+        """The same, of the brightness (16 to 235) of the three stripes."""
+        count = sum(
+            min(max(round((shade - DARKEST) / STEP), 0), SHADES - 1) * SHADES**digit
+            for digit, shade in enumerate(shades)
+        )
+        made = self._start + float(count) / FPS
+        return time.monotonic() - made
 
     async def recv(self) -> av.VideoFrame:
         self._count += 1
         wait = self._start + self._count / FPS - time.monotonic()
         await asyncio.sleep(max(0.0, wait))
         frame = self._frame
-        for plane, number in zip(frame.planes, (self._count, self._count // _SHADES), strict=False):
-            plane.update(bytes([8 + 3 * (number % _SHADES)]) * plane.buffer_size)
+        luma = frame.planes[0]
+        row = b"".join(
+            bytes([DARKEST + STEP * (self._count // SHADES**digit % SHADES)]) * STRIPE for digit in range(3)
+        )
+        luma.update(row.ljust(luma.line_size, b"\x80") * luma.height)
         frame.pts, frame.time_base = self._count * 90000 // FPS, Fraction(1, 90000)
         return frame
 

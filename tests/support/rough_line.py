@@ -91,6 +91,11 @@ class RoughLine(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """A client has gone."""
 
+    def inject(self, data: bytes) -> None:
+        """Sends the server something as if every client had."""
+        for behind in self._behind.values():
+            behind.send(data)
+
     def to_client(self, data: bytes, client: Address) -> None:
         if self._front is not None and not self._front.is_closing():
             self._front.sendto(data, client)
