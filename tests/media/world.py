@@ -29,6 +29,7 @@ from prometheus_client import CollectorRegistry
 from media.config import MediaConfig
 from media.ports import Principal, RtpSink
 from media.rtp import packet as rtp_packet
+from media.rtp.sequence import distance32
 from media.service import MediaService
 from rooms.errors import Refused
 from tests.support.rough_line import RoughLine
@@ -179,6 +180,8 @@ def _nowhere(data: bytes, address: object = None) -> None:
 SHADES = 40
 """Each frame's number is written into it as three upright stripes, one a digit of base 40, least first."""
 STRIPE = 48
+_VIDEO = (97, 99, 101)
+"""Payload types of pictures, as aiortc has them; those between are for retransmissions."""
 DARKEST, STEP = 20, 5
 
 
@@ -195,14 +198,9 @@ class Picture(MediaStreamTrack):
         for plane in self._frame.planes:
             plane.update(bytes([128]) * plane.buffer_size)
 
-    def age_s(self, frame: av.VideoFrame) -> float:
-        """How old a frame is that has just come, if no older than half an hour."""
-        luma = frame.planes[0]
-        middle = bytes(luma)[luma.height // 2 * luma.line_size :]
-        return self.age_of([middle[STRIPE // 2 + STRIPE * digit] for digit in range(3)])
-
-    def age_of(self, shades: Sequence[float]) -> float:
-        """The same, of the brightness (16 to 235) of the three stripes."""
+    def age_s(self, shades: Sequence[float]) -> float:
+        """How old a frame is that has just come, if no older than half an hour, by the brightness (16 to 235)
+        of its three stripes."""
         count = sum(
             min(max(round((shade - DARKEST) / STEP), 0), SHADES - 1) * SHADES**digit
             for digit, shade in enumerate(shades)
@@ -234,14 +232,15 @@ class Client:
         self.bearer: str | None = None
         self.packets: dict[str, list[rtp_packet.Rtp]] = {"video": [], "audio": []}
         self.frames: list[av.VideoFrame] = []
-        self.ages: list[float] = []
-        """How old each of ``frames`` was, in seconds, once ``shows`` is set."""
+        self.transits: list[float] = []
+        """When the end of each picture came, less when the first one would have come as late: seconds."""
         self.shows: Picture | None = None
         self.line: RoughLine | None = None
         """What leads to the service; ``None``: nothing in between."""
         self.samples = 0
         self.lose: Callable[[rtp_packet.Rtp], bool] = lambda rtp: False
         self._world = world
+        self._first: tuple[float, int] | None = None
         self._readers: list[asyncio.Task[None]] = []
         world.clients.append(self)
 
@@ -284,9 +283,18 @@ class Client:
                 return
             kind = "audio" if rtp.payload_type == self.opus else "video"
             self.packets[kind].append(rtp)
+            if rtp.marker and rtp.payload_type in _VIDEO:
+                self._time(rtp)
             await handle(data, arrival_time_ms=arrival_time_ms)
 
         transport._handle_rtp_data = tapped  # type: ignore[method-assign]
+
+    def _time(self, end: rtp_packet.Rtp) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (now, end.timestamp)
+        at, timestamp = self._first
+        self.transits.append(now - at - distance32(end.timestamp, timestamp) / 90_000)
 
     @property
     def opus(self) -> int:
@@ -303,8 +311,6 @@ class Client:
                 return
             if isinstance(frame, av.VideoFrame):
                 self.frames.append(frame)
-                if self.shows is not None:
-                    self.ages.append(self.shows.age_s(frame))
             elif isinstance(frame, av.AudioFrame):
                 self.samples += frame.samples
 

@@ -165,7 +165,7 @@ def test_full_socket_drops_up_to_the_next_keyframe() -> None:
 def test_viewer_that_loses_a_lot_gets_no_more_until_a_keyframe() -> None:
     setup = Setup()
     setup.come(KEY)
-    bad = ReportBlock(11, 100, 50, 0, 0, 0, 0)
+    bad = ReportBlock(11, 80, 50, 0, 0, 0, 0)
     setup.feed.reported(bad, 0)
     assert not setup.feed.held
     setup.feed.reported(bad, 1000)
