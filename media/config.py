@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from media.turn import Turn
+
 
 @dataclass(frozen=True, slots=True)
 class MediaConfig:
@@ -11,8 +13,11 @@ class MediaConfig:
 
     ``udp_host`` is the address of the one UDP socket (``"::"`` takes IPv4 too); ``announced_addresses`` are
     the IP addresses told to clients, instead of those of the machine's interfaces, for a node behind a NAT.
-    ``include_loopback`` adds 127.0.0.1, for a demo or a test on one machine. ``link_headers`` are sent with
-    201 as they are (RFC 9725, 4.6: TURN servers for clients); none by default.
+    ``include_loopback`` adds 127.0.0.1 (and ::1), for a demo or a test on one machine. ``turn`` is handed to
+    clients with 201 (RFC 9725, 4.6), and so are ``link_headers``, as they are; none by default.
+
+    Beyond ``whep_capacity`` sessions, or while the event loop takes over ``busy_max`` (0..1) of a core or
+    is ``lag_max_s`` behind, further viewers are refused.
     """
 
     node_id: str
@@ -27,5 +32,8 @@ class MediaConfig:
     consent_timeout_s: float = 20.0  # RFC 7675 allows 30
     keyframe_interval_s: float = 2.0  # while a packager or recorder reads the room
     whep_capacity: int = 100
+    busy_max: float = 1.0
+    lag_max_s: float = 60.0
     max_sdp_bytes: int = 64 * 1024
+    turn: Turn | None = None
     link_headers: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -15,14 +16,16 @@ EXPOSED = "Location, ETag, Link, Retry-After"
 ALLOWED_HEADERS = "Authorization, Content-Type, If-Match, X-Danmart-Takeover"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Links = Callable[[web.Request], Awaitable[tuple[str, ...]]]
 _HEADERS = web.RequestKey("danmart.media.headers", dict[str, str])
 
 
-def resource(handlers: dict[str, Handler], advertised: dict[str, str]) -> Handler:
+def resource(handlers: dict[str, Handler], advertised: dict[str, str], links: Links | None = None) -> Handler:
     """One handler for all methods of an address.
 
     OPTIONS is answered with ``advertised`` (Accept-Post, Accept-Patch) without credentials, as browsers ask
-    (CORS); other methods that aren't in ``handlers`` are refused with 405.
+    (CORS); other methods that aren't in ``handlers`` are refused with 405. ``links`` are the ``Link`` headers
+    for who may connect, given to OPTIONS that is no preflight (RFC 9725, 4.6); it may raise ``Refused``.
     """
     allow = ", ".join([*handlers, "OPTIONS"])
     cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}
@@ -36,7 +39,11 @@ def resource(handlers: dict[str, Handler], advertised: dict[str, str]) -> Handle
                 "Access-Control-Allow-Headers": ALLOWED_HEADERS,
                 "Access-Control-Max-Age": "86400",
             }
-            return web.Response(status=204, headers={**advertised, **preflight})
+            response = web.Response(status=204, headers={**advertised, **preflight})
+            if links is not None and "Access-Control-Request-Method" not in request.headers:
+                with suppress(Refused):
+                    add_links(response, await links(request))
+            return response
         handler = handlers.get(request.method)
         if handler is None:
             add_header(request, "Allow", allow)
@@ -86,9 +93,16 @@ def created(answer: str, location: str, etag: str, links: tuple[str, ...]) -> we
     response = web.Response(status=201, body=answer.encode(), content_type=SDP_TYPE)
     response.headers["Location"] = location
     response.headers["ETag"] = etag
+    add_links(response, links)
+    return response
+
+
+def add_links(response: web.Response, links: tuple[str, ...]) -> None:
+    """A ``Link`` header for each. They may hold credentials, so no cache keeps the answer."""
+    if links:
+        response.headers["Cache-Control"] = "no-store"
     for link in links:
         response.headers.add("Link", link)
-    return response
 
 
 def check_precondition(request: web.Request, etag: str, *, restart: bool) -> None:

@@ -22,7 +22,8 @@ _HELP = {
     "keyframe_requests": "keyframes asked for from publishers",
     "publishers_accepted": "WHIP sessions opened",
     "viewers_accepted": "WHEP sessions opened",
-    "viewers_refused": "viewers turned away because the node was full",
+    "viewers_hopeless": "WHEP sessions ended because the viewer could not follow",
+    "viewers_refused": "viewers turned away because the node was full or busy",
 }
 _DROPPED = "dropped_"
 

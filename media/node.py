@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from media.config import MediaConfig
+from media.load import LoopLoad
 from media.relay.counters import Counters
 from media.rtc import sdp
 from media.rtc.dtls import DtlsIdentity
@@ -47,6 +48,7 @@ class WebRtcNode:
         self.config = config
         self.clock = clock
         self.counters = Counters()
+        self.load = LoopLoad()
         self.port = UdpPort(config)
         self._identity = DtlsIdentity()
         self.cname = secrets.token_hex(8)
@@ -73,6 +75,17 @@ class WebRtcNode:
             server=offer.setup != "passive",
             clock=self.clock,
         )
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether those who are here have all that the node can give."""
+        return self.load.busy > self.config.busy_max or self.load.lag_s > self.config.lag_max_s
+
+    def links(self) -> tuple[str, ...]:
+        """``Link`` headers for a client that may connect: TURN servers, with credentials of its own."""
+        turn = self.config.turn
+        own = turn.links(time.time(), secrets.token_hex(4)) if turn is not None else ()
+        return (*self.config.link_headers, *own)
 
     def local(self, peer: RtcPeer) -> sdp.Local:
         """Our side of a peer's transport, for SDP."""

@@ -64,6 +64,7 @@ class MediaService:
                 "viewers": ("WHEP sessions open", lambda: len(self._whep)),
                 "publishers": ("WHIP sessions open", lambda: len(self._whip)),
                 "rooms_live": ("rooms with a picture", self._count_live),
+                "loop_busy": ("share of a core that the event loop takes", lambda: self._node.load.busy),
             }
             self._unregister = metrics.register(self._registry, self._node.counters, gauges)
 
@@ -137,8 +138,10 @@ class MediaService:
         beat = 0
         while True:
             if not self._streams:
+                self._node.load.rest()
                 self._has_streams.clear()
                 await self._has_streams.wait()
+            self._node.load.beat(time.monotonic(), time.thread_time(), next_in_s=_BEAT_S)
             await asyncio.sleep(_BEAT_S)
             beat += 1
             try:

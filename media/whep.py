@@ -59,7 +59,7 @@ class Whep:
         self._sessions: dict[str, WhepSession] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        endpoint = http.resource({"POST": self._post}, {"Accept-Post": http.SDP_TYPE})
+        endpoint = http.resource({"POST": self._post}, {"Accept-Post": http.SDP_TYPE}, self._links)
         session = http.resource(
             {"PATCH": self._patch, "DELETE": self._delete}, {"Accept-Patch": http.FRAGMENT_TYPE}
         )
@@ -87,19 +87,27 @@ class Whep:
         stream = await self._find_stream(room)
         if stream is None or not stream.is_live:
             raise Refused("not_live", retry_after_ms=_RETRY_WHEN_NOT_LIVE_MS)
-        if len(self) >= self._node.config.whep_capacity and not self._make_room():
-            self._node.counters.viewers_refused += 1
-            playlist = f"</hls/{quote(room)}/index.m3u8>"
-            http.add_header(
-                request, "Link", f'{playlist}; rel="alternate"; type="application/vnd.apple.mpegurl"'
-            )
-            http.add_header(request, "Retry-After", str(_RETRY_WHEN_FULL_MS // 1000))
-            raise Refused("node_full", retry_after_ms=_RETRY_WHEN_FULL_MS)
+        self._admit(request, room)
         chosen = choose(offer, stream)
         session = self._open(room, offer, chosen, stream)
         location = f"/whep/{quote(room)}/{self._node.config.node_id}/{session.id}"
         answer = sdp.write_answer(offer, chosen, session.local)
-        return http.created(answer, location, session.etag, self._node.config.link_headers)
+        return http.created(answer, location, session.etag, self._node.links())
+
+    def _admit(self, request: web.Request, room: str) -> None:
+        """Raises ``Refused("node_full")``, with the way to the playlist, when there is no room."""
+        full = len(self) >= self._node.config.whep_capacity and not self._make_room()
+        if not full and not self._node.is_overloaded:
+            return
+        self._node.counters.viewers_refused += 1
+        playlist = f"</hls/{quote(room)}/index.m3u8>"
+        http.add_header(request, "Link", f'{playlist}; rel="alternate"; type="application/vnd.apple.mpegurl"')
+        http.add_header(request, "Retry-After", str(_RETRY_WHEN_FULL_MS // 1000))
+        raise Refused("node_full", retry_after_ms=_RETRY_WHEN_FULL_MS)
+
+    async def _links(self, request: web.Request) -> tuple[str, ...]:
+        await self._gate.may_watch(request.match_info["room"], http.bearer(request))
+        return self._node.links()
 
     def _make_room(self) -> bool:
         """Gives up the session that has been connecting for longest, if any has taken its time.

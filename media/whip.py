@@ -44,7 +44,7 @@ class Whip:
         self._sessions: dict[str, WhipSession] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        endpoint = http.resource({"POST": self._post}, {"Accept-Post": http.SDP_TYPE})
+        endpoint = http.resource({"POST": self._post}, {"Accept-Post": http.SDP_TYPE}, self._links)
         session = http.resource(
             {"PATCH": self._patch, "DELETE": self._delete}, {"Accept-Patch": http.FRAGMENT_TYPE}
         )
@@ -75,7 +75,11 @@ class Whip:
         session = self._open(room, principal, offer, chosen, stream)
         location = f"/whip/{quote(room)}/{self._node.config.node_id}/{session.id}"
         answer = sdp.write_answer(offer, chosen, session.local)
-        return http.created(answer, location, session.etag, self._node.config.link_headers)
+        return http.created(answer, location, session.etag, self._node.links())
+
+    async def _links(self, request: web.Request) -> tuple[str, ...]:
+        await self._gate.may_publish(request.match_info["room"], http.bearer(request))
+        return self._node.links()
 
     def _open(
         self,

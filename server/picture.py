@@ -12,7 +12,9 @@ from prometheus_client import CollectorRegistry
 from media.config import MediaConfig
 from media.hls import HlsConfig, HlsHub
 from media.hls import routes as hls_routes
+from media.rtc.udp import any_address
 from media.service import MediaService
+from media.turn import Turn
 from rooms.guests.service import Guests
 from rooms.lifecycle import Lifecycle
 from server.auth import PublishTokens, Tokens
@@ -95,13 +97,31 @@ class Picture:
 def _media_config(settings: Settings) -> MediaConfig:
     return MediaConfig(
         node_id=settings.node.name,
-        udp_host="0.0.0.0" if settings.listen.is_public else "127.0.0.1",  # noqa: S104
+        udp_host=_udp_host(settings),
         udp_port=settings.listen.udp_port,
         announced_addresses=tuple(str(a) for a in settings.media.announced_addresses),
         include_loopback=settings.include_loopback,
         grace_s=settings.media.grace_s,
         whep_capacity=settings.media.whep_capacity,
+        busy_max=settings.media.busy_max,
+        lag_max_s=settings.limits.loop_lag_max_s,
+        turn=_turn(settings),
     )
+
+
+def _udp_host(settings: Settings) -> str:
+    if settings.listen.udp_host is not None:
+        return str(settings.listen.udp_host)
+    if settings.listen.is_public:
+        return any_address()
+    return "::1" if settings.listen.host == "::1" else "127.0.0.1"
+
+
+def _turn(settings: Settings) -> Turn | None:
+    turn = settings.media.turn
+    if not turn.urls or turn.secret is None:
+        return None
+    return Turn(turn.urls, turn.secret.get_secret_value(), turn.lifetime_s)
 
 
 def _hls_config(settings: Settings) -> HlsConfig:

@@ -25,3 +25,4 @@ class Counters:
     publishers_accepted: int = 0
     viewers_accepted: int = 0
     viewers_refused: int = 0
+    viewers_hopeless: int = 0

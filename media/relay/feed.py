@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pylibsrtp
 
 from media.relay.counters import Counters
+from media.relay.following import Following, Verdict
 from media.relay.track import Packet, RoomTrack
 from media.rtc import hooks
 from media.rtc.udp import Address, UdpPort
@@ -19,8 +20,6 @@ from media.rtp.sequence import distance16, distance32
 _HEADER = struct.Struct("!BBHII")
 _MAX_ERAS = 8
 _MAX_RESENDS_A_SECOND = 600
-# Two reports in a row with a quarter lost: less is better than a picture that never gets whole.
-_LOSS_TO_HOLD = 0.25
 _BURST_STEP_MS = 1
 
 
@@ -71,7 +70,8 @@ class Feed:
         self._rtx_sequence = 1
         self._shifted: dict[int, int] = {}
         self._resends = 0
-        self._bad_reports = 0
+        self._following = Following()
+        self.is_hopeless = False
         self._last_report: tuple[int, float] | None = None
 
     def open(self, port: UdpPort, protector: hooks.Protector, address: Address) -> None:
@@ -89,7 +89,8 @@ class Feed:
                 self._counters.dropped_held += 1
                 return
             self.held = False
-            self._begin(packet.sequence)
+            # What is missing just before may be the keyframe's parameter sets, overtaken on the way here.
+            self._begin(packet.sequence - self.track.missing_before(packet.sequence))
         elif self._floor is None:
             self._begin(packet.sequence)
         elif packet.sequence < self._floor:
@@ -147,10 +148,11 @@ class Feed:
         if self._is_video:
             self.held = True
 
-    def shift(self, packets: Sequence[Packet]) -> None:
+    def begin(self, packets: Sequence[Packet]) -> None:
         """Prepares for a burst of past pictures: their times are drawn together, just before the present.
 
         The viewer then shows the newest at once, instead of playing the past in real time and staying late.
+        ``packets`` begin with a keyframe, though not always with its first packet: that may be overtaken.
         """
         times: list[int] = []
         for packet in packets:
@@ -158,6 +160,9 @@ class Feed:
                 times.append(packet.timestamp)
         step = _BURST_STEP_MS * self.track.clock_rate // 1000
         last = times[-1] if times else 0
+        if packets and self.held:
+            self.held = False
+            self._begin(packets[0].sequence)
         self._shifted = {
             time: (last - (len(times) - 1 - index) * step) & 0xFFFFFFFF for index, time in enumerate(times)
         }
@@ -206,10 +211,13 @@ class Feed:
         self.loss = block.fraction / 256
         if self._last_report is not None and block.last_sr == self._last_report[0]:
             self.rtt_ms = max(0.0, now_ms - self._last_report[1] - block.delay / 65.536)
-        self._bad_reports = self._bad_reports + 1 if self.loss >= _LOSS_TO_HOLD else 0
-        if self._bad_reports >= 2:
-            self._bad_reports = 0
-            self.hold()
+        if self._is_video:
+            verdict = self._following.judge(self.loss, self.rtt_ms)
+            if verdict is Verdict.HOPELESS and not self.is_hopeless:
+                self.is_hopeless = True
+                self._counters.viewers_hopeless += 1
+            if verdict is not Verdict.FOLLOWS:
+                self.hold()
 
     def report_sent(self, ntp: int, now_ms: float) -> None:
         """A sender report with this NTP time has gone out; also the beat of the limits here."""

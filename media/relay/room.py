@@ -130,9 +130,9 @@ class RoomRelay:
         feed = viewer.feeds.get("video")
         if feed is None:
             return
-        gop = sorted(self.tracks["video"].gop, key=lambda packet: packet.sequence)
-        if gop and gop[0].keyframe:
-            feed.shift(gop)
+        gop = self.tracks["video"].since_keyframe()
+        if gop:
+            feed.begin(gop)
             for packet in gop:
                 self._enqueue(packet, (feed,))
         else:
@@ -153,8 +153,6 @@ class RoomRelay:
             track.measure.sample(now_ms)
         for viewer in list(self.viewers):
             viewer.tick(wall)
-        if any(feed.held and feed.takes(feed.track.codec) for feed in self._feeds["video"]):
-            self.want_keyframe()
 
     # --- writing
 

@@ -18,6 +18,7 @@ VIDEO_RING = 1024
 AUDIO_RING = 256
 MAX_GOP_PACKETS = 768
 MAX_GOP_MS = 4500
+_OVERTAKEN_MAX = 3
 
 CLOCK_RATES: dict[MediaKind, int] = {"video": 90000, "audio": 48000}
 
@@ -98,6 +99,17 @@ class RoomTrack:
         if video:
             self._remember(packet, now_ms)
         return packet
+
+    def missing_before(self, sequence: int) -> int:
+        """How many of the packets just before this one have not come (yet): 0 to 3."""
+        for ahead in range(1, _OVERTAKEN_MAX + 1):
+            if self.ring.get(sequence - ahead) is not None:
+                return ahead - 1
+        return _OVERTAKEN_MAX
+
+    def since_keyframe(self) -> list[Packet]:
+        """The pictures since the last keyframe, in order; empty if that is not here or too long ago."""
+        return sorted(self.gop, key=lambda packet: packet.sequence)
 
     def sender_report(self, ntp: int, timestamp: int, skew_ms: float) -> None:
         """The publisher's clock at one of its timestamps; ``skew_ms`` leads to ours."""

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from media.ports import MediaKind
 from media.relay.feed import Feed
+from media.relay.following import KeyframeWish
 from media.rtc.peer import RtcPeer
-from media.rtc.udp import UdpPort
+from media.rtc.udp import Address, UdpPort
 from media.rtp import rtcp
 from media.rtp.rtcp import Packet as RtcpPacket
 
@@ -42,6 +43,7 @@ class Viewer:
         self._port = port
         self._cname = cname
         self._clock = clock
+        self._wish = KeyframeWish()
         self._by_ssrc = {feed.ssrc: feed for feed in feeds.values()}
 
     def connected(self) -> None:
@@ -50,6 +52,7 @@ class Viewer:
             return
         for feed in self.feeds.values():
             feed.open(self._port, peer.srtp.protector, peer.path.address)
+        peer.moved = self._moved
         self.is_connected = True
         self._host.joined(self)
 
@@ -75,7 +78,17 @@ class Viewer:
             if feed is not None:
                 feed.nacked(packet.sequences)
         elif isinstance(packet, rtcp.KeyframeRequest) and packet.media_ssrc in self._by_ssrc:
+            self._wish.wish(self._clock() * 1000)
+            self._ask()
+
+    def _ask(self) -> None:
+        feed = self.feeds.get("video")
+        if feed is not None and self._wish.due(self._clock() * 1000, feed.track.keyframe_at_ms):
             self._host.want_keyframe()
+
+    def _moved(self, address: Address) -> None:
+        for feed in self.feeds.values():
+            feed.address = address
 
     def closed(self, reason: str) -> None:
         self.is_connected = False
@@ -84,11 +97,17 @@ class Viewer:
     def tick(self, unix_ms: float) -> None:
         """Once a second: sender reports, so that lips and sound stay together (RFC 3550, 6.4.1)."""
         peer = self.peer
-        if peer is None or peer.path is None or not self.is_connected:
+        if peer is None or not self.is_connected:
             return
+        video = self.feeds.get("video")
+        if video is not None and video.is_hopeless:
+            self.close("it can't follow")  # its page plays HLS then, whose buffers forgive more
+            return
+        if video is not None and video.held and video.takes(video.track.codec):
+            self._wish.wish(self._clock() * 1000)
+        self._ask()
         ntp = rtcp.ntp_from_unix_ms(unix_ms)
         for feed in self.feeds.values():
-            feed.address = peer.path.address  # the client may have moved to another path
             feed.tick()
             timestamp = feed.track.timestamp_at(unix_ms)
             if timestamp is None or not feed.packets:

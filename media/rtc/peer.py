@@ -13,11 +13,13 @@ from aioice import stun
 from media.rtc.dtls import Dtls, DtlsIdentity, Fingerprint
 from media.rtc.ice import Credentials, IceLite
 from media.rtc.srtp import Srtp
-from media.rtc.udp import Path, UdpPort
+from media.rtc.udp import Address, Path, UdpPort
 from media.rtp.packet import is_rtcp
 
 _log = logging.getLogger(__name__)
 _MAX_PATHS = 8
+_HEARD_S = 2.0
+_QUIET_S = 3.0
 
 
 class PeerEvents(Protocol):
@@ -59,14 +61,20 @@ class RtcPeer:
         self._loop = asyncio.get_running_loop()
         self._dtls = Dtls(identity, server=server, fingerprints=fingerprints)
         self._dtls_timer: asyncio.TimerHandle | None = None
-        self._paths: dict[Path, None] = {}
+        self._paths: dict[Path, float] = {}
         self._old_ufrag: str | None = None
         self._created = self.last_heard = clock()
         self.ice = IceLite(remote)
         self.path: Path | None = None
         self.srtp: Srtp | None = None
         self.is_closed = False
+        self.moved: Callable[[Address], None] = lambda address: None
+        """Told when the client has chosen another path, after ``connected``."""
         port.register(self.ice.local.ufrag, self)
+
+    @property
+    def is_heard(self) -> bool:
+        return not self.is_closed and self._clock() - self.last_heard < _HEARD_S
 
     # --- from the port
 
@@ -77,12 +85,12 @@ class RtcPeer:
             self.ice.probe_answered(message, self._clock() * 1000)
             return
         verdict = self.ice.check(message, path.plain)
-        if verdict is None:
+        if verdict is None or (verdict.valid and not self._port.learn(path, self)):
             return
         self._port.send(verdict.response, path.address)
         if verdict.valid:
-            self.last_heard = self._clock()
             self._validated(path, nominated=verdict.nominated)
+            self._heard(path)
 
     def datagram(self, data: bytes, path: Path) -> None:
         if self.is_closed:
@@ -92,7 +100,7 @@ class RtcPeer:
             self._send_flight(self._dtls.feed(data))
             self._dtls_moved()
         elif 128 <= first <= 191 and self.srtp is not None:
-            self._secured(data, self.srtp)
+            self._secured(data, path, self.srtp)
 
     # --- for the session
 
@@ -149,14 +157,28 @@ class RtcPeer:
                 oldest = next(known for known in self._paths if known != self.path)
                 del self._paths[oldest]
                 self._port.forget(oldest, self)
-            self._paths[path] = None
-        self._port.learn(path, self)
+            self._paths[path] = self._clock()
         first = self.path is None
-        if first or nominated:
-            self.path = path
+        if first or (nominated and path != self.path):
+            self._move(path)
         if first:
             self._send_flight(self._dtls.start())
             self._dtls_moved()
+
+    def _move(self, path: Path) -> None:
+        self.path = path
+        self.moved(path.address)
+
+    def _heard(self, path: Path) -> None:
+        """Something authentic came over a path, and the client is where it is heard.
+
+        A path on which nothing comes for some seconds, while something comes on another, is not the client's
+        any more, or never was: somebody may have caught a check and sent it again.
+        """
+        self.last_heard = now = self._clock()
+        self._paths[path] = now
+        if path != self.path and self.path is not None and now - self._paths.get(self.path, 0.0) > _QUIET_S:
+            self._move(path)
 
     def _send_flight(self, datagrams: list[bytes]) -> None:
         if self.path is not None:
@@ -181,11 +203,11 @@ class RtcPeer:
         self._send_flight(self._dtls.retransmit())
         self._dtls_moved()
 
-    def _secured(self, data: bytes, srtp: Srtp) -> None:
+    def _secured(self, data: bytes, path: Path, srtp: Srtp) -> None:
         if is_rtcp(data):
             compound = srtp.unprotect_rtcp(data)
             if compound is not None:
-                self.last_heard = self._clock()
+                self._heard(path)
                 self._events.rtcp(compound)
         else:
             packet = srtp.unprotect(data)

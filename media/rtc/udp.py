@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import time
 from typing import Any, NamedTuple, Protocol
 
 import ifaddr
@@ -20,6 +21,18 @@ _SOCKET_BUFFER_BYTES = 4 << 20
 _DATAGRAM_BYTES = 2048
 
 Address = tuple[Any, ...]
+Bound = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def any_address() -> str:
+    """What to bind for all addresses of this machine: ``::``, or ``0.0.0.0`` where the kernel has no IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as trial:
+            trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            trial.bind(("::", 0))
+    except OSError:
+        return "0.0.0.0"  # noqa: S104
+    return "::"
 
 
 class Path(NamedTuple):
@@ -36,6 +49,11 @@ class Path(NamedTuple):
 
 class Peer(Protocol):
     """What the port hands datagrams to. Calls must not raise."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether something authentic of it came lately."""
+        ...
 
     def stun(self, message: stun.Message, path: Path) -> None: ...
 
@@ -59,6 +77,8 @@ class UdpPort:
         self.addresses: tuple[str, ...] = ()
         self.blocked = 0
         self.stray = 0
+        self.faults = 0
+        self._said_at = -1.0
 
     def open(self) -> None:
         """Binds the port. Raises ``OSError`` with what to do about it."""
@@ -96,9 +116,17 @@ class UdpPort:
     def unregister(self, ufrag: str) -> None:
         self._by_ufrag.pop(ufrag, None)
 
-    def learn(self, path: Path, peer: Peer) -> None:
-        """Datagrams from ``path`` are ``peer``'s from now on."""
+    def learn(self, path: Path, peer: Peer) -> bool:
+        """Datagrams from ``path`` are ``peer``'s from now on.
+
+        False, and nothing is changed, if they are another's who was heard just now: a check that was caught
+        and sent again must not take its address from a session.
+        """
+        owner = self._by_address.get(path.address)
+        if owner is not None and owner is not peer and owner.is_heard:
+            return False
         self._by_address[path.address] = peer
+        return True
 
     def forget(self, path: Path, peer: Peer) -> None:
         if self._by_address.get(path.address) is peer:
@@ -128,7 +156,15 @@ class UdpPort:
             try:
                 self._dispatch(data, address)
             except Exception:
-                _log.exception("a datagram could not be handled")
+                self._fault()
+
+    def _fault(self) -> None:
+        """A datagram met a bug of ours, which is said once a second: there may be thousands of its kind."""
+        self.faults += 1
+        now = time.monotonic()
+        if now - self._said_at >= 1:
+            self._said_at = now
+            _log.exception("a datagram could not be handled", extra={"so_far": self.faults})
 
     def _dispatch(self, data: bytes, address: Address) -> None:
         peer = self._by_address.get(address)
@@ -159,8 +195,15 @@ def _announced(config: MediaConfig) -> tuple[str, ...]:
     else:
         found = [str(bound)]
     if config.include_loopback or not found:
-        found.append("127.0.0.1")
+        found += _loopback(bound)
     return tuple(dict.fromkeys(found))
+
+
+def _loopback(bound: Bound) -> list[str]:
+    """This machine's own addresses that reach a socket bound to ``bound``."""
+    if bound.version == 4:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "::1"] if bound.is_unspecified else ["::1"]
 
 
 def _interface_addresses(with_ipv6: bool) -> list[str]:

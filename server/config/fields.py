@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -69,6 +70,12 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _turn_url(value: str) -> str:
+    if not re.fullmatch(r"turns?:(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?", value):
+        raise ValueError("should be an address like turn:turn.example:3478?transport=udp (RFC 7065)")
+    return value
+
+
 SecretFile = Annotated[Path, AfterValidator(_readable)]
 """A file with one secret in it; white space around it doesn't count."""
 
@@ -79,4 +86,5 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 WebOrigin = Annotated[str, AfterValidator(_web_origin)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+TurnUrl = Annotated[str, AfterValidator(_turn_url)]
 NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]

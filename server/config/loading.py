@@ -9,12 +9,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from server.config.fields import Section
 from server.config.problems import ConfigError, Problem, from_validation
 from server.config.settings import Settings
 
@@ -109,19 +110,23 @@ def _suggest(name: str, known: set[str]) -> str:
 
 def variables() -> Iterator[str]:
     """The names of all environment variables that are settings, sections as a whole left out."""
-    for name, field in Settings.model_fields.items():
+    yield from _variables(Settings, PREFIX)
+
+
+def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
         section = _section_of(field)
         if section is None:
-            yield f"{PREFIX}{name.upper()}"
-            continue
-        for inner in section.model_fields:
-            yield f"{PREFIX}{name.upper()}__{inner.upper()}"
+            yield prefix + name.upper()
+        else:
+            yield from _variables(section, f"{prefix}{name.upper()}__")
 
 
 def _section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The section that a field is; lists of models (``auth.keys``) are values."""
     for kind in (field.annotation, *get_args(field.annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
+        if isinstance(kind, type) and issubclass(kind, Section):
+            return kind if get_origin(field.annotation) is not tuple else None
     return None
 
 

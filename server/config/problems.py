@@ -56,9 +56,10 @@ def _place(loc: list[str], message: str) -> tuple[str, str]:
 
 def _where(path: str, variables: set[str], config_file: Path | None) -> str:
     parts = path.split(".")
-    name = "DANMART_" + "__".join(parts[:2]).upper()
-    if name in variables:
-        return f"change {name}"
+    for depth in (3, 2):
+        name = "DANMART_" + "__".join(parts[:depth]).upper()
+        if name in variables:
+            return f"change {name}"
     if config_file is not None:
         return f"change it in {config_file}, or set {name}"
     return f"set {name}, or {path} in the config file"

@@ -12,7 +12,17 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, IPvAnyAddress, IPvAnyNetwork, SecretStr, model_validator
 
 from rooms.points.rules import LEVELS
-from server.config.fields import HttpUrl, NodeName, Port, Secret, SecretFile, Section, TimeZone, WebOrigin
+from server.config.fields import (
+    HttpUrl,
+    NodeName,
+    Port,
+    Secret,
+    SecretFile,
+    Section,
+    TimeZone,
+    TurnUrl,
+    WebOrigin,
+)
 from server.signing import shared_key
 
 HMAC_SECRET_MIN_BYTES = 32
@@ -50,6 +60,8 @@ class Listen(Section):
 
     host: str = Field("127.0.0.1", min_length=1)
     port: Port = 8080
+    udp_host: IPvAnyAddress | None = None
+    """The address of the UDP port; None: all of both families, or loopback if the HTTP port is there."""
     udp_port: Port = 0
     internal_host: str | None = None
     internal_port: Port | None = None
@@ -198,14 +210,35 @@ class Rooms(Section):
     pictures_max_bytes: int = Field(5_242_880, ge=65_536, le=52_428_800)
 
 
+class MediaTurn(Section):
+    """TURN servers that publishers and viewers are told of."""
+
+    urls: tuple[TurnUrl, ...] = ()
+    secret_file: SecretFile | None = None
+    secret: Secret = None
+    """What coturn calls static-auth-secret."""
+    lifetime_s: int = Field(43_200, ge=300, le=604_800)
+    """How long the credentials of one session hold."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.urls) != (self.secret is not None):
+            raise ValueError("urls and secret: give both, or neither")
+        return self
+
+
 class Media(Section):
     """Picture and sound."""
+
+    turn: MediaTurn = Field(default_factory=MediaTurn)
 
     announced_addresses: tuple[IPvAnyAddress, ...] = ()
     include_loopback: bool | None = None
     """Whether 127.0.0.1 is offered as a candidate; None: when the node listens on loopback."""
     grace_s: float = Field(30, ge=0, le=3600)
     whep_capacity: int = Field(100, ge=0, le=10_000)
+    busy_max: float = Field(0.9, ge=0.1, le=1)
+    """The share of a core that the event loop may take before further WebRTC viewers are refused."""
     dvr_s: int = Field(60, ge=12, le=14_400)
     part_ms: int = Field(250, ge=100, le=333)
 

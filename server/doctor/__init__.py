@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from server.config import Settings
-from server.doctor import files, machine, network, payments, services
+from server.doctor import files, machine, network, payments, services, turn
 from server.doctor.finding import Finding, Level, error
 
 __all__ = ["Finding", "Level", "diagnose"]
@@ -29,7 +29,10 @@ _BLOCKING: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     files.check_word_lists,
     lambda _: files.check_pages(),
 )
-_ASYNCHRONOUS: tuple[Callable[[Settings], Awaitable[list[Finding]]], ...] = (services.check_auth,)
+_ASYNCHRONOUS: tuple[Callable[[Settings], Awaitable[list[Finding]]], ...] = (
+    services.check_auth,
+    turn.check_turn,
+)
 
 
 async def diagnose(settings: Settings) -> list[Finding]:

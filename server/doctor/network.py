@@ -18,7 +18,8 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
     """Each port is free and may be taken."""
     listen = settings.listen
     wanted = [("HTTP", listen.host, listen.port, socket.SOCK_STREAM)]
-    wanted.append(("media", listen.host, listen.udp_port, socket.SOCK_DGRAM))
+    media_host = str(listen.udp_host or listen.host)
+    wanted.append(("media", media_host, listen.udp_port, socket.SOCK_DGRAM))
     if listen.internal_port is not None:
         internal_host = listen.internal_host or listen.host
         wanted.append(("internal", internal_host, listen.internal_port, socket.SOCK_STREAM))

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, room, until_live
+from tests.e2e.world import (
+    WAIT_MS,
+    WATCHED,
+    Person,
+    arrive,
+    demo_node,
+    plays_on_the_same_connection,
+    room,
+    until_live,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
 
@@ -121,12 +130,31 @@ REFUSED_COMMENT = """async () => {
 async def test_the_demo_is_on_the_air_for_who_opens_the_page(browser: Browser, tmp_path: Path) -> None:
     async with demo_node(tmp_path) as node:
         await until_live(node)
-        viewer = await arrive(browser, node, "r", "Lin", "viewer")
+        viewer = await arrive(browser, node, "r", "Lin", "viewer", before=WATCHED)
         await viewer.video_moves()
         await viewer.watches_by("whep")
         await viewer.see("live-badge")
         shown_ms = await viewer.page.evaluate("performance.now()")
         print(f"moving pictures {shown_ms:.0f} ms after the page was asked for")
+        await plays_on_the_same_connection(viewer)
+        before = await viewer.page.evaluate(
+            r"/a=ice-ufrag:\S+/.exec(window.__pcs[0].currentRemoteDescription.sdp)[0]"
+        )
+        async with viewer.page.expect_response(lambda answer: answer.request.method == "PATCH") as restart:
+            await viewer.page.evaluate("dispatchEvent(new Event('online'))")  # another network
+        assert (await restart.value).status == 200
+        await viewer.page.wait_for_function(RESTARTED, arg=before, timeout=WAIT_MS)
+        await viewer.page.evaluate("window.__seen = new Set()")
+        await viewer.video_moves()
+        await plays_on_the_same_connection(viewer)
+
+
+# ICE has begun anew, with the server's new credentials, and is done.
+RESTARTED = """(before) => {
+    const [pc] = window.__pcs
+    return pc.signalingState === 'stable' && pc.iceConnectionState === 'connected'
+        && !pc.currentRemoteDescription.sdp.includes(before)
+}"""
 
 
 async def test_a_reloaded_studio_goes_on_and_then_the_demo_host_comes_back(
@@ -135,8 +163,9 @@ async def test_a_reloaded_studio_goes_on_and_then_the_demo_host_comes_back(
     async with demo_node(tmp_path) as node:
         host = await arrive(browser, node, "studio", "Mei", "host")
         await go_live(host)
-        viewer = await arrive(browser, node, "r", "Lin", "viewer", query="?via=whep")
+        viewer = await arrive(browser, node, "r", "Lin", "viewer", query="?via=whep", before=WATCHED)
         await viewer.video_moves()
+        await plays_on_the_same_connection(viewer)
 
         # The studio asks before it lets go of a live stream; this host means it.
         host.page.on("dialog", lambda dialog: dialog.accept())
@@ -146,6 +175,7 @@ async def test_a_reloaded_studio_goes_on_and_then_the_demo_host_comes_back(
         await host.see("end-stream")
         await viewer.page.evaluate("window.__seen = new Set()")
         await viewer.video_moves()
+        await plays_on_the_same_connection(viewer)
         assert (await room(node))["status"] == "live"
 
         await host.at("end-stream").click()

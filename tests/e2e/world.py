@@ -115,6 +115,36 @@ class Person:
         await expect(self.at("player-protocol")).to_have_attribute("data-value", protocol, timeout=WAIT_MS)
 
 
+# Remembers the page's connections. To be run before the page's own scripts.
+WATCHED = """
+    window.__pcs = []
+    const Own = window.RTCPeerConnection
+    window.RTCPeerConnection = class extends Own {
+        constructor(...given) { super(...given); window.__pcs.push(this) }
+    }
+"""
+
+_SAME = """() => {
+    const video = document.querySelector('[data-testid=video]')
+    const stream = video?.srcObject
+    const known = (window.__known ??= { video, stream, tracks: stream?.getTracks() })
+    return {
+        video: video === known.video,
+        stream: stream === known.stream && stream.active,
+        tracks: known.tracks.every((track) => track.readyState === 'live'),
+        connections: window.__pcs.length,
+        state: window.__pcs[0].connectionState,
+    }
+}"""
+
+
+async def plays_on_the_same_connection(person: Person) -> None:
+    """Since the first call of this: the same ``<video>``, stream, tracks and the page's only connection. The
+    page was opened with ``before=WATCHED``."""
+    found = await person.page.evaluate(_SAME)
+    assert found == {"video": True, "stream": True, "tracks": True, "connections": 1, "state": "connected"}
+
+
 async def arrive(
     browser: Browser,
     node: Node,

@@ -29,8 +29,10 @@ from prometheus_client import CollectorRegistry
 from media.config import MediaConfig
 from media.ports import Principal, RtpSink
 from media.rtp import packet as rtp_packet
+from media.rtp.sequence import distance32
 from media.service import MediaService
 from rooms.errors import Refused
+from tests.support.rough_line import RoughLine
 
 DEADLINE_S = 30.0
 FPS = 20
@@ -124,15 +126,19 @@ class World:
             sent["Authorization"] = f"Bearer {bearer}"
         return await self.http.post(path, data=body, headers=sent)
 
-    async def publish(self, bearer: str = "alice", codec: str = "H264", **headers: str) -> Client:
+    async def publish(
+        self, bearer: str = "alice", codec: str = "H264", line: RoughLine | None = None, **headers: str
+    ) -> Client:
         """A publisher with picture and sound; returns when the service has answered 201."""
         client = Client(self)
+        client.line = line
         await client.publish(bearer, codec, **headers)
         return client
 
-    async def watch(self, room: str = "demo") -> Client:
+    async def watch(self, room: str = "demo", line: RoughLine | None = None) -> Client:
         """A viewer of picture and sound; returns when the service has answered 201."""
         client = Client(self)
+        client.line = line
         await client.watch(room)
         return client
 
@@ -148,7 +154,7 @@ async def running_world(
 ) -> AsyncIterator[World]:
     """A service with ``settings`` of ``MediaConfig``, gone again with all its clients at the end."""
     gate, stage = OpenGate(), MemoryStage()
-    config = MediaConfig("n1", udp_host="127.0.0.1", **settings)
+    config = MediaConfig("n1", **{"udp_host": "127.0.0.1", **settings})
     service = MediaService(gate, stage, config, sinks, registry)
     app = web.Application(middlewares=[_refusals])
     service.attach(app)
@@ -171,8 +177,16 @@ def _nowhere(data: bytes, address: object = None) -> None:
     """A network that is gone."""
 
 
+SHADES = 40
+"""Each frame's number is written into it as three upright stripes, one a digit of base 40, least first."""
+STRIPE = 48
+_VIDEO = (97, 99, 101)
+"""Payload types of pictures, as aiortc has them; those between are for retransmissions."""
+DARKEST, STEP = 20, 5
+
+
 class Picture(MediaStreamTrack):
-    """A small moving picture: each frame is a shade brighter than the one before."""
+    """A small moving picture, each frame of which says when it was made (``age_s``)."""
 
     kind = "video"
 
@@ -184,13 +198,26 @@ class Picture(MediaStreamTrack):
         for plane in self._frame.planes:
             plane.update(bytes([128]) * plane.buffer_size)
 
+    def age_s(self, shades: Sequence[float]) -> float:
+        """How old a frame is that has just come, if no older than half an hour, by the brightness (16 to 235)
+        of its three stripes."""
+        count = sum(
+            min(max(round((shade - DARKEST) / STEP), 0), SHADES - 1) * SHADES**digit
+            for digit, shade in enumerate(shades)
+        )
+        made = self._start + float(count) / FPS
+        return time.monotonic() - made
+
     async def recv(self) -> av.VideoFrame:
         self._count += 1
         wait = self._start + self._count / FPS - time.monotonic()
         await asyncio.sleep(max(0.0, wait))
         frame = self._frame
         luma = frame.planes[0]
-        luma.update(bytes([self._count * 3 % 250]) * luma.buffer_size)
+        row = b"".join(
+            bytes([DARKEST + STEP * (self._count // SHADES**digit % SHADES)]) * STRIPE for digit in range(3)
+        )
+        luma.update(row.ljust(luma.line_size, b"\x80") * luma.height)
         frame.pts, frame.time_base = self._count * 90000 // FPS, Fraction(1, 90000)
         return frame
 
@@ -205,16 +232,23 @@ class Client:
         self.bearer: str | None = None
         self.packets: dict[str, list[rtp_packet.Rtp]] = {"video": [], "audio": []}
         self.frames: list[av.VideoFrame] = []
+        self.transits: list[float] = []
+        """When the end of each picture came, less when the first one would have come as late: seconds."""
+        self.shows: Picture | None = None
+        self.line: RoughLine | None = None
+        """What leads to the service; ``None``: nothing in between."""
         self.samples = 0
         self.lose: Callable[[rtp_packet.Rtp], bool] = lambda rtp: False
         self._world = world
+        self._first: tuple[float, int] | None = None
         self._readers: list[asyncio.Task[None]] = []
         world.clients.append(self)
 
     async def publish(self, bearer: str, codec: str, **headers: str) -> Self:
         self.bearer = bearer
         self.peer.addTransceiver(AudioStreamTrack(), direction="sendonly")
-        video = self.peer.addTransceiver(Picture(), direction="sendonly")
+        self.shows = Picture()
+        video = self.peer.addTransceiver(self.shows, direction="sendonly")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         wanted = {f"video/{codec}", "video/rtx"}
         video.setCodecPreferences([one for one in codecs if one.mimeType in wanted])
@@ -234,6 +268,8 @@ class Client:
         answer = await response.text()
         assert response.status == 201, answer
         self.location, self.etag = response.headers["Location"], response.headers["ETag"]
+        if self.line is not None:
+            answer = answer.replace(f" {self._world.service.udp_port} typ", f" {self.line.port} typ")
         self._tap()
         await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
@@ -247,9 +283,18 @@ class Client:
                 return
             kind = "audio" if rtp.payload_type == self.opus else "video"
             self.packets[kind].append(rtp)
+            if rtp.marker and rtp.payload_type in _VIDEO:
+                self._time(rtp)
             await handle(data, arrival_time_ms=arrival_time_ms)
 
         transport._handle_rtp_data = tapped  # type: ignore[method-assign]
+
+    def _time(self, end: rtp_packet.Rtp) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (now, end.timestamp)
+        at, timestamp = self._first
+        self.transits.append(now - at - distance32(end.timestamp, timestamp) / 90_000)
 
     @property
     def opus(self) -> int:

@@ -123,13 +123,11 @@ def test_every_setting_is_in_operations_and_nothing_else() -> None:
 
 
 def _default(variable: str) -> Any:
-    section, _, key = variable.removeprefix("DANMART_").lower().partition("__")
-    field = Settings.model_fields[section]
-    if not key:
-        return field.default
-    model = field.annotation
-    assert isinstance(model, type)
-    assert issubclass(model, BaseModel)
+    model: Any = Settings
+    *sections, key = variable.removeprefix("DANMART_").lower().split("__")
+    for section in sections:
+        model = model.model_fields[section].annotation
+        assert issubclass(model, BaseModel)
     return model.model_fields[key].default
 
 
@@ -144,6 +142,7 @@ _SAID_IN_WORDS = frozenset(
         "LISTEN__INTERNAL_HOST",
         "LISTEN__INTERNAL_PORT",
         "LISTEN__TRUSTED_PROXIES",
+        "LISTEN__UDP_HOST",
         "MEDIA__ANNOUNCED_ADDRESSES",
         "MEDIA__INCLUDE_LOOPBACK",
         "MODERATION__WORD_LISTS",

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { troubleOf } from "../src/media/capture";
 import { ladder, shouldClimb, whepFailed, whepWorks } from "../src/media/ladder";
+import { writeFragment, withFragment } from "../src/media/fragment";
+import { iceServers } from "../src/media/links";
 import { levelOf } from "../src/media/level";
 import { withStartBitrate } from "../src/media/sdp";
 import { healthBetween, type SentStats } from "../src/media/stats";
@@ -27,9 +29,54 @@ describe("the ladder between WHEP and HLS", () => {
     expect(whepWorks(state).failures).toBe(0);
   });
 
+  it("comes back when a full server said, and later if it is still full", () => {
+    const first = whepFailed(ladder("auto"), 0, 0, 10_000);
+    expect([shouldClimb(first, 9_999), shouldClimb(first, 10_000)]).toEqual([false, true]);
+    const second = whepFailed(first, 10_000, 0, 10_000);
+    expect([shouldClimb(second, 29_999), shouldClimb(second, 30_000)]).toEqual([false, true]);
+  });
+
   it("stays where the address says", () => {
     expect(whepFailed(ladder("whep"), 0, 0).protocol).toBe("whep");
     expect(shouldClimb({ ...ladder("hls"), failures: 1 }, 1e9)).toBe(false);
+  });
+});
+
+describe("links to ICE servers", () => {
+  it("are read with their credentials, and nothing else is", () => {
+    const header =
+      '<turn:turn.example:3478?transport=udp>; rel="ice-server"; username="17:a"; credential="a+b/c="; credential-type="password", ' +
+      '<stun:stun.example>; rel=ice-server, </hls/tea/index.m3u8>; rel="alternate"; type="a/b", <https://x>; rel="ice-server"';
+    expect(iceServers(header)).toEqual([
+      { urls: "turn:turn.example:3478?transport=udp", username: "17:a", credential: "a+b/c=" },
+      { urls: "stun:stun.example" },
+    ]);
+    expect(iceServers(null)).toEqual([]);
+  });
+});
+
+describe("fragments of trickle ICE", () => {
+  const local = [
+    "v=0", "a=group:BUNDLE 0 1", "m=video 9 UDP/TLS/RTP/SAVPF 96 97", "a=ice-ufrag:abcd", "a=ice-pwd:secret", "a=mid:0",
+    "m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:1",
+  ].join("\r\n");
+
+  it("say who speaks and what was found", () => {
+    expect(writeFragment(local, ["candidate:1 1 udp 1 192.0.2.1 9 typ host"], { complete: true }).split("\r\n")).toEqual([
+      "a=group:BUNDLE 0 1", "a=ice-ufrag:abcd", "a=ice-pwd:secret", "m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:0",
+      "a=candidate:1 1 udp 1 192.0.2.1 9 typ host", "a=end-of-candidates", "",
+    ]);
+  });
+
+  it("replace credentials and candidates of an answer in every section", () => {
+    const section = (kind: string) => [`m=${kind}`, "a=ice-ufrag:old", "a=ice-pwd:old", "a=candidate:old", "a=end-of-candidates", "a=sendonly"];
+    const answer = ["v=0", ...section("video"), ...section("audio").filter((line) => !line.includes("candidate"))].join("\r\n");
+    const fragment = "a=ice-ufrag:new\r\na=ice-pwd:pass\r\na=candidate:1 new\r\na=end-of-candidates\r\n";
+    expect(withFragment(answer, fragment).split("\r\n")).toEqual([
+      "v=0", "m=video", "a=ice-ufrag:new", "a=ice-pwd:pass", "a=candidate:1 new", "a=end-of-candidates", "a=sendonly",
+      "m=audio", "a=ice-ufrag:new", "a=ice-pwd:pass", "a=sendonly",
+    ]);
+    expect(withFragment(answer, "nonsense")).toBe(answer);
   });
 });
 

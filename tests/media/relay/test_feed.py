@@ -20,6 +20,7 @@ from media.rtp.rtcp import ReportBlock
 from media.rtp.sequence import distance16, distance32
 
 KEY, DELTA = b"\x65picture", b"\x41picture"
+SPS, IDR = b"\x67set", b"\x7c\x85start"
 
 
 class Wire:
@@ -164,11 +165,49 @@ def test_full_socket_drops_up_to_the_next_keyframe() -> None:
 def test_viewer_that_loses_a_lot_gets_no_more_until_a_keyframe() -> None:
     setup = Setup()
     setup.come(KEY)
-    bad = ReportBlock(11, 100, 50, 0, 0, 0, 0)
+    bad = ReportBlock(11, 80, 50, 0, 0, 0, 0)
     setup.feed.reported(bad, 0)
     assert not setup.feed.held
     setup.feed.reported(bad, 1000)
     assert setup.feed.held
+
+
+def test_hopeless_viewer_is_counted_once() -> None:
+    setup = Setup()
+    setup.come(KEY)
+    for second in range(20):
+        setup.feed.reported(ReportBlock(11, 200, 50, 0, 0, 0, 0), second * 1000)
+    assert setup.feed.is_hopeless
+    assert setup.counters.viewers_hopeless == 1
+
+
+def test_picture_after_a_hold_begins_with_parameter_sets_that_come_late() -> None:
+    setup = Setup()
+    setup.come(KEY)
+    setup.feed.hold()
+    sps, idr = (Rtp(100, False, number, 60_000, 5, payload, {}) for number, payload in ((2, SPS), (3, IDR)))
+    for rtp in (idr, sps):  # overtaken
+        packet = setup.track.add(rtp, rtp.sequence, 100)
+        assert packet is not None
+        setup.feed.forward(packet)
+    first, key, late = setup.wire.sent
+    assert (key.payload, late.payload) == (IDR, SPS)
+    assert (late.sequence - first.sequence, key.sequence - first.sequence) == (1, 2)
+
+
+def test_newcomer_gets_parameter_sets_that_came_late() -> None:
+    setup = Setup()
+    setup.come(KEY)
+    for number, payload in ((3, IDR), (2, SPS), (4, DELTA)):
+        setup.track.add(Rtp(100, False, number, 60_000, 5, payload, {}), number, 100)
+    gop = setup.track.since_keyframe()
+    assert [packet.payload for packet in gop] == [SPS, IDR, DELTA]
+    setup.wire.sent.clear()
+    setup.feed.hold()
+    setup.feed.begin(gop)
+    for packet in gop:
+        setup.feed.forward(packet)
+    assert [rtp.payload for rtp in setup.wire.sent] == [SPS, IDR, DELTA]
 
 
 def test_round_trip_is_measured_from_reports() -> None:
@@ -193,7 +232,7 @@ def test_burst_ends_at_the_present() -> None:
         )
     gop = setup.track.gop
     assert len(gop) == 30
-    setup.feed.shift(gop)
+    setup.feed.begin(gop)
     for packet in gop:
         setup.feed.forward(packet)
     times = [rtp.timestamp for rtp in setup.wire.sent]

@@ -18,6 +18,7 @@ class Remembering:
     def __init__(self) -> None:
         self.checks: list[Path] = []
         self.data: list[bytes] = []
+        self.is_heard = True
 
     def stun(self, message: stun.Message, path: Path) -> None:
         self.checks.append(path)
@@ -61,6 +62,9 @@ async def test_peers_are_told_apart_by_user_name_then_by_address() -> None:
         first.sendto(b"\x80again", target)
         await until(lambda: len(one.data) == 2, "still its own")
         port.forget(one.checks[0], one)
+        assert not port.learn(other.checks[0], one)  # the other is there, and keeps its address
+        other.is_heard = False
+        assert port.learn(other.checks[0], one)
         port.unregister("one")
         first.sendto(check("one"), target)
         await until(lambda: port.stray == 2, "a check for nobody dropped")

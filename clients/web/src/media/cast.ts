@@ -15,7 +15,7 @@ export class Cast {
 
   constructor(
     private readonly room: string,
-    private readonly token: string | null,
+    private readonly token: () => string | null,
     private readonly via: Via,
     private readonly muted: ReadonlySignal<boolean>,
   ) {

@@ -11,7 +11,7 @@ export class HlsSession {
   ) {}
 
   /** Starts to play `url` in `video`; `frames` tells when it does. */
-  static async open(video: HTMLVideoElement, url: string, bearer: string | null): Promise<HlsSession> {
+  static async open(video: HTMLVideoElement, url: string, bearer: () => string | null): Promise<HlsSession> {
     const { default: Hls } = await import("hls.js/light");
     if (!Hls.isSupported()) return HlsSession.native(video, url);
     const hls = new Hls({
@@ -22,7 +22,8 @@ export class HlsSession {
       liveDurationInfinity: true,
       manifestLoadPolicy: patient(),
       xhrSetup: (request) => {
-        if (bearer !== null) request.setRequestHeader("Authorization", `Bearer ${bearer}`);
+        const token = bearer();
+        if (token !== null) request.setRequestHeader("Authorization", `Bearer ${token}`);
       },
     });
     const session = new HlsSession(video, hls);

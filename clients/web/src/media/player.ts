@@ -40,7 +40,7 @@ export class Player {
 
   constructor(
     private readonly room: string,
-    private readonly token: string | null,
+    private readonly token: () => string | null,
     private readonly via: Via,
   ) {
     this.ladder = ladder(via);
@@ -149,10 +149,18 @@ export class Player {
     this.drop();
     const heldMs = this.playingSince > 0 ? performance.now() - this.playingSince : 0;
     this.playingSince = 0;
+    const { code } = asRefusal(thrown);
     // Nobody is publishing yet, or there is no network: that says nothing about the protocol.
-    if (["not_live", "offline"].includes(asRefusal(thrown).code)) return;
-    if (performance.now() - this.linkLostAt < SAME_CAUSE_MS) return;
-    if (this.ladder.protocol === "whep") this.ladder = whepFailed(this.ladder, performance.now(), heldMs);
+    if (["not_live", "offline"].includes(code)) return;
+    if (performance.now() - this.linkLostAt < SAME_CAUSE_MS && code !== "node_full") return;
+    if (this.ladder.protocol === "whep") this.fallBack(thrown, heldMs);
+  }
+
+  private fallBack(thrown: unknown, heldMs: number): void {
+    const { retryAfterMs } = asRefusal(thrown);
+    // Not everybody who was sent away at the same moment shall come back at the same moment.
+    const wait = retryAfterMs === undefined ? undefined : retryAfterMs * (1 + Math.random() / 2);
+    this.ladder = whepFailed(this.ladder, performance.now(), heldMs, wait);
   }
 
   private async connect(protocol: Protocol, abort: AbortSignal): Promise<void> {
@@ -225,10 +233,10 @@ export class Player {
     try {
       next = await this.openWhep(abort);
       await this.firstFrame(next, FIRST_FRAME_MS.whep, abort);
-    } catch {
+    } catch (thrown) {
       next?.close();
       abort.throwIfAborted();
-      this.ladder = whepFailed(this.ladder, performance.now(), 0);
+      this.fallBack(thrown, 0);
       return;
     }
     this.drop();

@@ -21,6 +21,7 @@ export class Publisher {
   private stream: MediaStream | null = null;
   private running: AbortController | null = null;
   private measured: SentStats | null = null;
+  private lastBearer: string | null = null;
   private attempts = 0;
   private lostAt = 0;
 
@@ -29,7 +30,6 @@ export class Publisher {
     private readonly room: string,
     private readonly credential: () => Promise<string>,
   ) {
-    addEventListener("online", () => this.comeBack());
     setInterval(() => void this.measure(), 1_000);
   }
 
@@ -74,7 +74,7 @@ export class Publisher {
     if (!running || !stream) return;
     const endpoint = {
       url: `/whip/${encodeURIComponent(this.room)}`,
-      bearer: await this.credential(),
+      bearer: () => this.bearer(),
       headers: takeover ? { "X-Danmart-Takeover": "1" } : {},
     };
     const session = await WhipSession.open(stream, endpoint, CAMERA_QUALITY, running.signal);
@@ -84,6 +84,16 @@ export class Publisher {
     this.attempts = 0;
     this.trouble.value = null;
     this.air.value = "live";
+  }
+
+  /** A token lasts for minutes and a session for hours; without a way to the server the old one is tried. */
+  private async bearer(): Promise<string> {
+    try {
+      this.lastBearer = await this.credential();
+    } catch (thrown) {
+      if (this.lastBearer === null) throw thrown;
+    }
+    return this.lastBearer;
   }
 
   private off(): void {

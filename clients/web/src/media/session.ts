@@ -1,22 +1,13 @@
 /** What WHIP (RFC 9725) and WHEP have in common: an offer goes up, an answer and a resource come back. */
 import { offline, refusalOf } from "../live/errors";
+import { iceServers } from "./links";
+import { bearerHeader, Resource, type Endpoint } from "./resource";
 
-/** Candidates are sent with the offer: on a host's own interfaces gathering takes milliseconds. */
-const GATHERING_MS = 1_000;
-
-export interface Negotiated {
-  /** The session's resource, to DELETE; null if the server named none. */
-  resource: string | null;
-}
-
-export interface Endpoint {
-  url: string;
-  bearer: string | null;
-  headers?: Record<string, string>;
-}
+export type { Endpoint, Resource } from "./resource";
 
 /**
- * Posts the connection's offer and applies the answer, after `adapt`.
+ * Posts the connection's offer and applies the answer, after `adapt`. The offer goes out without candidates:
+ * TURN servers come with the answer, so gathering begins after it, and what turns up is told by the resource.
  *
  * Throws a Refusal with the server's code (or `offline`), or an AbortError.
  */
@@ -25,32 +16,41 @@ export async function negotiate(
   endpoint: Endpoint,
   abort: AbortSignal,
   adapt: (answer: string) => string = (answer) => answer,
-): Promise<Negotiated> {
-  await pc.setLocalDescription();
-  await gathered(pc);
+): Promise<Resource> {
+  const offer = await pc.createOffer();
   abort.throwIfAborted();
-  let response: Response;
+  const response = await post(endpoint, offer.sdp ?? "", abort);
+  if (response.status !== 201) throw await refusalOf(response);
+  const resource = new Resource(pc, endpoint, response.headers);
   try {
-    response = await fetch(endpoint.url, {
+    const answer = adapt(await response.text());
+    abort.throwIfAborted();
+    const servers = iceServers(response.headers.get("Link"));
+    if (servers.length > 0) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
+    await pc.setLocalDescription(offer);
+    await pc.setRemoteDescription({ type: "answer", sdp: answer });
+    resource.begin(answer);
+    return resource;
+  } catch (thrown) {
+    void resource.end();
+    throw thrown;
+  }
+}
+
+async function post(endpoint: Endpoint, body: string, abort: AbortSignal): Promise<Response> {
+  const bearer = bearerHeader(await endpoint.bearer());
+  abort.throwIfAborted();
+  try {
+    return await fetch(endpoint.url, {
       method: "POST",
-      headers: { "Content-Type": "application/sdp", ...bearerHeader(endpoint.bearer), ...endpoint.headers },
-      body: pc.localDescription?.sdp ?? "",
+      headers: { "Content-Type": "application/sdp", ...bearer, ...endpoint.headers },
+      body,
       signal: abort,
     });
   } catch (thrown) {
     abort.throwIfAborted();
     throw thrown instanceof TypeError ? offline() : thrown;
   }
-  if (response.status !== 201) throw await refusalOf(response);
-  const location = response.headers.get("Location");
-  const resource = location === null ? null : new URL(location, new URL(endpoint.url, window.location.href)).href;
-  const sdp = await response.text();
-  if (abort.aborted) {
-    void end(resource, endpoint.bearer);
-    abort.throwIfAborted();
-  }
-  await pc.setRemoteDescription({ type: "answer", sdp: adapt(sdp) });
-  return { resource };
 }
 
 /**
@@ -62,36 +62,5 @@ export function onClosedByServer(pc: RTCPeerConnection, closed: () => void): voi
   const transport = transceiver?.sender.transport ?? transceiver?.receiver.transport;
   transport?.addEventListener("statechange", () => {
     if (transport.state === "closed") closed();
-  });
-}
-
-/** Ends a session and says whether the server confirmed it. The request outlives the page. */
-export async function end(resource: string | null, bearer: string | null): Promise<boolean> {
-  if (resource === null) return false;
-  try {
-    const response = await fetch(resource, { method: "DELETE", headers: bearerHeader(bearer), keepalive: true });
-    return response.ok;
-  } catch {
-    return false;
-  }
-}
-
-function bearerHeader(bearer: string | null): Record<string, string> {
-  return bearer === null ? {} : { Authorization: `Bearer ${bearer}` };
-}
-
-function gathered(pc: RTCPeerConnection): Promise<void> {
-  if (pc.iceGatheringState === "complete") return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      pc.removeEventListener("icegatheringstatechange", check);
-      resolve();
-    };
-    const check = () => {
-      if (pc.iceGatheringState === "complete") done();
-    };
-    const timer = setTimeout(done, GATHERING_MS);
-    pc.addEventListener("icegatheringstatechange", check);
   });
 }

@@ -1,16 +1,13 @@
 /** A WHEP viewer: the room's encoded packets over WebRTC. */
-import { end, negotiate, onClosedByServer, type Endpoint } from "./session";
+import { negotiate, onClosedByServer, type Endpoint, type Resource } from "./session";
 
 export class WhepSession {
   readonly stream = new MediaStream();
   /** Called once when the connection has failed for good. */
   onFailed: (() => void) | null = null;
-  private resource: string | null = null;
+  private resource: Resource | null = null;
 
-  private constructor(
-    private readonly pc: RTCPeerConnection,
-    private readonly bearer: string | null,
-  ) {
+  private constructor(private readonly pc: RTCPeerConnection) {
     pc.addTransceiver("video", { direction: "recvonly" });
     pc.addTransceiver("audio", { direction: "recvonly" });
     pc.addEventListener("track", ({ track }) => this.stream.addTrack(track));
@@ -21,9 +18,10 @@ export class WhepSession {
 
   /** Throws a Refusal with the server's code, or an AbortError. */
   static async open(endpoint: Endpoint, abort: AbortSignal): Promise<WhepSession> {
-    const session = new WhepSession(new RTCPeerConnection({ bundlePolicy: "max-bundle" }), endpoint.bearer);
+    const session = new WhepSession(new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
     try {
-      session.resource = (await negotiate(session.pc, endpoint, abort)).resource;
+      session.resource = await negotiate(session.pc, endpoint, abort);
+      session.resource.onGone = () => session.onFailed?.();
       onClosedByServer(session.pc, () => session.onFailed?.());
       return session;
     } catch (thrown) {
@@ -46,6 +44,7 @@ export class WhepSession {
     const { pc, resource } = this;
     this.resource = null;
     for (const receiver of pc.getReceivers()) receiver.track.stop();
-    void end(resource, this.bearer).finally(() => pc.close());
+    if (resource === null) pc.close();
+    else void resource.end().finally(() => pc.close());
   }
 }

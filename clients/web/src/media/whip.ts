@@ -1,6 +1,6 @@
 /** A WHIP publisher (RFC 9725): one video and one audio track, H.264 before VP8, Opus. */
 import { withStartBitrate } from "./sdp";
-import { end, negotiate, onClosedByServer, type Endpoint } from "./session";
+import { negotiate, onClosedByServer, type Endpoint, type Resource } from "./session";
 import { readStats, type SentStats } from "./stats";
 
 export interface Quality {
@@ -11,16 +11,16 @@ export interface Quality {
 
 export const CAMERA_QUALITY: Quality = { videoBps: 2_200_000, audioBps: 96_000, fps: 30 };
 
+/** Time for ICE to find another path, which begins about a second after the connection was lost. */
+const AWAY_MS = 5_000;
+
 export class WhipSession {
   /** Called once when the connection has failed, or was away for some seconds. */
   onFailed: (() => void) | null = null;
-  private resource: string | null = null;
+  private resource: Resource | null = null;
   private away: ReturnType<typeof setTimeout> | undefined;
 
-  private constructor(
-    private readonly pc: RTCPeerConnection,
-    private readonly bearer: string | null,
-  ) {
+  private constructor(private readonly pc: RTCPeerConnection) {
     pc.addEventListener("connectionstatechange", () => this.judge());
   }
 
@@ -35,11 +35,12 @@ export class WhipSession {
     quality: Quality,
     abort: AbortSignal,
   ): Promise<WhipSession> {
-    const session = new WhipSession(new RTCPeerConnection({ bundlePolicy: "max-bundle" }), endpoint.bearer);
+    const session = new WhipSession(new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
     const adapt = (answer: string) => withStartBitrate(answer, Math.round(quality.videoBps / 1_600));
     try {
       for (const track of stream.getTracks()) session.add(track, stream, quality);
-      session.resource = (await negotiate(session.pc, endpoint, abort, adapt)).resource;
+      session.resource = await negotiate(session.pc, endpoint, abort, adapt);
+      session.resource.onGone = () => session.onFailed?.();
       onClosedByServer(session.pc, () => session.onFailed?.());
       await session.connected(abort);
       return session;
@@ -68,7 +69,7 @@ export class WhipSession {
     const { resource } = this;
     this.resource = null;
     // First the goodbye: a connection closed without one looks like trouble, and viewers would wait.
-    const confirmed = await end(resource, this.bearer);
+    const confirmed = resource === null ? false : await resource.end();
     this.pc.close();
     return confirmed;
   }
@@ -77,6 +78,7 @@ export class WhipSession {
   abandon(): void {
     this.onFailed = null;
     clearTimeout(this.away);
+    this.resource?.letGo();
     this.pc.close();
   }
 
@@ -114,7 +116,7 @@ export class WhipSession {
     clearTimeout(this.away);
     const { connectionState } = this.pc;
     if (connectionState === "failed") this.onFailed?.();
-    if (connectionState === "disconnected") this.away = setTimeout(() => this.onFailed?.(), 3_000);
+    if (connectionState === "disconnected") this.away = setTimeout(() => this.onFailed?.(), AWAY_MS);
   }
 }
 

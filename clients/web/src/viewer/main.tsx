@@ -12,7 +12,7 @@ async function begin(): Promise<void> {
   const token = takeToken() ?? (await demoSignIn("viewer", visitorName(inventName)));
   const room = new Room(id, token);
   const via = viaOfAddress();
-  const player = new Player(id, token, via);
+  const player = new Player(id, () => room.token, via);
   mount(<Viewer room={room} player={player} via={via} />);
   room.closedBy.subscribe((closed) => {
     if (closed === null || !mayRenew(closed.code)) return;

@@ -44,7 +44,7 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
   const likes = useMemo(() => new Likes((count) => room.like(count)), [room]);
   const hearts = useSignal<Hearts | null>(null);
   const own = useMemo(() => new OwnPicture(room), [room]);
-  const cast = useMemo(() => new Cast(room.id, room.token, via, player.muted), [room, via, player]);
+  const cast = useMemo(() => new Cast(room.id, () => room.token, via, player.muted), [room, via, player]);
 
   useSignalEffect(() => cast.follow(room.state.value.stage.guests, own.slot.value ?? room.you.guest.value?.slot ?? null));
   useSignalEffect(() => {
