@@ -24,6 +24,7 @@ from rooms.origins import (
     let_go,
     may_take_over,
     read_abandoned,
+    read_going_on,
     read_origin,
     read_status,
     take,
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = RENEW_EVERY_MS / 1000
 # A database that was away makes every lease look old: owners get this many looks to renew theirs.
 SEEN_BEFORE_ACTING = 2
+NUMBER_EVERY_MS = 500
 
 
 class Origins:
@@ -71,8 +73,11 @@ class Origins:
         self._joined: set[str] = set()
         self._nudged = asyncio.Event()
         self._suspects: dict[tuple[str, int], int] = {}
+        self._since_ms: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
         self.lost = lost
+        self.moved: Callable[[str], None] = lambda room: None
+        """Told just before ``lost`` of a room that another node publishes."""
 
     async def start(self) -> None:
         """Rooms that a node of the past left live wait for their publisher as after any interruption."""
@@ -98,6 +103,8 @@ class Origins:
     async def claim(self, room: str, principal: str, *, takeover: bool, is_host: bool) -> None:
         """Raises ``Refused("publisher_busy")`` while another node publishes the room, unless ``principal``
         may take its place and says so; the lease changes hands with the first packets that arrive here."""
+        self._since_ms.pop(room, None)
+        self._since_ms |= await self._store.read(lambda conn: read_going_on(conn, [room]))
         if self._alone:
             return
         self._granted.pop(room, None)
@@ -108,8 +115,20 @@ class Origins:
             raise Refused("publisher_busy", retry_after_ms=LEASE_MS)
         self._granted[room] = row.fence
 
+    def first_number(self, room: str) -> int:
+        """The media sequence number with which the room's playlist begins at this node.
+
+        A stream that goes on here (its node died, or it was taken over) has to go on counting, and nobody may
+        be left who knows how far it had come. So the number is worked out of the time since it began: a
+        segment has a second or more, and two numbers a second are above all that were given.
+        """
+        since_ms = self._since_ms.get(room, 0)
+        return max(0, self._clock_ms() - since_ms) // NUMBER_EVERY_MS if since_ms else 0
+
     async def tell(self, room: str, happening: Happening, reason: str | None, principal: str = "") -> None:
         """What happened to ``principal``'s picture here. Dropped if the room isn't this node's any more."""
+        if happening != "lost":
+            self._since_ms.pop(room, None)  # its playlist has begun, or it is over
         answer = await self._store.write(
             Work("room.picture", lambda tx: self._picture(tx, room, happening, reason, principal))
         )
@@ -148,6 +167,8 @@ class Origins:
     def _forget(self, room: str, why: str) -> None:
         self._fences.pop(room, None)
         log.warning("room_lost", room=room, why=why)
+        if why == "published_elsewhere":
+            self.moved(room)
         self.lost(room)
 
     # keeping up
