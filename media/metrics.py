@@ -30,6 +30,8 @@ _HELP = {
     "relay_dropped": "RTP packets not sent to another node that reads too slowly",
     "relay_missed": "packets asked for again from other nodes",
     "relay_connects": "connections made to pull a stream from another node",
+    "relay_hls_fetched": "playlists and parts fetched from other nodes",
+    "relay_hls_given": "playlists and parts of other nodes' streams given to players",
 }
 _DROPPED, _RELAY = "dropped_", "relay_"
 

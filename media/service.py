@@ -18,6 +18,7 @@ from media.cascade.ports import Neighbours
 from media.config import MediaConfig
 from media.node import WebRtcNode
 from media.ports import Gate, RtpSink, Stage
+from media.relay.counters import Counters
 from media.relay.room import RoomRelay
 from media.stream import PublisherStats, RoomStream
 from media.whep import Watched, Whep
@@ -146,6 +147,11 @@ class MediaService:
         relay = self._relays.get(room)
         elsewhere = self.cascade.viewers_elsewhere(room) if self.cascade is not None else 0
         return (len(relay.viewers) if relay is not None else 0) + elsewhere
+
+    @property
+    def counters(self) -> Counters:
+        """What this node's media counts; whoever does something for it counts there too."""
+        return self._node.counters
 
     @property
     def viewers_here(self) -> int:

@@ -71,6 +71,7 @@ class Sharing:
             most_bytes=SHELF_BYTES,
             wait_s=hls.config.wait_s,
             most_waiting=hls.config.max_waiting,
+            counters=media.counters,
         )
 
     def _http(self) -> aiohttp.ClientSession:

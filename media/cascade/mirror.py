@@ -22,6 +22,7 @@ from aiohttp import hdrs, web
 
 from media.cascade.ports import Neighbour, Neighbours, Whereabouts
 from media.cascade.pull import CREDENTIAL
+from media.relay.counters import Counters
 from rooms.errors import Refused
 
 PURPOSE = "hls"
@@ -37,6 +38,8 @@ _COPIED = (
 )
 _URI = re.compile(rb"[\w.-]+\.(?:m4s|mp4|m3u8)")
 _SCOPE = re.compile(r"^(?:public|private)\s*,\s*")
+# Whatever else a playlist is answered with (not live, busy) is said while the origin changes.
+_FINAL = (200, 400)
 _COUNTED = 8
 _LOOK_AGAIN_S = 0.3
 _GONE_AFTER_S = 60.0
@@ -133,6 +136,7 @@ class Mirror:
         most_bytes: int,
         wait_s: float,
         most_waiting: int,
+        counters: Counters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._neighbours = neighbours
@@ -141,11 +145,11 @@ class Mirror:
         self._node = node
         self._wait_s = wait_s
         self._most_waiting = most_waiting
+        self._counters = counters
         self._clock = clock
         self._shelf = Shelf(most_bytes)
         self._streams: dict[str, _Mirrored] = {}
         self.waiting = 0
-        self.fetched = self.given = 0
 
     @property
     def buffered_bytes(self) -> int:
@@ -171,7 +175,7 @@ class Mirror:
         copy = self._shelf.get((stream, address)) or self._recent(mirrored, address)
         if copy is None:
             copy = await self._come(mirrored, stream, address)
-        self.given += 1
+        self._counters.relay_hls_given += 1
         return _answer(request, copy)
 
     # --- once for all
@@ -218,7 +222,7 @@ class Mirror:
         while True:
             where = await self._where(stream, mirrored)
             copy = await self._ask(mirrored, where.owner, stream, address) if where.owner else None
-            if copy is not None and not (is_list and copy.status == 503):
+            if copy is not None and (copy.status in _FINAL or not is_list):
                 self._keep(mirrored, stream, address, copy)
                 return copy
             if self._clock() >= until or not is_list or where.is_here:
@@ -239,7 +243,7 @@ class Mirror:
             hdrs.ACCEPT_ENCODING: "identity",
         }
         timeout = aiohttp.ClientTimeout(total=self._wait_s + _MORE_THAN_ASKED_S, sock_connect=2)
-        self.fetched += 1
+        self._counters.relay_hls_fetched += 1
         try:
             async with self._http().get(
                 url, headers=headers, timeout=timeout, allow_redirects=False

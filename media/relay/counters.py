@@ -32,3 +32,5 @@ class Counters:
     relay_dropped: int = 0  # not sent to another node that reads too slowly
     relay_missed: int = 0  # asked for again from another node
     relay_connects: int = 0
+    relay_hls_fetched: int = 0
+    relay_hls_given: int = 0
