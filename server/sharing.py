@@ -101,19 +101,22 @@ class Sharing:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             stream = request.match_info.get("room", "")
-            if not self._media.is_published(stream) and await self.mirror.serves(stream):
+            if not self._makes(stream) and await self.mirror.serves(stream):
                 return await self.mirror.serve(request, stream, _name(request, stream))
             try:
                 return await here(request)
             except Refused as refused:
                 # It may have gone to another node while this request waited.
-                if refused.code != "not_live" or self._media.is_published(stream):
-                    raise
-                if not await self.mirror.serves(stream):
+                gone = refused.code == "not_live" and not self._makes(stream)
+                if not gone or not await self.mirror.serves(stream):
                     raise
                 return await self.mirror.serve(request, stream, _name(request, stream))
 
         return web.RouteDef(route.method, route.path, handle, route.kwargs) if _reads(route) else route
+
+    def _makes(self, stream: str) -> bool:
+        """Whether its playlist is made at this node."""
+        return self._media.is_published(stream) and self._hls.find(stream) is not None
 
     async def _admit(self, request: web.Request) -> None:
         bearer = http.bearer(request) or request.query.get("token")
