@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from media import http, metrics
 from media.cascade.cascade import Cascade
+from media.cascade.edge import EdgeStream
 from media.cascade.hand import Hand, internal
 from media.cascade.passing import PURPOSE
 from media.cascade.ports import Neighbours
@@ -88,9 +89,9 @@ class MediaService:
                 "viewers": ("WHEP sessions open", lambda: len(self._whep)),
                 "publishers": ("WHIP sessions open", lambda: len(self._whip)),
                 "rooms_live": ("rooms with a picture", self._count_live),
+                "relay_pulls": ("streams pulled from other nodes", lambda: len(self._edges())),
+                "relay_served": ("connections of nodes that pull from this one", self._count_served),
             }
-            if self.cascade is not None:
-                gauges |= self.cascade.gauges()
             self._unregister = metrics.register(self._registry, self._node.counters, gauges)
 
     async def close(self) -> None:
@@ -201,6 +202,12 @@ class MediaService:
             return stream
         return await self.cascade.watch(room) or stream
 
+    def _edges(self) -> Mapping[str, EdgeStream]:
+        return self.cascade.edges if self.cascade is not None else {}
+
+    def _count_served(self) -> float:
+        return len(self.cascade.serving) if self.cascade is not None else 0
+
     def _count_live(self) -> float:
         return sum(stream.is_live for stream in self._streams.values())
 
@@ -237,7 +244,7 @@ class MediaService:
 
     def _let_go(self) -> None:
         """Of relays that nobody feeds, nor has a while ago."""
-        edges = self.cascade.edges if self.cascade is not None else {}
+        edges = self._edges()
         for room in [room for room in self._relays if room not in self._streams and room not in edges]:
             self._whep.close_all(room, "the stream has ended")
             del self._relays[room]

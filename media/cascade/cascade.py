@@ -104,16 +104,6 @@ class Cascade:
         """How many watch by WHEP what this node publishes, at the others."""
         return self.serving.viewers(name)
 
-    def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
-        """For the metrics, after ``danmart_``."""
-        return {
-            "relay_pulls": ("streams pulled from other nodes", lambda: len(self.edges)),
-            "relay_served": (
-                "connections of nodes that pull streams from this one",
-                lambda: len(self.serving),
-            ),
-        }
-
     def second(self) -> None:
         """Once a second."""
         for edge in self.edges.values():

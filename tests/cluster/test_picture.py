@@ -9,10 +9,12 @@ from typing import Any
 
 import aiohttp
 
+from media.cascade.pull import CREDENTIAL
+from server.auth.cluster import ClusterTokens
 from tests.cluster.picture import at, key_of
 from tests.cluster.test_publishing import is_published_at, statuses
 from tests.media.world import _loopback_candidates, until
-from tests.server.world import Person, World
+from tests.server.world import SECRET, Person, World
 
 __all__ = ["_loopback_candidates"]  # a fixture
 
@@ -116,8 +118,8 @@ async def test_a_session_of_another_node_is_passed_on_to_it(cluster: Cluster) ->
         nobody = camera.location.replace(camera.location.split("/")[3], "node-that-never-was")
         async with here.delete(nobody, headers={"Authorization": f"Bearer {key}"}) as answer:
             assert answer.status == 404
-        too_long = {"data": b"x" * 200_000, "headers": {"Authorization": f"Bearer {key}"}}
-        async with here.patch(camera.location, **too_long) as answer:
+        bearer = {"Authorization": f"Bearer {key}"}
+        async with here.patch(camera.location, data=b"x" * 200_000, headers=bearer) as answer:
             assert answer.status == 413
         async with aiohttp.ClientSession(a.url) as there, there.delete(viewer.location) as answer:
             assert answer.status == 200
@@ -164,3 +166,16 @@ async def test_viewers_go_on_when_the_publisher_goes_to_another_node(cluster: Cl
             viewer.check()
             viewer.check("audio", 48_000)
         assert await statuses(host, 1) == ["live"]
+
+
+async def test_the_public_listener_has_nothing_for_other_nodes(cluster: Cluster) -> None:
+    a, _ = cluster
+    room, _ = await a.room()
+    name = "node"  # whatever it is called: the address isn't there
+    credential = ClusterTokens(SECRET.encode()).mint(name, "publisher", room, time.time_ns() // 1_000_000)
+    for path in (f"publisher/{room}", f"pull/{room}", f"hls/{room}/media.m3u8", f"whep/{room}"):
+        async with (
+            aiohttp.ClientSession(a.url) as http,
+            http.get(f"/internal/{path}", headers={CREDENTIAL: credential}) as answer,
+        ):
+            assert answer.status == 404

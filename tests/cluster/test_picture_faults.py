@@ -15,9 +15,9 @@ import pytest
 from tests.cluster.picture import at, key_of
 from tests.cluster.test_picture import playlist, until_hls
 from tests.cluster.test_publishing import statuses
-from tests.cluster.world import running_cluster
+from tests.cluster.world import environment, running_cluster
 from tests.media.world import _loopback_candidates, until
-from tests.server.world import World
+from tests.server.world import World, running_world
 from tests.support.valkey import ValkeyServer
 
 __all__ = ["_loopback_candidates"]  # a fixture
@@ -193,3 +193,46 @@ def expire(postgres_url: str, room: str) -> None:
     """The lease has run out: its node hasn't been heard of."""
     with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
         connection.execute("UPDATE origins SET expires_at_ms = 0 WHERE room_id = %s", (room,))
+
+
+async def test_a_gateway_in_front_passes_publishers_and_viewers_on(
+    three: Cluster, tmp_path: Path, database: str, bus_server: ValkeyServer
+) -> None:
+    env = environment(database, bus_server.url) | {"DANMART_NODE__ROLES": "gateway"}
+    async with running_world(tmp_path / "front", **env) as front:
+        room, host = await front.room()
+        key = await key_of(front, room, host)
+        async with at(front) as camera, at(front) as viewer:
+            await camera.send(room, key)
+            assert await statuses(host, 1) == ["live"]
+            await viewer.watch(room)
+            await viewer.see(10)
+            # Both are at the same node, though others have as much room.
+            assert camera.location.split("/")[3] == viewer.location.split("/")[3]
+            async with aiohttp.ClientSession(front.url) as http:
+                assert "#EXTM3U" in await until_hls(http, room)
+            status, found = await front.get(f"/api/v1/rooms/{room}/publisher", host.user)
+            assert (status, found["viewers"]["whep"]) == (200, 1)
+            assert await viewer.delete() == 200
+            assert await camera.delete() == 200
+            assert await statuses(host, 2) == ["live", "ended"]
+
+
+async def test_all_workers_show_what_one_of_them_publishes(
+    tmp_path: Path, database: str, bus_server: ValkeyServer
+) -> None:
+    """Behind one port, requests land anywhere."""
+    env = environment(database, bus_server.url)
+    async with running_world(tmp_path, "--workers", "2", **env) as world:
+        room, host = await world.room()
+        async with at(world) as camera:
+            await camera.send(room, await key_of(world, room, host))
+            assert await statuses(host, 1) == ["live"]
+            nodes: set[str] = set()
+            async with asyncio.timeout(60):
+                while len(nodes) < 2:
+                    async with at(world) as viewer:
+                        await viewer.watch(room)
+                        await viewer.see(3)
+                        nodes.add(viewer.location.split("/")[3])
+            assert await camera.delete() == 200
