@@ -107,6 +107,12 @@ class Window:
         self.version += 1
 
     @property
+    def is_presentable(self) -> bool:
+        """False while a stream that goes on here has no whole segment yet. A player that has been playing
+        takes a playlist without one for a fault."""
+        return not self._goes_on or self.ended or any(one.data is not None for one in self.segments)
+
+    @property
     def next_part(self) -> tuple[int, int]:
         """Media sequence number and index of the part that comes next, if its segment goes on."""
         if self.segments and self.segments[-1].data is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import psycopg
 import pytest
+from playwright.async_api import Browser
 
 from tests.cluster.picture import at, key_of
 from tests.cluster.test_picture import playlist, until_hls
@@ -25,6 +26,7 @@ __all__ = ["_loopback_candidates"]  # a fixture
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(180)]
 
 Cluster = list[World]
+HLS_JS = Path(__file__).parents[2] / "clients/web/node_modules/hls.js/dist/hls.light.min.js"
 
 
 @pytest.fixture
@@ -236,3 +238,54 @@ async def test_all_workers_show_what_one_of_them_publishes(
                         await viewer.see(3)
                         nodes.add(viewer.location.split("/")[3])
             assert await camera.delete() == 200
+
+
+PLAY = """url => {
+    const video = document.createElement('video');
+    document.body.append(video);
+    video.muted = true;
+    const hls = new Hls({lowLatencyMode: true, enableWorker: false, liveDurationInfinity: true});
+    window.video = video;
+    window.troubles = [];
+    hls.on(Hls.Events.ERROR, (_, {fatal, details}) => troubles.push((fatal ? 'fatal ' : '') + details));
+    hls.loadSource(url);
+    hls.attachMedia(video);
+    hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
+}"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("dies", [True, False], ids=["killed", "taken over"])
+async def test_hls_js_goes_on_without_a_reload(three: Cluster, browser: Browser, dies: bool) -> None:
+    a, b, c = three
+    room, host = await b.room()
+    key = await key_of(b, room, host)
+    context = await browser.new_context(bypass_csp=True)
+    page = await context.new_page()
+    await page.goto(f"{c.url}/healthz")
+    await page.add_script_tag(path=HLS_JS)
+
+    async def plays_on(seconds: float) -> None:
+        now: float = await page.evaluate("video.currentTime")
+        frames: int = await page.evaluate("video.getVideoPlaybackQuality().totalVideoFrames")
+        script = f"video.currentTime > {now + seconds} && !video.paused"
+        try:
+            await page.wait_for_function(script, timeout=20_000)
+        finally:
+            print(await page.evaluate("[video.currentTime, troubles, video.error && video.error.message]"))
+        assert await page.evaluate("video.getVideoPlaybackQuality().totalVideoFrames") > frames + 10
+
+    async with at(a) as camera, at(b) as studio:
+        await camera.send(room, key)
+        assert await statuses(host, 1) == ["live"]
+        await page.evaluate(PLAY, f"{c.url}/hls/{room}/index.m3u8")
+        await page.wait_for_function("video.currentTime > 3", timeout=20_000)
+        if dies:
+            await asyncio.to_thread(a.node.kill9)
+        await studio.send(room, key, X_Danmart_Takeover="1")
+        if not dies:
+            await until(lambda: camera.peer.connectionState == "closed", "the old publisher's end")
+        await plays_on(6)
+        troubles = await page.evaluate("troubles")
+        assert not [one for one in troubles if one.startswith("fatal")], troubles
+        await context.close()
