@@ -24,8 +24,17 @@ _HELP = {
     "viewers_accepted": "WHEP sessions opened",
     "viewers_hopeless": "WHEP sessions ended because the viewer could not follow",
     "viewers_refused": "viewers turned away because the node was full or busy",
+    "relay_packets_in": "RTP packets received from other nodes",
+    "relay_bytes_in": "RTP payload bytes received from other nodes",
+    "relay_packets_out": "RTP packets sent to other nodes",
+    "relay_bytes_out": "RTP payload bytes sent to other nodes",
+    "relay_dropped": "RTP packets not sent to another node that reads too slowly",
+    "relay_missed": "packets asked for again from other nodes",
+    "relay_connects": "connections made to pull a stream from another node",
+    "relay_hls_fetched": "playlists and parts fetched from other nodes",
+    "relay_hls_given": "playlists and parts of other nodes' streams given to players",
 }
-_DROPPED = "dropped_"
+_DROPPED, _RELAY = "dropped_", "relay_"
 
 
 class MediaCollector(Collector):
@@ -44,10 +53,12 @@ class MediaCollector(Collector):
             if field.name.startswith(_DROPPED):
                 dropped.add_metric([field.name.removeprefix(_DROPPED)], value)
             else:
-                yield CounterMetricFamily(f"danmart_media_{field.name}", _HELP[field.name], value=value)
+                name = field.name if field.name.startswith(_RELAY) else f"media_{field.name}"
+                yield CounterMetricFamily(f"danmart_{name}", _HELP[field.name], value=value)
         yield dropped
         for name, (text, read) in self._gauges.items():
-            yield GaugeMetricFamily(f"danmart_media_{name}", text, value=read())
+            full = name if name.startswith(_RELAY) else f"media_{name}"
+            yield GaugeMetricFamily(f"danmart_{full}", text, value=read())
 
 
 def register(

@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from media import http, metrics
+from media.cascade.cascade import Cascade
+from media.cascade.edge import EdgeStream
+from media.cascade.hand import Hand, internal
+from media.cascade.passing import PURPOSE
+from media.cascade.ports import Neighbours
 from media.config import MediaConfig
 from media.node import WebRtcNode
 from media.ports import Gate, RtpSink, Stage
+from media.relay.counters import Counters
+from media.relay.room import RoomRelay
 from media.stream import PublisherStats, RoomStream
-from media.whep import Whep
+from media.whep import Watched, Whep
 from media.whip import Whip
 
 _log = logging.getLogger(__name__)
@@ -41,6 +48,8 @@ class MediaService:
         sinks: Callable[[str], Sequence[RtpSink]] = _no_sinks,
         registry: CollectorRegistry | None = None,
         clock: Callable[[], float] = time.monotonic,
+        neighbours: Neighbours | None = None,
+        carries_media: bool = True,
     ) -> None:
         self._stage = stage
         self._config = config
@@ -48,16 +57,32 @@ class MediaService:
         self._registry = registry
         self._clock = clock
         self._node = WebRtcNode(config, clock)
+        self._carries_media = carries_media
         self._has_streams = asyncio.Event()
+        self._relays: dict[str, RoomRelay] = {}
         self._streams: dict[str, RoomStream] = {}
+        self.cascade: Cascade | None = None
+        if neighbours is not None:
+            self.cascade = Cascade(
+                neighbours,
+                config,
+                self._node.counters,
+                relay=self._relay,
+                find=self._streams.get,
+                watched=self._watched,
+                clock=clock,
+            )
         self._whip = Whip(self._node, gate, self._stream)
         self._whep = Whep(self._node, gate, self._find)
         self._ticker: asyncio.Task[None] | None = None
         self._unregister: Callable[[], None] | None = None
 
     async def start(self) -> None:
-        """Binds the UDP port. Raises ``OSError`` if it is taken."""
-        self._node.open()
+        """Binds the UDP port, if this node carries media. Raises ``OSError`` if it is taken."""
+        if self._carries_media:
+            self._node.open()
+        if self.cascade is not None:
+            await self.cascade.start()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
         if self._registry is not None:
             gauges: dict[str, tuple[str, Callable[[], float]]] = {
@@ -65,6 +90,8 @@ class MediaService:
                 "publishers": ("WHIP sessions open", lambda: len(self._whip)),
                 "rooms_live": ("rooms with a picture", self._count_live),
                 "loop_busy": ("share of a core that the event loop takes", lambda: self._node.load.busy),
+                "relay_pulls": ("streams pulled from other nodes", lambda: len(self._edges())),
+                "relay_served": ("connections of nodes that pull from this one", self._count_served),
             }
             self._unregister = metrics.register(self._registry, self._node.counters, gauges)
 
@@ -74,8 +101,11 @@ class MediaService:
         if ticker is not None:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
+        if self.cascade is not None:
+            await self.cascade.close()
         streams = list(self._streams.values())
         self._streams.clear()
+        self._relays.clear()
         await asyncio.gather(*(stream.close() for stream in streams))
         self._whep.close_all(None, "the node is shutting down")
         self._node.close()
@@ -89,7 +119,19 @@ class MediaService:
 
     def attach(self, app: web.Application) -> None:
         """Adds the routes, and the signal that puts CORS headers on refusals too."""
-        app.add_routes(self.routes())
+        routes = self.routes()
+        if self.cascade is not None:
+            hand = Hand(self._config.node_id, self.cascade, carries_media=self._carries_media)
+            routes = [hand.on(route) for route in routes]
+        app.add_routes(routes)
+        app.on_response_prepare.append(http.on_response_prepare)
+
+    def attach_internal(self, app: web.Application) -> None:
+        """What other nodes ask of this one; without neighbours, nothing."""
+        if self.cascade is None:
+            return
+        app.router.add_get("/internal/pull/{room}", self.cascade.serving.pull)
+        app.add_routes(internal(self.routes(), self.cascade.neighbours, PURPOSE))
         app.on_response_prepare.append(http.on_response_prepare)
 
     @property
@@ -103,9 +145,25 @@ class MediaService:
         return stream.stats() if stream is not None else None
 
     def viewers(self, room: str) -> int:
-        """How many are connected by WHEP."""
+        """How many are connected by WHEP, here and at the nodes that pull the stream from this one."""
+        relay = self._relays.get(room)
+        elsewhere = self.cascade.viewers_elsewhere(room) if self.cascade is not None else 0
+        return (len(relay.viewers) if relay is not None else 0) + elsewhere
+
+    @property
+    def counters(self) -> Counters:
+        """What this node's media counts; whoever does something for it counts there too."""
+        return self._node.counters
+
+    @property
+    def viewers_here(self) -> int:
+        """How many WHEP sessions this node has, for all rooms."""
+        return len(self._whep)
+
+    def is_published(self, room: str) -> bool:
+        """Whether the room's publisher is at this node, be it interrupted."""
         stream = self._streams.get(room)
-        return len(stream.relay.viewers) if stream is not None else 0
+        return stream is not None and stream.is_published
 
     async def stop_publishing(self, room: str) -> None:
         """Ends the room's stream as its publisher's goodbye would."""
@@ -122,14 +180,34 @@ class MediaService:
     def _stream(self, room: str) -> RoomStream:
         stream = self._streams.get(room)
         if stream is None:
+            counters, relay = self._node.counters, self._relay(room)
             stream = self._streams[room] = RoomStream(
-                room, self._stage, self._config, self._node.counters, self._sinks, self._clock
+                room, self._stage, self._config, counters, self._sinks, self._clock, relay
             )
-            self._has_streams.set()
         return stream
 
-    async def _find(self, room: str) -> RoomStream | None:
-        return self._streams.get(room)
+    def _relay(self, room: str) -> RoomRelay:
+        """One for a stream's name, whoever feeds it: see ``EdgeStream``."""
+        relay = self._relays.get(room)
+        if relay is None:
+            relay = self._relays[room] = RoomRelay(self._node.counters, _nobody_to_ask)
+            self._has_streams.set()
+        return relay
+
+    def _watched(self) -> list[str]:
+        return [room for room, relay in self._relays.items() if relay.viewers]
+
+    async def _find(self, room: str) -> Watched | None:
+        stream = self._streams.get(room)
+        if self.cascade is None or (stream is not None and stream.is_published):
+            return stream
+        return await self.cascade.watch(room) or stream
+
+    def _edges(self) -> Mapping[str, EdgeStream]:
+        return self.cascade.edges if self.cascade is not None else {}
+
+    def _count_served(self) -> float:
+        return len(self.cascade.serving) if self.cascade is not None else 0
 
     def _count_live(self) -> float:
         return sum(stream.is_live for stream in self._streams.values())
@@ -137,7 +215,7 @@ class MediaService:
     async def _tick(self) -> None:
         beat = 0
         while True:
-            if not self._streams:
+            if not self._relays:
                 self._node.load.rest()
                 self._has_streams.clear()
                 await self._has_streams.wait()
@@ -157,10 +235,23 @@ class MediaService:
             if beat % 20 == 0:
                 stream.second()
                 if stream.is_idle:
-                    self._whep.close_all(room, "the stream has ended")
                     del self._streams[room]
             if beat % 60 == 0:
                 stream.probe()
         if beat % 20 == 0:
+            if self.cascade is not None:
+                self.cascade.second()
+            self._let_go()
             self._whip.sweep()
             self._whep.sweep()
+
+    def _let_go(self) -> None:
+        """Of relays that nobody feeds, nor has a while ago."""
+        edges = self._edges()
+        for room in [room for room in self._relays if room not in self._streams and room not in edges]:
+            self._whep.close_all(room, "the stream has ended")
+            del self._relays[room]
+
+
+def _nobody_to_ask() -> None:
+    """Nobody has fed this relay yet."""

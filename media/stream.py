@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from media.config import MediaConfig
-from media.ports import MediaKind, Principal, RtpSink, Stage
+from media.ports import MediaKind, Principal, RtpSink, Stage, TrackInfo
 from media.relay.counters import Counters
 from media.relay.room import RoomRelay
 from media.relay.source import Source
@@ -88,11 +88,11 @@ class RoomStream:
         counters: Counters,
         sinks: Callable[[str], Sequence[RtpSink]],
         clock: Callable[[], float] = time.monotonic,
+        relay: RoomRelay | None = None,
     ) -> None:
         self.room = room
         self.status: Status = "idle"
-        self.relay = RoomRelay(counters, self.want_keyframe)
-        self.relay.keyframe_came = self._keyframe_came
+        self.relay = relay or RoomRelay(counters, self.want_keyframe)
         self._stage = stage
         self._config = config
         self._make_sinks = sinks
@@ -143,6 +143,20 @@ class RoomStream:
         return self.status == "live"
 
     @property
+    def is_published(self) -> bool:
+        """True from the first packets to the end, interruptions included: the picture's place is here."""
+        return self.status != "idle" and self.relay.feeder is self
+
+    @property
+    def tracks(self) -> tuple[TrackInfo, ...]:
+        """What the publisher sends, or sent last, as far as it has come."""
+        return tuple(
+            TrackInfo(kind, track.codec, track.clock_rate, 2 if kind == "audio" else 1)  # type: ignore[arg-type]
+            for kind, track in self.relay.tracks.items()
+            if track.codec
+        )
+
+    @property
     def is_idle(self) -> bool:
         """True when nothing is left that would be missed."""
         late = self._clock() - self._ended_at > self._config.linger_s
@@ -154,7 +168,7 @@ class RoomStream:
         begins = publisher is self._successor and self._ready(publisher, kind, rtp)
         if begins:
             self._promote(publisher)
-        if publisher is not self._publisher:
+        if publisher is not self._publisher or self.relay.feeder is not self:
             return
         if self.status != "live":
             self._go_live(publisher)
@@ -193,7 +207,7 @@ class RoomStream:
         if old is not None:
             self._retire(old, "another publisher has taken its place")
         self._principal = publisher.principal
-        self.relay.begin(publisher.tracks)
+        self.relay.begin(publisher.tracks, self)
         self._go_live(publisher)
 
     def _retire(self, publisher: Source, reason: str) -> None:
@@ -207,9 +221,12 @@ class RoomStream:
                 publisher.want_keyframe()
                 return
 
-    def _keyframe_came(self) -> None:
+    def keyframe_came(self) -> None:
         if self._publisher is not None:
             self._publisher.keyframe_came()
+
+    def missed(self, kind: MediaKind, sequence: int) -> None:
+        """The publisher was asked when the packet didn't come."""
 
     # --- status
 
@@ -278,10 +295,12 @@ class RoomStream:
     def second(self) -> None:
         """Once a second: reports to both sides."""
         now_ms = self._clock() * 1000
-        self.relay.tick(now_ms)
         for publisher in (self._publisher, self._successor):
             if publisher is not None:
                 publisher.tick()
+        if self.relay.feeder not in (None, self):
+            return  # whose stream looks after the viewers
+        self.relay.tick(now_ms)
         for viewer in list(self.relay.viewers):
             if viewer.peer is not None:
                 viewer.peer.check(self._config.connect_timeout_s, self._config.consent_timeout_s)

@@ -6,6 +6,7 @@ for so long that another has taken over finds its fence outdated, and what it te
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import BigInteger, Column, Connection, String, Table, select
@@ -85,6 +86,21 @@ def read_origin(conn: Connection, room_id: str) -> OriginRow | None:
 def read_status(conn: Connection, room_id: str) -> str | None:
     """The room's status; None: there is no such room."""
     return conn.scalar(select(rooms_table.c.status).where(rooms_table.c.id == room_id))
+
+
+def read_owners(conn: Connection, streams: Collection[str]) -> dict[str, str]:
+    """Which node holds each lease, expired or not; streams without an owner are left out."""
+    columns = origins_table.c
+    query = select(columns.room_id, columns.node).where(columns.room_id.in_(streams), columns.node != "")
+    return {record.room_id: record.node for record in conn.execute(query)}
+
+
+def read_going_on(conn: Connection, room_ids: Collection[str]) -> dict[str, int]:
+    """Those of the rooms that are live or interrupted: since when (Unix ms)."""
+    columns = rooms_table.c
+    going_on = columns.status.in_(("live", "interrupted"))
+    query = select(columns.id, columns.started_at_ms).where(columns.id.in_(room_ids), going_on)
+    return {record.id: record.started_at_ms or 0 for record in conn.execute(query)}
 
 
 def read_abandoned(conn: Connection, now_ms: int) -> dict[str, int]:

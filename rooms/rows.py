@@ -43,6 +43,7 @@ class Rank:
     SALES = 52
     STOCK = 55
     USERS = 60
+    NODES = 64
     ORIGINS = 65
     ROOMS = 70
     WEBHOOK_ENDPOINTS = 72

@@ -16,6 +16,7 @@ from rooms.unit import News
 from server import api
 from server.api.context import API, Api
 from server.auth import DemoTokens, Identity, PublishTokens, Tokens
+from server.auth.cluster import ClusterTokens
 from server.auth.own import own_key
 from server.bus.memory import MemoryBus
 from server.bus.metrics import BusMetrics
@@ -179,6 +180,7 @@ class Node:
             guests=self.services.guests,
             registry=self.registry,
             clock_ms=self._clock_ms,
+            cluster_tokens=ClusterTokens(secret),
         )
         self.picture = Picture(settings, around)
 
@@ -253,6 +255,7 @@ class Node:
             live=self.live,
             media=self.picture.media,
             hls=self.picture.hls,
+            publisher=self.picture.publisher,
             signins=self.signins,
             keyring=self.domain.keyring,
             pictures=self.domain.pictures,
@@ -291,9 +294,10 @@ class Node:
         )
 
     def _internal_app(self) -> web.Application:
-        """What the internal listener answers: health and metrics, without a token."""
-        app = web.Application(middlewares=[problems])
+        """What the internal listener answers: health and metrics without a token, and other nodes."""
+        app = web.Application(middlewares=[problems, room_names])
         self._health(internal=True).attach(app)
+        self.picture.attach_internal(app)
         return app
 
     async def _grant_demo_role(self, identity: Identity) -> None:
@@ -322,14 +326,22 @@ class Node:
         await self._runner.setup()
         await self.hub.start()
         host, port = await self._open_door(self._runner)
-        if settings.listen.internal_port is not None:
-            self._internal = web.AppRunner(self._internal_app(), access_log=None)
-            await self._internal.setup()
-            internal_host = settings.listen.internal_host or "127.0.0.1"
-            await web.TCPSite(self._internal, internal_host, settings.listen.internal_port).start()
+        await self._open_internal()
         self.url = f"http://{_as_url_host(host)}:{port}"
         if self.demo is not None:
             await self.demo.start(self.url)
+
+    async def _open_internal(self) -> None:
+        """Bind the internal port, and tell other nodes where; any free one where there may be others."""
+        listen = self.settings.listen
+        if listen.internal_port is None and self.picture.sharing is None:
+            return
+        self._internal = web.AppRunner(self._internal_app(), access_log=None, handler_cancellation=True)
+        await self._internal.setup()
+        host = listen.internal_host or "127.0.0.1"
+        await web.TCPSite(self._internal, host, listen.internal_port or 0).start()
+        port = self._internal.addresses[0][1]
+        await self.picture.announce(listen.internal_url or f"http://{_as_url_host(host)}:{port}")
 
     async def _open_door(self, runner: web.AppRunner) -> tuple[str, int]:
         """Bind the HTTP port; gives its address."""

@@ -32,6 +32,7 @@ from rooms.origins import (
     let_go,
     may_take_over,
     read_abandoned,
+    read_going_on,
     read_origin,
     read_status,
     take,
@@ -50,6 +51,7 @@ GUEST = "guest:"
 LOOK_EVERY_S = RENEW_EVERY_MS / 1000
 # A database that was away makes every lease look old: owners get this many looks to renew theirs.
 SEEN_BEFORE_ACTING = 2
+NUMBER_EVERY_MS = 500
 
 
 class Origins:
@@ -85,8 +87,11 @@ class Origins:
         self._joined: set[str] = set()
         self._nudged = asyncio.Event()
         self._suspects: dict[tuple[str, int], int] = {}
+        self._since_ms: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
         self.lost = lost
+        self.moved: Callable[[str], None] = lambda stream: None
+        """Told just before ``lost`` of a stream that another node publishes."""
 
     async def start(self) -> None:
         """Rooms that a node of the past left live wait for their publisher as after any interruption."""
@@ -112,6 +117,10 @@ class Origins:
     async def claim(self, stream: str, principal: str, *, takeover: bool, is_host: bool) -> None:
         """Raises ``Refused("publisher_busy")`` while another node publishes the stream, unless ``principal``
         may take its place and says so; the lease changes hands with the first packets that arrive here."""
+        room, _ = split_stream(stream)
+        self._since_ms.pop(stream, None)
+        for since_ms in (await self._store.read(lambda conn: read_going_on(conn, [room]))).values():
+            self._since_ms[stream] = since_ms
         if self._alone:
             return
         self._granted.pop(stream, None)
@@ -122,8 +131,20 @@ class Origins:
             raise Refused("publisher_busy", retry_after_ms=LEASE_MS)
         self._granted[stream] = row.fence
 
+    def first_number(self, stream: str) -> int:
+        """The media sequence number with which the stream's playlist begins at this node.
+
+        One that goes on here (its node died, or it was taken over) has to go on counting, and nobody may
+        be left who knows how far it had come. So the number is worked out of the time since it began: a
+        segment has a second or more, and two numbers a second are above all that were given.
+        """
+        since_ms = self._since_ms.get(stream, 0)
+        return max(0, self._clock_ms() - since_ms) // NUMBER_EVERY_MS if since_ms else 0
+
     async def tell(self, stream: str, happening: Happening, reason: str | None, principal: str = "") -> None:
         """What happened to ``principal``'s picture here. Dropped if the stream isn't this node's any more."""
+        if happening != "lost":
+            self._since_ms.pop(stream, None)  # its playlist has begun, or it is over
         answer = await self._store.write(
             Work("room.picture", lambda tx: self._picture(tx, stream, happening, reason, principal))
         )
@@ -177,6 +198,8 @@ class Origins:
     def _forget(self, stream: str, why: str) -> None:
         self._fences.pop(stream, None)
         log.warning("stream_lost", stream=stream, why=why)
+        if why == "published_elsewhere":
+            self.moved(stream)
         self.lost(stream)
 
     # keeping up

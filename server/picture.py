@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -18,9 +20,11 @@ from media.turn import Turn
 from rooms.guests.service import Guests
 from rooms.lifecycle import Lifecycle
 from server.auth import PublishTokens, Tokens
+from server.auth.cluster import ClusterTokens
 from server.bus.port import Bus
 from server.config import Settings
 from server.origins import Origins
+from server.sharing import Sharing
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.store import Store
@@ -38,6 +42,7 @@ class Surroundings:
     guests: Guests
     registry: CollectorRegistry
     clock_ms: Callable[[], int]
+    cluster_tokens: ClusterTokens
 
 
 class Picture:
@@ -46,17 +51,22 @@ class Picture:
     def __init__(self, settings: Settings, around: Surroundings) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self.gate = MediaGate(around.store, around.tokens, around.publish_tokens, around.clock_ms)
-        self.hls = HlsHub(_hls_config(settings), registry=around.registry)
+        alone = is_sqlite(settings.database_url)
+        self.sharing = (
+            None if alone else Sharing(settings, around.store, around.cluster_tokens, around.clock_ms)
+        )
+        self.hls = HlsHub(_hls_config(settings), registry=around.registry, first_number=self._first_number)
         self.origins = Origins(
             around.store,
             around.bus,
             around.lifecycle,
             around.guests,
             settings.node.name,
-            alone=is_sqlite(settings.database_url),
+            alone=alone,
             clock_ms=around.clock_ms,
             lost=self.end,
         )
+        self.origins.moved = self._moved
         self.gate.origins = self.origins
         self.stage = MediaStage(self.origins, self.gate)
         self.media = MediaService(
@@ -65,12 +75,48 @@ class Picture:
             _media_config(settings),
             sinks=lambda room: [self.hls.sink(room)],
             registry=around.registry,
+            neighbours=self.sharing.neighbours if self.sharing else None,
+            carries_media="media" in settings.node.roles,
         )
+        if self.sharing is not None:
+            self.sharing.join(self.media, self.hls, self.gate, time.monotonic)
 
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
         self.media.attach(app)
-        app.add_routes(hls_routes(self.hls, self.gate))
+        routes = hls_routes(self.hls, self.gate)
+        if self.sharing is not None:
+            routes = [self.sharing.on(route) for route in routes]
+        app.add_routes(routes)
+
+    def attach_internal(self, app: web.Application) -> None:
+        """What other nodes ask for."""
+        if self.sharing is not None:
+            self.sharing.attach_internal(app)
+
+    async def announce(self, url: str) -> None:
+        """Other nodes reach this one's internal listener at ``url``."""
+        if self.sharing is not None:
+            await self.sharing.announce(url)
+
+    async def publisher(self, room_id: str) -> dict[str, Any] | None:
+        """How a room's publisher fares, and how many watch, wherever it is; ``None`` if nobody publishes.
+
+        Raises ``Refused("temporarily_unavailable")``."""
+        if self.sharing is not None:
+            return await self.sharing.publisher(room_id)
+        stats = self.media.publisher_stats(room_id)
+        if stats is None:
+            return None
+        viewers = {"whep": self.media.viewers(room_id), "hls": self.hls.viewers(room_id)}
+        return asdict(stats) | {"viewers": viewers}
+
+    def _first_number(self, room_id: str) -> int:
+        return self.origins.first_number(room_id)
+
+    def _moved(self, room_id: str) -> None:
+        if self.sharing is not None:
+            self.sharing.moved(room_id)
 
     def end(self, stream: str) -> None:
         """End a room's or a guest's picture here as its publisher's goodbye would, soon."""
@@ -84,7 +130,9 @@ class Picture:
         await self.media.start()
 
     async def close(self) -> None:
-        """Says goodbye to publishers and viewers. Idempotent."""
+        """Says goodbye to publishers, viewers and other nodes. Idempotent."""
+        if self.sharing is not None:
+            await self.sharing.close()
         await self.media.close()
         await self.hls.close()
 

@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from server.config import ConfigError, Problem, Settings
 from server.store.engine import is_sqlite
@@ -67,8 +68,18 @@ def plan(settings: Settings, arguments: Sequence[str], workers: int, port: int) 
         }
         if listen.internal_port:
             environment["DANMART_LISTEN__INTERNAL_PORT"] = str(listen.internal_port + index)
+            if listen.internal_url is not None:
+                environment["DANMART_LISTEN__INTERNAL_URL"] = _with_port(
+                    listen.internal_url, listen.internal_port + index
+                )
         plans.append(Worker(("serve", *arguments, "--workers", "1", "--supervised", *own), environment))
     return plans
+
+
+def _with_port(url: str, port: int) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
+    return f"{parts.scheme}://{host}:{port}"
 
 
 class Supervisor:

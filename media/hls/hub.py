@@ -27,13 +27,18 @@ def _no_taps(_room: str) -> Sequence[PartTap]:
     return ()
 
 
+def _from_zero(_room: str) -> int:
+    return 0
+
+
 class HlsHub:
     """``sink`` is the factory that the media service calls when a room goes live.
 
     Each sink has a stream of its own: a room that goes live again after its end gets a new playlist, whose
     media sequence starts at 0 and whose parts have other names; the ended one (with EXT-X-ENDLIST) can be
     read until then, for ``linger_s`` at most. An interruption ends nothing. ``taps`` is asked for those who
-    read a new stream's parts beside the players.
+    read a new stream's parts beside the players; ``first_number`` for the media sequence number of its first
+    segment, which isn't 0 where the stream began elsewhere and goes on here.
     """
 
     def __init__(
@@ -42,9 +47,11 @@ class HlsHub:
         registry: CollectorRegistry,
         clock: Callable[[], float] = unix_ms,
         taps: Callable[[str], Sequence[PartTap]] = _no_taps,
+        first_number: Callable[[str], int] = _from_zero,
     ) -> None:
         self.config = config
         self._taps = taps
+        self._first_number = first_number
         self._clock = clock
         self._metrics = HlsMetrics(registry)
         self._waiting = Waiting(config.max_waiting)
@@ -58,7 +65,8 @@ class HlsHub:
 
     def sink(self, room: str) -> Packager:
         """A packager for a room that goes live; it is served from its first ``start`` on."""
-        window = Window(secrets.token_hex(4), self.config.window_s, self.config.window_bytes)
+        first = self._first_number(room)
+        window = Window(secrets.token_hex(4), self.config.window_s, self.config.window_bytes, first)
         stream = Stream(window, self.config, self._waiting)
         packager = Packager(
             stream,
@@ -86,6 +94,16 @@ class HlsHub:
         """The room's stream: running, interrupted, or ended a short while ago."""
         packager = self._rooms.get(room)
         return packager.stream if packager else None
+
+    def hand_over(self, room: str) -> Stream | None:
+        """The room's stream goes on at another node: it is forgotten here without having ended. Whoever
+        waits for its next part is told that it isn't live (here); what there was is in what is given back."""
+        packager = self._rooms.pop(room, None)
+        if packager is None:
+            return None
+        self._stop_timer(room)
+        packager.stream.close()
+        return packager.stream
 
     async def close(self) -> None:
         """Releases all who wait, ends what is running and frees the threads. May be called twice."""

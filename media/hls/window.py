@@ -45,18 +45,21 @@ class Segment:
 class Window:
     """One stream's sliding window. Names begin with ``stream``, unique to it, so that they are immutable.
 
-    ``version`` grows with every change that a playlist shows.
+    ``version`` grows with every change that a playlist shows. A window that begins with another number than
+    0 goes on with a stream that began elsewhere: its first segment is a discontinuity, and its discontinuity
+    sequence begins with the same number, which is above any that the stream can have come to.
     """
 
-    def __init__(self, stream: str, length_s: int, most_bytes: int) -> None:
+    def __init__(self, stream: str, length_s: int, most_bytes: int, first_number: int = 0) -> None:
         self.stream = stream
         self.segments: deque[Segment] = deque()
-        self.discontinuities_gone = 0
+        self.discontinuities_gone = first_number
         self.ended = False
         self.version = 0
         self.bytes = 0
         self._length, self._most_bytes = length_s * VIDEO_RATE, most_bytes
-        self._next_number = 0
+        self._next_number = first_number
+        self._goes_on = first_number > 0
         self._inits: dict[str, bytes] = {}
         self._init = ""
         self._discontinuity = False
@@ -65,7 +68,7 @@ class Window:
     def begin_period(self, init: bytes) -> None:
         """What follows belongs to another init section."""
         self.end_segment()
-        self._discontinuity = bool(self.segments)
+        self._discontinuity = bool(self.segments) or self._goes_on
         self._init = f"{self.stream}-init{self._next_number}.mp4"
         self._inits[self._init] = init
 
@@ -102,6 +105,12 @@ class Window:
         self.end_segment()
         self.ended = True
         self.version += 1
+
+    @property
+    def is_presentable(self) -> bool:
+        """False while a stream that goes on here has no whole segment yet. A player that has been playing
+        takes a playlist without one for a fault."""
+        return not self._goes_on or self.ended or any(one.data is not None for one in self.segments)
 
     @property
     def next_part(self) -> tuple[int, int]:

@@ -26,3 +26,12 @@ class Counters:
     viewers_accepted: int = 0
     viewers_refused: int = 0
     viewers_hopeless: int = 0
+    relay_packets_in: int = 0
+    relay_bytes_in: int = 0
+    relay_packets_out: int = 0
+    relay_bytes_out: int = 0
+    relay_dropped: int = 0  # not sent to another node that reads too slowly
+    relay_missed: int = 0  # asked for again from another node
+    relay_connects: int = 0
+    relay_hls_fetched: int = 0
+    relay_hls_given: int = 0

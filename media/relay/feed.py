@@ -189,7 +189,7 @@ class Feed:
         sequence = self._highest_out + distance16(number, self._highest_out & 0xFFFF)
         for first, offset in reversed(self._eras):
             if sequence >= first:
-                return self.track.ring.get(sequence - offset)
+                return self.track.find(sequence - offset)
         return None
 
     def _resend(self, packet: Packet, form: Format, number: int) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from media.ports import MediaKind, RtpSink, TrackInfo
 from media.relay.counters import Counters
 from media.relay.feed import Feed
+from media.relay.source import Feeder
 from media.relay.track import Packet, RoomTrack
 from media.relay.viewer import Viewer
 from media.rtp import packet as rtp_packet
@@ -24,6 +26,16 @@ SLICE_S = 0.004
 _CHECK_EVERY = 16
 # Two seconds of a room with a keyframe in it. More waiting than that means that the node is too slow.
 MAX_WAITING = 2048
+
+
+class Reader(Protocol):
+    """Reads a relay's packets as they are: another node's. Calls return at once and must not raise."""
+
+    def begin(self, tracks: Sequence[TrackInfo]) -> None:
+        """Another publisher's packets follow; the numbers go on."""
+        ...
+
+    def packet(self, packet: Packet) -> None: ...
 
 
 class RoomRelay:
@@ -49,6 +61,8 @@ class RoomRelay:
         self._loop = asyncio.get_running_loop()
         self._feeds: dict[MediaKind, tuple[Feed, ...]] = {"video": (), "audio": ()}
         self._sinks: list[RtpSink] = []
+        self.feeder: Feeder | None = None
+        self.readers: dict[Reader, None] = {}
         self._waiting: deque[tuple[Packet, tuple[Feed, ...]]] = deque()
         self._cursor = 0
         self._scheduled = False
@@ -56,12 +70,20 @@ class RoomRelay:
 
     # --- the publisher's side
 
-    def begin(self, tracks: Iterable[TrackInfo]) -> None:
-        """Another publisher's packets follow."""
+    def begin(self, tracks: Sequence[TrackInfo], feeder: Feeder | None = None) -> None:
+        """Another publisher's packets follow, from ``feeder`` if it is another one."""
+        if feeder is not None and feeder is not self.feeder:
+            self.feeder = feeder
+            self.want_keyframe = feeder.want_keyframe
+            self.keyframe_came = feeder.keyframe_came
+            for track in self.tracks.values():
+                track.missed = feeder.missed
         codecs = {info.kind: info.codec for info in tracks}
         for kind, track in self.tracks.items():
             track.switch(codecs.get(kind, ""))
         self._skew_ms = None
+        for reader in self.readers:
+            reader.begin(tracks)
 
     def publish(self, kind: MediaKind, rtp: Rtp, sequence: int, now_ms: float) -> None:
         """Takes a packet; ``sequence`` is unwrapped, ``now_ms`` monotonic."""
@@ -72,6 +94,8 @@ class RoomRelay:
             self.keyframe_came()
         if self._sinks:
             self._to_sinks(packet)
+        for reader in self.readers:
+            reader.packet(packet)
         feeds = self._feeds[kind]
         if feeds:
             self._enqueue(packet, feeds)

@@ -68,6 +68,22 @@ class Source(Protocol):
         ...
 
 
+class Feeder(Protocol):
+    """Who feeds a relay at present: the stream of a publisher here, or of one on another node."""
+
+    def want_keyframe(self) -> None:
+        """A viewer or sink needs one."""
+        ...
+
+    def keyframe_came(self) -> None:
+        """One has begun."""
+        ...
+
+    def missed(self, kind: MediaKind, sequence: int) -> None:
+        """A viewer misses a packet that isn't kept here; ``sequence`` is the relay's."""
+        ...
+
+
 class Target(Protocol):
     """Where a source's packets go."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import NamedTuple
 
 from media.ports import MediaKind
@@ -56,6 +57,10 @@ class Measure:
         self._before = (now_ms, self.octets, self.frames)
 
 
+def _nobody_has_it(_kind: MediaKind, _sequence: int) -> None:
+    """A publisher here was asked when the packet didn't come."""
+
+
 class RoomTrack:
     """Numbers of its packets go on whoever publishes."""
 
@@ -70,6 +75,7 @@ class RoomTrack:
         self.gop: list[Packet] = []
         self.ring: Ring[Packet] = Ring(VIDEO_RING if kind == "video" else AUDIO_RING)
         # Below 32768, so that the first wrap is far from the first packet (a lost one would cost the stream).
+        self.missed: Callable[[MediaKind, int], None] = _nobody_has_it
         self._timeline = Timeline(self.clock_rate, 1 + secrets.randbelow(0x4000), secrets.randbits(32))
         self._clock: tuple[float, int] | None = None
         self._frame: int | None = None
@@ -115,6 +121,17 @@ class RoomTrack:
         """The publisher's clock at one of its timestamps; ``skew_ms`` leads to ours."""
         if self._timeline.started:
             self._clock = (unix_ms_from_ntp(ntp) + skew_ms, self._timeline.map_timestamp(timestamp))
+
+    def find(self, sequence: int) -> Packet | None:
+        """A packet that a viewer misses; where there may be another way to it, that is asked."""
+        packet = self.ring.get(sequence)
+        if packet is None:
+            self.missed(self.kind, sequence)
+        return packet
+
+    def source_sequence(self, sequence: int) -> int:
+        """What the present source calls a packet of the track."""
+        return self._timeline.source_sequence(sequence)
 
     def map_timestamp(self, timestamp: int) -> int:
         return self._timeline.map_timestamp(timestamp)

@@ -64,6 +64,10 @@ class Timeline:
         """The room's timestamp for the present source's ``timestamp``."""
         return (timestamp + self._timestamp_offset) & 0xFFFFFFFF
 
+    def source_sequence(self, sequence: int) -> int:
+        """The present source's number for one of the room's."""
+        return sequence - self._sequence_offset
+
     @property
     def started(self) -> bool:
         """True when the present source has sent something."""

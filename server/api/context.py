@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -55,6 +55,8 @@ class Api:
     live: LiveRooms
     media: MediaService
     hls: HlsHub
+    publisher: Callable[[str], Awaitable[dict[str, Any] | None]]
+    """A room's publisher and viewers, whichever nodes they are at; see ``Picture.publisher``."""
     signins: SignIns
     keyring: StreamKeyring
     pictures: Pictures

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -122,11 +121,10 @@ async def publisher(request: web.Request) -> web.Response:
     """How the room's publisher fares."""
     api = request.app[API]
     room_id, _ = await api.allowed(request, Action.PUBLISH)
-    stats = api.media.publisher_stats(room_id)
-    if stats is None:
+    found = await api.publisher(room_id)
+    if found is None:
         raise Refused("not_live")
-    viewers = {"whep": api.media.viewers(room_id), "hls": api.hls.viewers(room_id)}
-    return ok(dataclasses.asdict(stats) | {"viewers": viewers})
+    return ok(found)
 
 
 @routes.post("/api/v1/rooms/{room}/pictures")

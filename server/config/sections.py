@@ -65,6 +65,8 @@ class Listen(Section):
     udp_port: Port = 0
     internal_host: str | None = None
     internal_port: Port | None = None
+    internal_url: WebOrigin | None = None
+    """How other nodes reach the internal port; if it isn't said, by the address that it is bound to."""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     public_url: WebOrigin | None = None
     embed_origins: tuple[WebOrigin, ...] = ()
@@ -103,6 +105,8 @@ class Node(Section):
 
     data_dir: Path = Path("data")
     name: NodeName = Field(default_factory=_default_node_name)
+    roles: tuple[Literal["gateway", "media"], ...] = Field(("gateway", "media"), min_length=1)
+    """A node without ``media`` binds no UDP port, and passes publishers and viewers on to one with it."""
     drain_s: float = Field(10, ge=0, le=600)
     metrics_token_file: SecretFile | None = None
     metrics_token: Secret = None

@@ -36,6 +36,7 @@ import rooms.wallet.payouts
 import rooms.wallet.store
 import rooms.watching  # noqa: F401
 import server.credentials
+import server.node_rows
 import server.payments.sandbox
 import server.pictures
 import server.store.keys

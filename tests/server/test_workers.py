@@ -38,11 +38,14 @@ def test_ports_must_suffice() -> None:
 
 
 def test_each_has_a_name_and_ports_of_its_own() -> None:
-    settings = Settings(**SETTINGS, listen={"udp_port": 8189, "internal_port": 9090})
+    internal = {"internal_port": 9090, "internal_url": "http://box:9090"}
+    settings = Settings(**SETTINGS, listen={"udp_port": 8189, **internal})
     first, second = plan(settings, ["--config", "x.toml"], 2, port=8080)
     assert first.environment["DANMART_NODE__NAME"] == "box-0"
     assert second.environment["DANMART_NODE__NAME"] == "box-1"
     assert second.environment["DANMART_LISTEN__INTERNAL_PORT"] == "9091"
+    assert first.environment["DANMART_LISTEN__INTERNAL_URL"] == "http://box:9090"
+    assert second.environment["DANMART_LISTEN__INTERNAL_URL"] == "http://box:9091"
     assert second.arguments[:3] == ("serve", "--config", "x.toml")
     assert second.arguments[-4:] == ("--port", "8080", "--udp-port", "8190")
 

@@ -34,7 +34,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
   const sharing = useSignal(false);
   const deaf = useSignal(false);
   // The host talks with the guests: WebRTC or nothing.
-  const cast = useMemo(() => new Cast(room.id, room.token, "whep", deaf), [room, deaf]);
+  const cast = useMemo(() => new Cast(room.id, () => room.token, "whep", deaf), [room, deaf]);
   const { air } = broadcast.publisher;
 
   useEffect(() => void broadcast.begin(), [broadcast]);

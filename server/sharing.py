@@ -1,0 +1,208 @@
+"""A node's place among others, as far as the picture goes: what they ask of it, and it of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, cast
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp import web
+
+from media import http
+from media.cascade.hand import internal
+from media.cascade.mirror import NODE, PURPOSE, VIEWERS, Mirror
+from media.cascade.ports import Neighbour
+from media.cascade.pull import CREDENTIAL
+from media.hls import HlsHub
+from media.hls import routes as hls_routes
+from media.http import Handler
+from media.ports import Gate, Principal
+from media.service import MediaService
+from rooms.errors import Refused
+from server.auth.cluster import ClusterTokens
+from server.config import Settings
+from server.neighbours import ClusterNeighbours
+from server.node_rows import NodeRow
+from server.registry import Registry
+from server.store.store import Store
+
+SHELF_BYTES = 64 * 1024 * 1024
+COUNTED_S = 3.0
+COUNTED_MAX = 10_000
+_PUBLISHER = "publisher"
+_WITHIN_S = 3.0
+
+
+class AnyNode:
+    """Implements ``media.ports.Gate`` for other nodes, which have asked their own gate before."""
+
+    async def may_publish(self, room: str, bearer: str | None) -> Principal:
+        raise Refused("forbidden")
+
+    async def may_begin(self, room: str, principal: Principal, *, takeover: bool) -> None:
+        raise Refused("forbidden")
+
+    async def may_watch(self, room: str, bearer: str | None) -> None:
+        """The node that asks has been shown a credential."""
+
+
+class Sharing:
+    """Made before the media service, which needs ``neighbours``; ``join`` gives it the rest."""
+
+    def __init__(
+        self, settings: Settings, store: Store, tokens: ClusterTokens, clock_ms: Callable[[], int]
+    ) -> None:
+        self._settings = settings
+        self._url = ""
+        self.registry = Registry(store, self._here, clock_ms)
+        self.neighbours = ClusterNeighbours(store, self.registry, tokens, settings.node.name, clock_ms)
+        self._counts: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def join(self, media: MediaService, hls: HlsHub, gate: Gate, clock: Callable[[], float]) -> None:
+        """The node's media, for which it stands."""
+        self._media, self._hls, self._gate, self._clock = media, hls, gate, clock
+        self.mirror = Mirror(
+            self.neighbours,
+            self._http,
+            self._admit,
+            node=self._settings.node.name,
+            most_bytes=SHELF_BYTES,
+            wait_s=hls.config.wait_s,
+            most_waiting=hls.config.max_waiting,
+            counters=media.counters,
+        )
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._media.cascade is None:
+            raise RuntimeError("the media service was made without neighbours")
+        return self._media.cascade.http
+
+    def _here(self) -> NodeRow:
+        node, capacity = self._settings.node, self._settings.media.whep_capacity
+        return NodeRow(node.name, self._url, ",".join(node.roles), self._media.viewers_here, capacity, 0)
+
+    async def announce(self, url: str) -> None:
+        """From now on other nodes find this one, at ``url``."""
+        self._url = url
+        await self.registry.start()
+
+    async def close(self) -> None:
+        """Idempotent."""
+        await self.registry.close()
+        await self.mirror.close()
+
+    # --- asked by players and publishers
+
+    def on(self, route: web.RouteDef) -> web.RouteDef:
+        """A route of HLS for the public listener: what is made on another node comes from there."""
+        here = cast("Handler", route.handler)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            stream = request.match_info.get("room", "")
+            if not self._makes(stream) and await self.mirror.serves(stream):
+                return await self.mirror.serve(request, stream, _name(request, stream))
+            try:
+                return await here(request)
+            except Refused as refused:
+                # It may have gone to another node while this request waited.
+                gone = refused.code == "not_live" and not self._makes(stream)
+                if not gone or not await self.mirror.serves(stream):
+                    raise
+                return await self.mirror.serve(request, stream, _name(request, stream))
+
+        return web.RouteDef(route.method, route.path, handle, route.kwargs) if _reads(route) else route
+
+    def _makes(self, stream: str) -> bool:
+        """Whether its playlist is made at this node."""
+        return self._media.is_published(stream) and self._hls.find(stream) is not None
+
+    async def _admit(self, request: web.Request) -> None:
+        bearer = http.bearer(request) or request.query.get("token")
+        await self._gate.may_watch(request.match_info["room"], bearer)
+
+    def moved(self, stream: str) -> None:
+        """Another node publishes it now. Its playlist goes on there; what players know of is kept here."""
+        before = self._hls.hand_over(stream)
+        if before is None:
+            return
+        for segment in list(before.window.segments)[-3:]:
+            names = [segment.init, segment.name, *(part.name for part in segment.parts)]
+            for name in names:
+                data = before.window.find(name)
+                if data is not None:
+                    self.mirror.adopt(stream, name, bytes(data), "video/mp4")
+
+    # --- what is known of a stream, wherever it is
+
+    def hls_viewers(self, stream: str) -> int:
+        """About how many players watch what is made here, at all nodes. Another node's one request that
+        waits for all of its players is none of them."""
+        now = self._clock()
+        told = [
+            count
+            for (name, _), (count, at) in self._counts.items()
+            if name == stream and now - at < COUNTED_S
+        ]
+        return max(0, self._hls.viewers(stream) - len(told)) + sum(told)
+
+    def publisher_here(self, stream: str) -> dict[str, Any] | None:
+        """How the publisher fares, with all who watch; ``None`` unless it is at this node."""
+        stats = self._media.publisher_stats(stream)
+        if stats is None:
+            return None
+        viewers = {"whep": self._media.viewers(stream), "hls": self.hls_viewers(stream)}
+        return dataclasses.asdict(stats) | {"viewers": viewers}
+
+    async def publisher(self, stream: str) -> dict[str, Any] | None:
+        """The same, from whichever node it is at. Raises ``Refused("temporarily_unavailable")``."""
+        found = self.publisher_here(stream)
+        if found is not None:
+            return found
+        owner = (await self.neighbours.whereabouts([stream]))[stream].owner
+        return await self._ask_publisher(owner, stream) if owner is not None else None
+
+    async def _ask_publisher(self, owner: Neighbour, stream: str) -> dict[str, Any] | None:
+        headers = {CREDENTIAL: self.neighbours.credential(owner, _PUBLISHER, stream)}
+        url = f"{owner.url}/internal/publisher/{quote(stream, safe='')}"
+        timeout = aiohttp.ClientTimeout(total=_WITHIN_S)
+        try:
+            async with self._http().get(url, headers=headers, timeout=timeout) as answer:
+                found: dict[str, Any] | None = await answer.json() if answer.status == 200 else None
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise Refused("temporarily_unavailable", retry_after_ms=1000) from error
+        return found
+
+    # --- asked by other nodes
+
+    def attach_internal(self, app: web.Application) -> None:
+        """The internal listener's routes."""
+        self._media.attach_internal(app)
+        app.add_routes(internal(hls_routes(self._hls, AnyNode()), self.neighbours, PURPOSE, self._note))
+        publisher = [web.get("/publisher/{room}", self._tell_publisher)]
+        app.add_routes(internal(publisher, self.neighbours, _PUBLISHER))
+
+    async def _tell_publisher(self, request: web.Request) -> web.Response:
+        found = self.publisher_here(request.match_info["room"])
+        if found is None:
+            raise Refused("not_live")
+        return web.json_response(found)
+
+    def _note(self, request: web.Request) -> None:
+        count, node = request.headers.get(VIEWERS, ""), request.headers.get(NODE, "")
+        if not (count.isascii() and count.isdecimal() and len(count) < 8):
+            return
+        if len(self._counts) >= COUNTED_MAX:
+            self._counts.clear()
+        self._counts[request.match_info["room"], node] = int(count), self._clock()
+
+
+def _reads(route: web.RouteDef) -> bool:
+    return route.method in ("GET", "HEAD")
+
+
+def _name(request: web.Request, stream: str) -> str:
+    """What is asked for under the stream's address, without a signature in the path."""
+    name = request.path.removeprefix(f"/hls/{stream}/")
+    return name.partition("/")[2] if name.startswith("~") else name
