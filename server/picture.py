@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry
 from media.config import MediaConfig
 from media.hls import HlsConfig, HlsHub
 from media.hls import routes as hls_routes
+from media.hls.players import Players
 from media.service import MediaService
 from rooms.lifecycle import Lifecycle
-from server.auth import PublishTokens, Tokens
+from server.auth import PublishTokens, SignedPaths, Tokens
 from server.bus.port import Bus
 from server.config import Settings
 from server.origins import Origins
@@ -31,6 +32,7 @@ class Surroundings:
     bus: Bus
     tokens: Tokens
     publish_tokens: PublishTokens
+    signed_paths: SignedPaths
     lifecycle: Lifecycle
     registry: CollectorRegistry
     clock_ms: Callable[[], int]
@@ -41,7 +43,10 @@ class Picture:
 
     def __init__(self, settings: Settings, around: Surroundings) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self.gate = MediaGate(around.store, around.tokens, around.publish_tokens, around.clock_ms)
+        self.gate = MediaGate(
+            around.store, around.tokens, around.publish_tokens, around.clock_ms, around.signed_paths
+        )
+        self._players: Players | None = None
         self.hls = HlsHub(_hls_config(settings), registry=around.registry)
         self.origins = Origins(
             around.store,
@@ -65,7 +70,12 @@ class Picture:
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
         self.media.attach(app)
-        app.add_routes(hls_routes(self.hls, self.gate))
+        app.add_routes(hls_routes(self.hls, self.gate, self.gate))
+
+    def players(self, hosts: frozenset[str] | None) -> Players:
+        """Those who answer most of what players ask for, before aiohttp; ``hosts`` as the door's."""
+        self._players = Players(self.hls, self.gate, hosts)
+        return self._players
 
     def end(self, room_id: str) -> None:
         """End a room's picture here as its publisher's goodbye would, soon."""
@@ -81,6 +91,8 @@ class Picture:
     async def close(self) -> None:
         """Says goodbye to publishers and viewers. Idempotent."""
         await self.media.close()
+        if self._players is not None:
+            self._players.close()
         await self.hls.close()
 
     async def let_go(self) -> None:

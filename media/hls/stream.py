@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from media.hls import playlist
+from media.hls.bell import Bell
 from media.hls.boxes import VIDEO_RATE
 from media.hls.config import HlsConfig
 from media.hls.h264 import VideoConfig
@@ -54,6 +55,21 @@ class Waiting:
         self.count -= 1
 
 
+class _Turn:
+    """One request's waiting, for handlers that are coroutines."""
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def woken(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    async def come(self) -> None:
+        await self._future
+        self._future = asyncio.get_running_loop().create_future()
+
+
 class Stream:
     """Belongs to the event loop. Whoever changes ``window`` calls ``changed`` afterwards."""
 
@@ -63,9 +79,8 @@ class Stream:
         self.has_audio = False
         self.frame_rate = 0.0
         self.closed = False
-        self._waiting = waiting
-        self._event = asyncio.Event()
-        self._waiters = 0
+        self.waiting = waiting
+        self.bell = Bell()
         self._released: deque[int] = deque(maxlen=_COUNTED)
         self._rendered: dict[bool, tuple[int, Rendered]] = {}
 
@@ -83,9 +98,8 @@ class Stream:
 
     def changed(self) -> None:
         """Wakes everybody who waits; each looks whether what it waits for is there."""
-        self._released.append(self._waiters)
-        event, self._event = self._event, asyncio.Event()
-        event.set()
+        self._released.append(len(self.bell))
+        self.bell.ring()
 
     def close(self) -> None:
         """Releases everybody; nothing is waited for any more."""
@@ -99,17 +113,18 @@ class Stream:
         """
         if ready() or self.closed:
             return ready()
-        self._waiting.enter()
-        self._waiters += 1
+        self.waiting.enter()
+        turn = _Turn()
         try:
             async with asyncio.timeout(timeout):
                 while not ready() and not self.closed:
-                    await self._event.wait()
+                    self.bell.wait(turn)
+                    await turn.come()
         except TimeoutError:
             pass
         finally:
-            self._waiters -= 1
-            self._waiting.leave()
+            self.bell.leave(turn)
+            self.waiting.leave()
         return ready()
 
     def media(self, *, skip: bool) -> Rendered:

@@ -6,7 +6,8 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import av
@@ -14,7 +15,10 @@ import pytest
 from aiohttp import web
 
 from media.hls import routes
+from media.hls.players import Players
 from rooms.errors import Refused
+from server.socket.door import Door
+from server.socket.hub import Hub
 from tests.media.hls import rules
 from tests.media.hls.source import TimedPacket, broadcast
 from tests.media.hls.studio import Studio, decode
@@ -26,6 +30,8 @@ class OneGate:
     """Lets everybody watch, or only who has the ``secret``."""
 
     secret: str | None = None
+    key: str = "1.good"
+    looked: int = 0
 
     async def may_publish(self, room: str, bearer: str | None) -> Any:
         raise NotImplementedError
@@ -39,6 +45,15 @@ class OneGate:
         if self.secret is not None and bearer != self.secret:
             raise Refused("forbidden")
 
+    def is_open(self, room: str) -> bool:
+        return room == "demo" and self.secret is None
+
+    async def look(self, room: str) -> None:
+        self.looked += 1
+
+    def opens(self, room: str, key: str) -> bool:
+        return room == "demo" and key == self.key
+
 
 @web.middleware
 async def refusals(
@@ -47,14 +62,17 @@ async def refusals(
     try:
         return await handler(request)
     except Refused as refused:
-        return web.json_response({"code": refused.code}, status=refused.kind.http)
+        headers = getattr(refused, "headers", None)
+        return web.json_response({"code": refused.code}, status=refused.kind.http, headers=headers)
 
 
 class Site:
     """A studio behind a real server, and a client without automatic decompression."""
 
-    def __init__(self, studio: Studio, gate: OneGate, http: aiohttp.ClientSession, base: str) -> None:
-        self.studio, self.gate, self.http, self.base = studio, gate, http, base
+    def __init__(
+        self, studio: Studio, gate: OneGate, http: aiohttp.ClientSession, base: str, players: Players | None
+    ) -> None:
+        self.studio, self.gate, self.http, self.base, self.players = studio, gate, http, base, players
 
     async def get(self, path: str, **headers: str) -> tuple[int, bytes, Any]:
         async with self.http.get(f"/hls/demo/{path}", headers=headers) as response:
@@ -75,30 +93,39 @@ class Site:
 
 
 @asynccontextmanager
-async def running_site(seconds: float = 0, **settings: Any) -> AsyncIterator[Site]:
+async def running_site(seconds: float = 0, *, fast: bool = True, **settings: Any) -> AsyncIterator[Site]:
+    """``fast``: behind the door of a node, where most is answered before aiohttp."""
     studio, gate = Studio(**settings), OneGate()
     app = web.Application(middlewares=[refusals])
-    app.add_routes(routes(studio.hub, gate))
+    app.add_routes(routes(studio.hub, gate, gate))
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    assert runner.server is not None
+    players = Players(studio.hub, gate) if fast else None
+    hub = cast("Hub", SimpleNamespace(closing=True))  # no sockets here
+    door = Door(hub, runner.server, players=players, trusted=(), hosts=None)
+    server = await asyncio.get_running_loop().create_server(door, "127.0.0.1", 0)
+    base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     if seconds:
         studio.begin()
         await studio.feed(broadcast(seconds))
     plain = {"Accept-Encoding": "identity"}
     async with aiohttp.ClientSession(base, auto_decompress=False, headers=plain) as http:
         try:
-            yield Site(studio, gate, http, base)
+            yield Site(studio, gate, http, base, players)
         finally:
+            server.close()
+            door.close()
+            if players is not None:
+                players.close()
             await studio.hub.close()
             await runner.cleanup()
 
 
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
+@pytest.fixture(params=[True, False], ids=["players", "aiohttp"])
+async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
     """A room that has been live for five seconds: segments 0 and 1 whole, 2 with three parts."""
-    async with running_site(5) as running:
+    async with running_site(5, fast=request.param) as running:
         yield running
 
 
