@@ -1,4 +1,4 @@
-"""What Low-Latency HLS costs a node: hundreds of players at the full rate of requests, from memory, on one core.
+"""What Low-Latency HLS costs a node: hundreds of players at their full rate, from memory, on one core.
 
     ./dev bench hls [--quick] [--json]
 
