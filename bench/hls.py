@@ -2,14 +2,14 @@
 
     ./dev bench hls [--quick] [--json]
 
-A real node has a synthetic publisher inside (720p30 at 1.5 Mbps, Opus), which it packages; it runs on one core.
-On the other, each viewer does what hls.js does: a blocking reload with delta updates on one connection, and the
-new part on another, four times a second each. Beside it in the same run the least that one writes with plain
-aiohttp (``bench/peers/hls_aiohttp.py``) serves playlists and parts of the same sizes to the same viewers.
+A real node has a synthetic publisher inside (720p30 at 1.5 Mbps, Opus), which it packages; it runs on one
+core. On the other, each viewer does what hls.js does: a blocking reload with delta updates on one connection,
+and the new part on another, four times a second each. Beside it in the same run the least that one writes
+with plain aiohttp (``bench/peers/hls_aiohttp.py``) serves playlists and parts of the same sizes to them.
 
 ``p99_ms`` is from when a part could be fetched until a viewer has all of it, both requests included. CPU time
-is what the kernel counted for the process, its part of the network included. ``viewers_per_core`` is the viewers
-that were really there over the share of a core that they, the packaging and everything else took.
+is what the kernel counted for the process, its part of the network included. ``viewers_per_core`` is the
+viewers that were really there over the share of a core that they, the packaging and everything else took.
 """
 
 from __future__ import annotations

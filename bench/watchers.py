@@ -1,4 +1,4 @@
-"""Viewers of Low-Latency HLS as hls.js is one: a blocking reload on one connection, the new part on another."""
+"""Viewers of Low-Latency HLS as hls.js is one: blocking reloads on one connection, parts on another."""
 
 from __future__ import annotations
 
@@ -134,15 +134,15 @@ class Watcher:
             self._took.requests += 1
             self._parts.ask(f"{self._base}/{name}", self._have_part, keep=False)
 
-    def _have_part(self, status: int, _: bytes, length: int) -> None:
+    def _have_part(self, status: int, _body: bytes, length: int) -> None:
         self._busy = False
         if status != 200:
             self._failed()
             return
         now = time.monotonic()
-        number, _, part = self._name.partition(".m4s")[0].rpartition("-")[2].partition(".")
+        number, _, index = self._name.partition(".m4s")[0].rpartition("-")[2].partition(".")
         self._took.part_s.append(now - self._asked)
-        self._took.parts.append((int(number), int(part), now))
+        self._took.parts.append((int(number), int(index), now))
         self._took.media_bytes += length
 
 

@@ -253,6 +253,7 @@ class Node:
             live=self.live,
             media=self.picture.media,
             hls=self.picture.hls,
+            paths=self.picture.gate.paths,
             signins=self.signins,
             keyring=self.domain.keyring,
             pictures=self.domain.pictures,

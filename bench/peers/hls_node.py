@@ -1,5 +1,6 @@
-"""A real node with a synthetic publisher inside, for ``bench.hls``. SIGUSR1 begins to send, SIGUSR2 writes down
-when each part could be fetched.
+"""A real node with a synthetic publisher inside, for ``bench.hls``.
+
+SIGUSR1 begins to send, SIGUSR2 writes down when each part could be fetched.
 
     python -m bench.peers.hls_node FOLDER ROOM
 """

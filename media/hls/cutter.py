@@ -32,8 +32,8 @@ class Cutter:
     lasts longer than a part, parts are cut by time until it ends: they carry only sound, or nothing where no
     sound has come either. No two pictures may be further apart than the caller wants to have such parts.
 
-    A segment's last part waits for a moment until its sound is there: players that find less in a segment than
-    its duration fetch it again (hls.js, from the newest segment, without end).
+    A segment's last part waits for a moment until its sound is there: players that find less in a segment
+    than its duration fetch it again (hls.js, from the newest segment, without end).
     """
 
     def __init__(self, part: int, shortest: int, longest: int) -> None:

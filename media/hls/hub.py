@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from media.hls.config import HlsConfig
 from media.hls.metrics import HlsMetrics
 from media.hls.packager import Packager
+from media.hls.posters import Posters
 from media.hls.stream import Stream, Waiting
 from media.hls.window import Window
 from media.ports import PartTap
@@ -45,6 +46,7 @@ class HlsHub:
     ) -> None:
         self.config = config
         self._taps = taps
+        self.posters = Posters(config.poster_every_s)
         self._clock = clock
         self._metrics = HlsMetrics(registry)
         self._waiting = Waiting(config.max_waiting)
@@ -68,7 +70,7 @@ class HlsHub:
             self._clock,
             on_start=lambda: self._serve(room, packager),
             on_end=lambda: self._linger(room, packager),
-            taps=self._taps(room),
+            taps=[*self._taps(room), self.posters.tap(room)],
         )
         return packager
 

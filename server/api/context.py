@@ -23,7 +23,7 @@ from rooms.history import read_room
 from rooms.ports import Caller
 from rooms.wallet.coins import CoinRules
 from server.answers import problem_from
-from server.auth import GUEST, DemoTokens, Identity, Tokens
+from server.auth import GUEST, DemoTokens, Identity, SignedPaths, Tokens
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
 from server.gifts import GiftKeeper
@@ -55,6 +55,7 @@ class Api:
     live: LiveRooms
     media: MediaService
     hls: HlsHub
+    paths: SignedPaths
     signins: SignIns
     keyring: StreamKeyring
     pictures: Pictures

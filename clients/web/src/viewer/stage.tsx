@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { t } from "../i18n";
 import type { Room } from "../live/room";
+import { roomPage } from "../media/playback";
 import type { Player } from "../media/player";
 import { Avatar, IconButton, LangSwitch, LiveBadge, Spinner, ViewerCount } from "../ui/basics";
 import { WalletChip } from "../ui/coins";
@@ -26,6 +27,7 @@ interface StageProps {
 
 export function Stage({ room, player, hearts, onLike, onOpen, children }: StageProps) {
   const video = useRef<HTMLVideoElement>(null);
+  const poster = usePoster(room);
   useEffect(() => (video.current ? player.attach(video.current) : undefined), [player]);
   return (
     <section
@@ -36,7 +38,7 @@ export function Stage({ room, player, hearts, onLike, onOpen, children }: StageP
         onLike(event.clientX - box.left, event.clientY - box.top);
       }}
     >
-      <video ref={video} class="picture" playsInline muted autoPlay disablePictureInPicture data-testid="video" />
+      <video ref={video} class="picture" playsInline muted autoPlay disablePictureInPicture poster={poster} data-testid="video" />
       <BulletLayer room={room} />
       <div class="hearts" aria-hidden="true" ref={(box) => {
         if (box && !hearts.peek()) hearts.value = new Hearts(box);
@@ -47,6 +49,18 @@ export function Stage({ room, player, hearts, onLike, onOpen, children }: StageP
       {children}
     </section>
   );
+}
+
+/** What the room looked like a few seconds ago, until it plays. */
+function usePoster(room: Room): string | undefined {
+  const [poster, setPoster] = useState<string | undefined>(undefined);
+  useEffect(() => {
+    roomPage(room.id, room.token).then(
+      (page) => setPoster(page.poster ?? undefined),
+      () => undefined, // a page without it is none the worse
+    );
+  }, [room]);
+  return poster;
 }
 
 function BulletLayer({ room }: { room: Room }) {
