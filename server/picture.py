@@ -114,4 +114,12 @@ def _media_config(settings: Settings) -> MediaConfig:
 
 
 def _hls_config(settings: Settings) -> HlsConfig:
-    return HlsConfig(window_s=settings.media.dvr_s, part_target_ms=settings.media.part_ms)
+    media = settings.media
+    return HlsConfig(
+        window_s=media.dvr_s,
+        window_bytes=media.dvr_max_bytes,
+        part_target_ms=media.part_ms,
+        ladder_rooms=frozenset(media.ladder.rooms),
+        ladder_heights=tuple(dict.fromkeys(media.ladder.heights)),
+        ladder_rooms_max=media.ladder.rooms_max,
+    )

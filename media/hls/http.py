@@ -31,7 +31,7 @@ def routes(hub: HlsHub, gate: Gate, paths: OpenGate | None = None) -> list[web.R
     for path in ("/hls/{room}", r"/hls/{room}/~{key:[\w.-]{1,64}}"):
         found += [
             web.get(f"{path}/index.m3u8", _unremembered(views.index)),
-            web.get(f"{path}/media.m3u8", _unremembered(views.media)),
+            web.get(f"{path}/{{playlist:media(?:-[0-9]+)?\\.m3u8}}", _unremembered(views.media)),
             web.get(rf"{path}/{{name:[\w.-]+\.(?:m4s|mp4)}}", _unremembered(views.file)),
             web.options(rf"{path}/{{name:[\w.-]+}}", views.preflight),
         ]
@@ -64,7 +64,7 @@ class Views:
     async def index(self, request: web.Request) -> web.Response:
         """The multivariant playlist; waits for the first picture."""
         stream = await self._stream(request)
-        await self._wait(request, stream, lambda: stream.video is not None)
+        await self._wait(request, stream, lambda: stream.is_ready)
         rendered = stream.multivariant()
         if rendered is None:
             raise Refused("not_live", retry_after_ms=1000)
@@ -76,7 +76,10 @@ class Views:
             reload = playlist.parse_reload(request.query)
         except ValueError as error:
             raise Refused("bad_request", str(error)) from error
-        stream = await self._stream(request)
+        found = (await self._stream(request)).rendition(request.match_info["playlist"])
+        if found is None:
+            raise Refused("not_found")
+        stream = found
         try:
             playlist.check_reload(reload, stream.window, self._hub.config)
         except ValueError as error:
@@ -89,8 +92,8 @@ class Views:
 
     async def file(self, request: web.Request) -> web.Response:
         """An init section, segment or part; the part that comes next is waited for."""
-        stream = await self._stream(request)
         name = request.match_info["name"]
+        stream = (await self._stream(request)).holder(name)
         if stream.window.find(name) is None and name == stream.window.hint and not stream.window.ended:
             await self._wait(request, stream, lambda: stream.window.hint != name or stream.window.ended)
         data = stream.window.find(name)

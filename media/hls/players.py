@@ -236,10 +236,11 @@ class PlayerSocket(asyncio.Protocol):
         stream = self._players.knows(asked)
         if stream is None:
             return False
-        if asked.name == "media.m3u8":
-            return self._playlist(request, asked, stream)
+        if asked.name.startswith("media"):
+            rendition = stream.rendition(asked.name)
+            return rendition is not None and self._playlist(request, asked, rendition)
         if asked.name.endswith((".m4s", ".mp4")) and not asked.query:
-            return self._file(request, asked, stream)
+            return self._file(request, asked, stream.holder(asked.name))
         return False
 
     def _playlist(self, request: bytes, asked: Asked, stream: Stream) -> bool:
@@ -306,7 +307,7 @@ class PlayerSocket(asyncio.Protocol):
         self._wait_no_more()
         if stream is None or asked is None:
             return
-        if asked.name != "media.m3u8":
+        if not asked.name.startswith("media"):
             self._write(_NOTHING, b"")
         elif stream.closed or not stream.window.segments:
             self._pass_on(request)

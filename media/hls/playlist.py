@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -67,8 +67,15 @@ def satisfied(reload: Reload, window: Window) -> bool:
     return reload.number is None or window.has(reload.number, reload.part)
 
 
-def multivariant(variant: Variant) -> str:
-    """The playlist with the one variant: picture and sound in the same parts."""
+def multivariant(variants: Sequence[tuple[str, Variant]]) -> str:
+    """The playlist of all variants, by the names of theirs: picture and sound in the same parts."""
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}"]
+    for uri, variant in variants:
+        lines += [_stream_inf(variant), uri]
+    return "\n".join(lines) + "\n"
+
+
+def _stream_inf(variant: Variant) -> str:
     attributes = [
         f"BANDWIDTH={variant.bandwidth}",
         f"AVERAGE-BANDWIDTH={variant.average}",
@@ -78,11 +85,16 @@ def multivariant(variant: Variant) -> str:
         attributes.append(f"RESOLUTION={variant.width}x{variant.height}")
     if variant.frame_rate:
         attributes.append(f"FRAME-RATE={variant.frame_rate:.3f}")
-    return f"#EXTM3U\n#EXT-X-VERSION:{_VERSION}\n#EXT-X-STREAM-INF:{','.join(attributes)}\nmedia.m3u8\n"
+    return f"#EXT-X-STREAM-INF:{','.join(attributes)}"
 
 
-def media(window: Window, config: HlsConfig, *, skip: bool = False) -> str:
-    """The media playlist; with ``skip`` a delta update, if there is anything to leave out."""
+def media(
+    window: Window, config: HlsConfig, *, skip: bool = False, reports: Sequence[tuple[str, Window]] = ()
+) -> str:
+    """The media playlist; with ``skip`` a delta update, if there is anything to leave out.
+
+    ``reports``: the other renditions, by their playlists' names.
+    """
     lines = _head(window, config)
     skipped = _skippable(window, config) if skip else 0
     if skipped:
@@ -100,6 +112,10 @@ def media(window: Window, config: HlsConfig, *, skip: bool = False) -> str:
         lines.append("#EXT-X-ENDLIST")
     else:
         lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{window.hint}"')
+        for uri, other in reports:
+            if (newest := other.newest) is not None:
+                number, part = newest
+                lines.append(f'#EXT-X-RENDITION-REPORT:URI="{uri}",LAST-MSN={number},LAST-PART={part}')
     return "\n".join(lines) + "\n"
 
 
@@ -131,7 +147,12 @@ def _segment(segment: Segment, *, new_init: bool, with_parts: bool) -> list[str]
     if with_parts or segment.data is None:
         for part in segment.parts:
             independent = ",INDEPENDENT=YES" if part.independent else ""
-            lines.append(f'#EXT-X-PART:DURATION={_seconds(part.duration)},URI="{part.name}"{independent}')
+            missing = ",GAP=YES" if part.gap else ""
+            lines.append(
+                f'#EXT-X-PART:DURATION={_seconds(part.duration)},URI="{part.name}"{independent}{missing}'
+            )
+    if segment.data is not None and segment.gap:
+        lines.append("#EXT-X-GAP")
     if segment.data is not None:
         lines += [f"#EXTINF:{_seconds(segment.duration)},", segment.name]
     return lines

@@ -32,7 +32,7 @@ class _Worker:
         if self._waiting >= _MOST_WAITING:
             raise NoPicture("too many others wait")
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "hls-pictures", initializer=_be_nice)
+            self._pool = ThreadPoolExecutor(1, "hls-pictures", initializer=be_nice)
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
@@ -82,7 +82,10 @@ def _first(container: av.container.InputContainer, stream: av.VideoStream) -> av
     raise NoPicture("there is no picture in it")
 
 
-def _be_nice() -> None:
-    """On Linux a niceness is a thread's own; elsewhere this would slow the whole process."""
+def be_nice() -> None:
+    """Lets the thread that calls it give way to others.
+
+    On Linux a niceness is a thread's own; elsewhere this would slow the whole process, and is left.
+    """
     if hasattr(os, "PRIO_PROCESS") and os.uname().sysname == "Linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

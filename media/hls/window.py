@@ -12,12 +12,13 @@ _FEWEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """``duration`` in 90 kHz ticks. ``data`` is moof and mdat."""
+    """``duration`` in 90 kHz ticks. ``data`` is moof and mdat; a ``gap`` has none."""
 
     name: str
     duration: int
     independent: bool
     data: bytes | memoryview
+    gap: bool = False
 
 
 @dataclass(slots=True)
@@ -31,6 +32,11 @@ class Segment:
     started_ms: int
     parts: list[Part] = field(default_factory=list)
     data: bytes | None = None
+
+    @property
+    def gap(self) -> bool:
+        """Whether something is missing in it (4.4.4.7)."""
+        return any(part.gap for part in self.parts)
 
     @property
     def duration(self) -> int:
@@ -69,16 +75,26 @@ class Window:
         self._init = f"{self.stream}-init{self._next_number}.mp4"
         self._inits[self._init] = init
 
-    def add(self, data: bytes, duration: int, *, independent: bool, first: bool, started_ms: int) -> Part:
+    def add(
+        self,
+        data: bytes,
+        duration: int,
+        *,
+        independent: bool,
+        first: bool,
+        started_ms: int,
+        gap: bool = False,
+    ) -> Part:
         """Appends a part, to a new segment if it is the ``first`` of one; drops what leaves the window."""
         if first or not self.segments or self.segments[-1].data is not None:
             self.end_segment()
             self._open_segment(started_ms)
         segment = self.segments[-1]
         name = self._part_name(segment.number, len(segment.parts))
-        part = Part(name, duration, independent, data)
+        part = Part(name, duration, independent, data, gap)
         segment.parts.append(part)
-        self._parts[part.name] = part
+        if not gap:
+            self._parts[part.name] = part
         self.bytes += len(data)
         self._trim()
         self.version += 1
@@ -93,7 +109,8 @@ class Window:
         whole, at = memoryview(segment.data), 0
         for i, part in enumerate(segment.parts):  # the bytes are kept once: parts look into their segment
             segment.parts[i] = replace(part, data=whole[at : at + len(part.data)])
-            self._parts[part.name] = segment.parts[i]
+            if not part.gap:
+                self._parts[part.name] = segment.parts[i]
             at += len(part.data)
         self.version += 1
 
@@ -109,6 +126,12 @@ class Window:
         if self.segments and self.segments[-1].data is None:
             return self.segments[-1].number, len(self.segments[-1].parts)
         return self._next_number, 0
+
+    @property
+    def newest(self) -> tuple[int, int] | None:
+        """Media sequence number and index of the newest part, None before the first (4.4.5.4)."""
+        segment = self.segments[-1] if self.segments else None
+        return None if segment is None else (segment.number, len(segment.parts) - 1)
 
     @property
     def hint(self) -> str:
@@ -157,6 +180,6 @@ class Window:
             self.bytes -= gone.size
             self.discontinuities_gone += gone.discontinuity
             for part in gone.parts:
-                del self._parts[part.name]
+                self._parts.pop(part.name, None)
             if all(segment.init != gone.init for segment in self.segments) and gone.init != self._init:
                 del self._inits[gone.init]

@@ -50,7 +50,8 @@ async def test_hls_js_joins_a_young_stream_and_fetches_each_part_once(
         glass: list[int] = []
         while len(glass) < 10 and time.monotonic() - started < 20:
             seen = await viewer.page.evaluate(PIXELS)
-            shown = barcode.decode(barcode.sample(seen["width"], 2, lambda x, _, s=seen: s["line"][x]))
+            line: list[int] = seen["line"]
+            shown = barcode.decode(barcode.sample(seen["width"], 2, lambda x, _: line[x]))  # noqa: B023
             if shown is not None and time.monotonic() - started > 1:
                 glass.append(seen["at"] - shown)
             await asyncio.sleep(0.1)

@@ -196,7 +196,7 @@ def test_when_a_reload_is_answered() -> None:
 
 def test_the_multivariant_playlist() -> None:
     variant = playlist.Variant("avc1.42e01f,mp4a.40.2", 640, 360, 900_000, 800_000, 25.0)
-    line = playlist.multivariant(variant).splitlines()[2]
+    line = playlist.multivariant([("media.m3u8", variant)]).splitlines()[2]
     assert rules.attributes(line.removeprefix("#EXT-X-STREAM-INF:")) == {
         "BANDWIDTH": "900000",
         "AVERAGE-BANDWIDTH": "800000",
@@ -209,4 +209,4 @@ def test_the_multivariant_playlist() -> None:
 def test_settings_that_break_the_rules_are_refused() -> None:
     for bad in ({"part_hold_back_ms": 500}, {"window_s": 5}, {"target_duration_s": 1}):
         with pytest.raises(ValueError, match="must"):
-            HlsConfig(**bad)
+            HlsConfig(**bad)  # type: ignore[arg-type]

@@ -33,10 +33,10 @@ async def test_a_keyframe_becomes_a_picture_of_the_size_that_is_asked_for() -> N
         assert image.format == "JPEG"
         assert image.size == (160, 90)
         shown = image.convert("L").resize((320, 180))
-    with av.open(io.BytesIO(init + part)) as container:
-        frame = next(container.decode(video=0)).to_image().convert("L")
-    points = [(x, y) for x in range(8, 320, 40) for y in (20, 90, 160)]
-    near = [abs(frame.getpixel(at) - shown.getpixel(at)) for at in points]
+    with av.open(io.BytesIO(init + part), "r") as container:
+        frame: Image.Image = next(container.decode(video=0)).to_image()  # type: ignore[no-untyped-call]
+        frame = frame.convert("L")
+    near = [abs(one - other) for one, other in zip(frame.tobytes(), shown.tobytes(), strict=True)]
     assert sum(near) / len(near) < 16  # it is this stream's picture
     await studio.hub.close()
 
