@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import NamedTuple
 
 from media.hls.boxes import VIDEO_RATE
@@ -96,17 +97,18 @@ def media(
     ``reports``: the other renditions, by their playlists' names.
     """
     lines = _head(window, config)
-    skipped = _skippable(window, config) if skip else 0
-    if skipped:
-        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
-    segments = list(window.segments)
-    with_parts_ticks = 3 * config.target_duration_s * VIDEO_RATE
-    left = sum(segment.duration for segment in segments)
+    recent = _recent(window, config)
+    older = len(window.segments) - len(recent)
     init = None
-    for index, segment in enumerate(segments):
-        left -= segment.duration
-        if index >= skipped:
-            lines += _segment(segment, new_init=segment.init != init, with_parts=left <= with_parts_ticks)
+    if skip and older:
+        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={older}")
+        init = window.segments[older - 1].init
+    else:
+        for segment in islice(window.segments, older):
+            lines += _segment(segment, new_init=segment.init != init, with_parts=False)
+            init = segment.init
+    for segment, with_parts in recent:
+        lines += _segment(segment, new_init=segment.init != init, with_parts=with_parts)
         init = segment.init
     if window.ended:
         lines.append("#EXT-X-ENDLIST")
@@ -142,9 +144,18 @@ def _segment(segment: Segment, *, new_init: bool, with_parts: bool) -> list[str]
         lines.append("#EXT-X-DISCONTINUITY")
     if new_init:
         lines.append(f'#EXT-X-MAP:URI="{segment.init}"')
+    if with_parts or segment.data is None:
+        return [*lines, *_lines(segment, with_parts=True)]
+    if segment.lines is None:  # what is complete stays as it is, and a long window has thousands
+        segment.lines = "\n".join(_lines(segment, with_parts=False))
+    return [*lines, segment.lines]
+
+
+def _lines(segment: Segment, *, with_parts: bool) -> list[str]:
+    lines = []
     moment = datetime.fromtimestamp(segment.started_ms / 1000, UTC)
     lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{moment.isoformat(timespec='milliseconds')[:-6]}Z")
-    if with_parts or segment.data is None:
+    if with_parts:
         for part in segment.parts:
             independent = ",INDEPENDENT=YES" if part.independent else ""
             missing = ",GAP=YES" if part.gap else ""
@@ -158,16 +169,19 @@ def _segment(segment: Segment, *, new_init: bool, with_parts: bool) -> list[str]
     return lines
 
 
-def _skippable(window: Window, config: HlsConfig) -> int:
-    """How many complete segments end before the skip boundary, counted from the end of the playlist."""
-    left = sum(segment.duration for segment in window.segments)
-    count = 0
-    for segment in window.segments:
-        left -= segment.duration
-        if segment.data is None or left <= config.skip_until_s * VIDEO_RATE:
+def _recent(window: Window, config: HlsConfig) -> list[tuple[Segment, bool]]:
+    """The segments that no delta update leaves out, each with whether its parts are shown (6.2.2).
+
+    Counted from the end of the playlist, so that it takes no longer for a long window.
+    """
+    found: list[tuple[Segment, bool]] = []
+    left = 0
+    for segment in reversed(window.segments):
+        if segment.data is not None and left > config.skip_until_s * VIDEO_RATE:
             break
-        count += 1
-    return count
+        found.append((segment, left <= 3 * config.target_duration_s * VIDEO_RATE))
+        left += segment.duration
+    return found[::-1]
 
 
 def _seconds(ticks: int) -> str:

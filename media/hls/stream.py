@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from media.hls import playlist
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from media.hls.ladder import Ladder
 
 _NOMINAL_BANDWIDTH = 2_000_000  # until a segment has been measured
+_MEASURED = 64
 _COUNTED = 8  # releases (about two seconds) that the estimate of viewers looks back on
 
 
@@ -179,8 +181,9 @@ class Stream:
         return playlist.Variant(self.codecs, width, height, *self._bandwidth(), frame_rate)
 
     def _bandwidth(self) -> tuple[int, int]:
-        """Peak and average of the window's complete segments, in bits a second."""
-        whole = [segment for segment in self.window.segments if segment.data is not None]
+        """Peak and average of the newest complete segments, in bits a second."""
+        newest = islice(reversed(self.window.segments), _MEASURED)
+        whole = [segment for segment in newest if segment.data is not None]
         rates = [segment.size * 8 * VIDEO_RATE // max(1, segment.duration) for segment in whole]
         if not rates:
             return _NOMINAL_BANDWIDTH, _NOMINAL_BANDWIDTH

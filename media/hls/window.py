@@ -23,7 +23,10 @@ class Part:
 
 @dataclass(slots=True)
 class Segment:
-    """``number`` is its media sequence number; ``data`` is there when it is complete."""
+    """``number`` is its media sequence number; ``data`` is there when it is complete.
+
+    ``lines`` is for whoever writes playlists: they don't change once it is.
+    """
 
     number: int
     name: str
@@ -32,6 +35,7 @@ class Segment:
     started_ms: int
     parts: list[Part] = field(default_factory=list)
     data: bytes | None = None
+    lines: str | None = None
 
     @property
     def gap(self) -> bool:
@@ -67,6 +71,8 @@ class Window:
         self._init = ""
         self._discontinuity = False
         self._parts: dict[str, Part] = {}
+        self._whole: dict[str, Segment] = {}
+        self._ticks = 0
 
     def begin_period(self, init: bytes) -> None:
         """What follows belongs to another init section."""
@@ -96,6 +102,7 @@ class Window:
         if not gap:
             self._parts[part.name] = part
         self.bytes += len(data)
+        self._ticks += duration
         self._trim()
         self.version += 1
         return part
@@ -112,6 +119,7 @@ class Window:
             if not part.gap:
                 self._parts[part.name] = segment.parts[i]
             at += len(part.data)
+        self._whole[segment.name] = segment
         self.version += 1
 
     def end(self) -> None:
@@ -156,10 +164,7 @@ class Window:
             return self._parts[name].data
         if name in self._inits:
             return self._inits[name]
-        for segment in self.segments:
-            if segment.name == name:
-                return segment.data
-        return None
+        return self._whole[name].data if name in self._whole else None
 
     def _open_segment(self, started_ms: int) -> None:
         number = self._next_number
@@ -173,13 +178,13 @@ class Window:
 
     def _trim(self) -> None:
         """Lets go of the oldest segments, but never of the last three: a player needs them to start."""
-        length = sum(segment.duration for segment in self.segments)
-        while len(self.segments) > _FEWEST and (length > self._length or self.bytes > self._most_bytes):
+        while len(self.segments) > _FEWEST and (self._ticks > self._length or self.bytes > self._most_bytes):
             gone = self.segments.popleft()
-            length -= gone.duration
+            self._ticks -= gone.duration
+            self._whole.pop(gone.name, None)
             self.bytes -= gone.size
             self.discontinuities_gone += gone.discontinuity
             for part in gone.parts:
                 self._parts.pop(part.name, None)
-            if all(segment.init != gone.init for segment in self.segments) and gone.init != self._init:
+            if self.segments[0].init != gone.init and gone.init != self._init:  # nobody comes back to one
                 del self._inits[gone.init]
