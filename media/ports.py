@@ -50,6 +50,22 @@ class Gate(Protocol):
         ...
 
 
+class OpenGate(Protocol):
+    """Who may watch, as far as it can be said without waiting; asked for each part by each player."""
+
+    def is_open(self, room: str) -> bool:
+        """Whether everybody may watch, as of a moment ago. False: ask ``Gate.may_watch``."""
+        ...
+
+    async def look(self, room: str) -> None:
+        """Find out anew for ``is_open``; called every second for rooms with players. Must not raise."""
+        ...
+
+    def opens(self, room: str, key: str) -> bool:
+        """Whether ``key``, a segment of the path, proves that its bearer may watch the room."""
+        ...
+
+
 class Stage(Protocol):
     """Told of the picture's life, in order, one call at a time per room. Must not raise."""
 

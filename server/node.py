@@ -15,7 +15,7 @@ from rooms.likes import write_likes
 from rooms.unit import News
 from server import api
 from server.api.context import API, Api
-from server.auth import DemoTokens, Identity, PublishTokens, Tokens
+from server.auth import DemoTokens, Identity, PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
 from server.auth.own import own_key
 from server.bus.memory import MemoryBus
@@ -176,6 +176,7 @@ class Node:
             bus=self.bus,
             tokens=self.tokens,
             publish_tokens=PublishTokens(secret),
+            signed_paths=SignedPaths(secret),
             lifecycle=self.services.lifecycle,
             guests=self.services.guests,
             registry=self.registry,
@@ -256,6 +257,7 @@ class Node:
             media=self.picture.media,
             hls=self.picture.hls,
             publisher=self.picture.publisher,
+            paths=self.picture.gate.paths,
             signins=self.signins,
             keyring=self.domain.keyring,
             pictures=self.domain.pictures,
@@ -348,7 +350,13 @@ class Node:
         listen, others = self.settings.listen, runner.server
         if others is None:
             raise RuntimeError("set the runner up first")
-        self._door = Door(self.hub, others, trusted=listen.trusted_proxies, hosts=self._hosts())
+        self._door = Door(
+            self.hub,
+            others,
+            players=self.picture.players(self._hosts()),
+            trusted=listen.trusted_proxies,
+            hosts=self._hosts(),
+        )
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             self._door, listen.host, listen.port, backlog=1024, reuse_port=listen.port_shared or None

@@ -14,12 +14,13 @@ from prometheus_client import CollectorRegistry
 from media.config import MediaConfig
 from media.hls import HlsConfig, HlsHub
 from media.hls import routes as hls_routes
+from media.hls.players import Players
 from media.rtc.udp import any_address
 from media.service import MediaService
 from media.turn import Turn
 from rooms.guests.service import Guests
 from rooms.lifecycle import Lifecycle
-from server.auth import PublishTokens, Tokens
+from server.auth import PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
 from server.bus.port import Bus
 from server.config import Settings
@@ -38,6 +39,7 @@ class Surroundings:
     bus: Bus
     tokens: Tokens
     publish_tokens: PublishTokens
+    signed_paths: SignedPaths
     lifecycle: Lifecycle
     guests: Guests
     registry: CollectorRegistry
@@ -50,7 +52,10 @@ class Picture:
 
     def __init__(self, settings: Settings, around: Surroundings) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self.gate = MediaGate(around.store, around.tokens, around.publish_tokens, around.clock_ms)
+        self.gate = MediaGate(
+            around.store, around.tokens, around.publish_tokens, around.clock_ms, around.signed_paths
+        )
+        self._players: Players | None = None
         alone = is_sqlite(settings.database_url)
         self.sharing = (
             None if alone else Sharing(settings, around.store, around.cluster_tokens, around.clock_ms)
@@ -84,10 +89,16 @@ class Picture:
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
         self.media.attach(app)
-        routes = hls_routes(self.hls, self.gate)
+        routes = hls_routes(self.hls, self.gate, self.gate)
         if self.sharing is not None:
             routes = [self.sharing.on(route) for route in routes]
         app.add_routes(routes)
+
+    def players(self, hosts: frozenset[str] | None) -> Players:
+        """Those who answer most of what players ask for, before aiohttp; ``hosts`` as the door's."""
+        makes = self.sharing.makes if self.sharing is not None else lambda _: True
+        self._players = Players(self.hls, self.gate, hosts, is_made_here=makes)
+        return self._players
 
     def attach_internal(self, app: web.Application) -> None:
         """What other nodes ask for."""
@@ -134,6 +145,8 @@ class Picture:
         if self.sharing is not None:
             await self.sharing.close()
         await self.media.close()
+        if self._players is not None:
+            self._players.close()
         await self.hls.close()
 
     async def let_go(self) -> None:
@@ -173,4 +186,12 @@ def _turn(settings: Settings) -> Turn | None:
 
 
 def _hls_config(settings: Settings) -> HlsConfig:
-    return HlsConfig(window_s=settings.media.dvr_s, part_target_ms=settings.media.part_ms)
+    media = settings.media
+    return HlsConfig(
+        window_s=media.dvr_s,
+        window_bytes=media.dvr_max_bytes,
+        part_target_ms=media.part_ms,
+        ladder_rooms=frozenset(media.ladder.rooms),
+        ladder_heights=tuple(dict.fromkeys(media.ladder.heights)),
+        ladder_rooms_max=media.ladder.rooms_max,
+    )

@@ -17,8 +17,9 @@ from media.cascade.ports import Neighbour
 from media.cascade.pull import CREDENTIAL
 from media.hls import HlsHub
 from media.hls import routes as hls_routes
+from media.hls.http import RUN_OUT
 from media.http import Handler
-from media.ports import Gate, Principal
+from media.ports import Principal
 from media.service import MediaService
 from rooms.errors import Refused
 from server.auth.cluster import ClusterTokens
@@ -26,6 +27,7 @@ from server.config import Settings
 from server.neighbours import ClusterNeighbours
 from server.node_rows import NodeRow
 from server.registry import Registry
+from server.stage import MediaGate
 from server.store.store import Store
 
 SHELF_BYTES = 64 * 1024 * 1024
@@ -60,7 +62,7 @@ class Sharing:
         self.neighbours = ClusterNeighbours(store, self.registry, tokens, settings.node.name, clock_ms)
         self._counts: dict[tuple[str, str], tuple[int, float]] = {}
 
-    def join(self, media: MediaService, hls: HlsHub, gate: Gate, clock: Callable[[], float]) -> None:
+    def join(self, media: MediaService, hls: HlsHub, gate: MediaGate, clock: Callable[[], float]) -> None:
         """The node's media, for which it stands."""
         self._media, self._hls, self._gate, self._clock = media, hls, gate, clock
         self.mirror = Mirror(
@@ -101,26 +103,31 @@ class Sharing:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             stream = request.match_info.get("room", "")
-            if not self._makes(stream) and await self.mirror.serves(stream):
+            if not self.makes(stream) and await self.mirror.serves(stream):
                 return await self.mirror.serve(request, stream, _name(request, stream))
             try:
                 return await here(request)
             except Refused as refused:
                 # It may have gone to another node while this request waited.
-                gone = refused.code == "not_live" and not self._makes(stream)
+                gone = refused.code == "not_live" and not self.makes(stream)
                 if not gone or not await self.mirror.serves(stream):
                     raise
                 return await self.mirror.serve(request, stream, _name(request, stream))
 
         return web.RouteDef(route.method, route.path, handle, route.kwargs) if _reads(route) else route
 
-    def _makes(self, stream: str) -> bool:
+    def makes(self, stream: str) -> bool:
         """Whether its playlist is made at this node."""
         return self._media.is_published(stream) and self._hls.find(stream) is not None
 
     async def _admit(self, request: web.Request) -> None:
+        stream, key = request.match_info["room"], request.match_info.get("key")
+        if key is not None:
+            if not self._gate.opens(stream, key):
+                raise Refused("forbidden", RUN_OUT)
+            return
         bearer = http.bearer(request) or request.query.get("token")
-        await self._gate.may_watch(request.match_info["room"], bearer)
+        await self._gate.may_watch(stream, bearer)
 
     def moved(self, stream: str) -> None:
         """Another node publishes it now. Its playlist goes on there; what players know of is kept here."""

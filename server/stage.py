@@ -21,7 +21,7 @@ from rooms.heads import RoomRow, users_table
 from rooms.history import read_room
 from rooms.lifecycle import Happening
 from rooms.ports import Caller
-from server.auth import Identity, PublishTokens, StreamKeys, Tokens
+from server.auth import Identity, PublishTokens, SignedPaths, StreamKeys, Tokens
 from server.credentials import StreamKeyRow, find_stream_key
 from server.origins import GUEST, Origins
 from server.store.store import Store
@@ -46,9 +46,15 @@ class MediaGate:
     """Implements ``media.ports.Gate``. ``stand_in``: the id of the demo host's stream key, if any."""
 
     def __init__(
-        self, store: Store, tokens: Tokens, publish_tokens: PublishTokens, clock_ms: Callable[[], int]
+        self,
+        store: Store,
+        tokens: Tokens,
+        publish_tokens: PublishTokens,
+        clock_ms: Callable[[], int],
+        paths: SignedPaths,
     ) -> None:
         self._store = store
+        self.paths = paths
         self._tokens = tokens
         self._publish_tokens = publish_tokens
         self._clock_ms = clock_ms
@@ -56,6 +62,7 @@ class MediaGate:
         self.stand_in: str | None = None
         self.publishers: dict[str, Principal] = {}
         self._rooms_seen: dict[str, _Seen] = {}
+        self._unreachable = False
 
     async def may_publish(self, stream: str, bearer: str | None) -> Principal:
         if not bearer:
@@ -118,6 +125,28 @@ class MediaGate:
         if not identity.may_enter(room):
             raise Refused("forbidden", "Your token is for another room.")
 
+    def is_open(self, room: str) -> bool:
+        """Whether the room was found to be public a moment ago: see ``media.hls.players.OpenGate``."""
+        known = self._rooms_seen.get(_room_of(room))
+        # Looked up every second: what is older than two looks is in doubt, unless there was nobody to ask.
+        good_ms = STALE_MS if self._unreachable else 2 * SEEN_MS
+        return known is not None and known.public and self._clock_ms() - known.at_ms < good_ms
+
+    async def look(self, room: str) -> None:
+        """Find out anew whether the room is public."""
+        room = _room_of(room)
+        try:
+            row = await self._store.read(lambda conn: read_room(conn, room))
+        except Refused:
+            self._unreachable = True
+            return
+        self._unreachable = False
+        self._note(room, row)
+
+    def opens(self, room: str, key: str) -> bool:
+        """Whether ``key`` is a signed path of the room that is still good."""
+        return self.paths.verify(key, _room_of(room), self._clock_ms())
+
     async def _is_public(self, room: str) -> bool:
         """Asked for each part of a stream by each viewer, so remembered for a moment, and for longer while
         the database is away: that is no reason to end a picture. Raises ``Refused("room_not_found")``."""
@@ -131,13 +160,18 @@ class MediaGate:
             if known is not None and now_ms - known.at_ms < STALE_MS:
                 return known.public
             raise
+        self._note(room, row)
+        if row is None:
+            raise Refused("room_not_found")
+        return bool(row.public)
+
+    def _note(self, room: str, row: RoomRow | None) -> None:
         if row is None:
             self._rooms_seen.pop(room, None)
-            raise Refused("room_not_found")
+            return
         if len(self._rooms_seen) >= SEEN_MAX:
             self._rooms_seen.clear()
-        self._rooms_seen[room] = _Seen(bool(row.public), now_ms)
-        return bool(row.public)
+        self._rooms_seen[room] = _Seen(bool(row.public), self._clock_ms())
 
 
 class MediaStage:
@@ -172,6 +206,11 @@ class MediaStage:
         if self._closed:
             return
         await self._origins.tell(stream, happening, reason, principal)
+
+
+def _room_of(stream: str) -> str:
+    """A guest's stream is called ``room:slot``; who may watch is the room's to say."""
+    return stream.partition(":")[0]
 
 
 def _may_publish(conn: Connection, room_id: str, user_id: str) -> tuple[RoomRow, bool]:

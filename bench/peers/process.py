@@ -77,6 +77,10 @@ class Server:
             self._process.kill()
             self._process.wait()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     @property
     def cpu_s(self) -> float:
         """CPU time used so far by all threads, user and system.

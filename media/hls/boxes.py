@@ -107,7 +107,7 @@ def _video_track(config: VideoConfig) -> bytes:
     width, height = config.size
     entry = struct.pack("!6xH16xHHIIIH32xHh", 1, width, height, 0x480000, 0x480000, 0, 1, 0x18, -1)
     media_header = _full(b"vmhd", bytes(8), flags=1)
-    description = _box(b"avc1", entry, _box(b"avcC", _decoder_config(config)))
+    description = _box(b"avc1", entry, _box(b"avcC", decoder_config(config)))
     return _track(VIDEO_TRACK, VIDEO_RATE, b"vide", (width, height), media_header, description)
 
 
@@ -141,7 +141,7 @@ def _track(
     return _box(b"trak", _full(b"tkhd", head, flags=7), media)
 
 
-def _decoder_config(config: VideoConfig) -> bytes:
+def decoder_config(config: VideoConfig) -> bytes:
     """AVCDecoderConfigurationRecord (ISO 14496-15, 5.3.3.1.2) with lengths of four bytes."""
     record = b"\x01" + config.sps[0][1:4] + b"\xff" + bytes([0xE0 | len(config.sps)])
     record += b"".join(struct.pack("!H", len(unit)) + unit for unit in config.sps)

@@ -15,7 +15,10 @@ class HlsConfig:
     ``reorder_wait_ms`` is how long a missing packet is waited for, a retransmission included, before its
     picture is given up. An ended stream can be read for ``linger_s``. A blocked request waits for
     ``wait_s`` (three target durations: RFC 8216bis, 6.2.5.2) and is then answered with what there is; at
-    most ``max_waiting`` wait at a time on a node.
+    most ``max_waiting`` wait at a time on a node. A stream's poster is made anew every ``poster_every_s``.
+
+    The rooms in ``ladder_rooms`` (``*``: all) are transcoded to those of ``ladder_heights`` that are below
+    the source's, ``ladder_rooms_max`` of them at a time, each by a thread of its own.
     """
 
     part_target_ms: int = 300
@@ -31,6 +34,11 @@ class HlsConfig:
     wait_s: float = 12.0
     max_waiting: int = 20_000
     transcode_threads: int = 2
+    poster_every_s: float = 10.0
+    ladder_rooms: frozenset[str] = frozenset()
+    ladder_heights: tuple[int, ...] = (720, 360)
+    ladder_rooms_max: int = 1
+    ladder_preset: str = "veryfast"
 
     def __post_init__(self) -> None:
         if self.part_hold_back_ms < 3 * self.part_target_ms:

@@ -8,62 +8,68 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from media.hls import playlist
+from media.hls import answers, playlist
 from media.hls.hub import HlsHub
 from media.hls.stream import Rendered, Stream, TooManyWaiting
-from media.ports import Gate
+from media.hls.wire import accepts_gzip
+from media.ports import Gate, OpenGate
 from rooms.errors import Refused
 
-PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
-MEDIA_TYPE = "video/mp4"
-
-_IMMUTABLE = "max-age=31536000, immutable"
 _URI = re.compile(rb"[\w.-]+\.(?:m4s|mp4|m3u8)")
-_ALLOWED = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Date, ETag, Retry-After",
-    "Timing-Allow-Origin": "*",
-}
-_PREFLIGHT = {
-    **_ALLOWED,
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Range, If-None-Match",
-    "Access-Control-Max-Age": "86400",
-}
+RUN_OUT = "This address has run out: ask for the room's playback again."
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def routes(hub: HlsHub, gate: Gate) -> list[web.RouteDef]:
-    """The routes under ``/hls/{room}``. Refusals are raised as ``Refused``."""
-    views = Views(hub, gate)
-    path = "/hls/{room}"
-    return [
-        web.get(f"{path}/index.m3u8", views.index),
-        web.get(f"{path}/media.m3u8", views.media),
-        web.get(rf"{path}/{{name:[\w.-]+\.(?:m4s|mp4)}}", views.file),
-        web.options(rf"{path}/{{name:[\w.-]+}}", views.preflight),
-    ]
+def routes(hub: HlsHub, gate: Gate, paths: OpenGate | None = None) -> list[web.RouteDef]:
+    """The routes under ``/hls/{room}``; under ``/hls/{room}/~{key}`` the same for whom ``paths`` opens them.
+
+    Refusals are raised as ``Refused``, with ``headers`` that keep caches from remembering them.
+    """
+    views = Views(hub, gate, paths)
+    found = []
+    for path in ("/hls/{room}", r"/hls/{room}/~{key:[\w.-]{1,64}}"):
+        found += [
+            web.get(f"{path}/index.m3u8", _unremembered(views.index)),
+            web.get(f"{path}/{{playlist:media(?:-[0-9]+)?\\.m3u8}}", _unremembered(views.media)),
+            web.get(rf"{path}/{{name:[\w.-]+\.(?:m4s|mp4)}}", _unremembered(views.file)),
+            web.options(rf"{path}/{{name:[\w.-]+}}", views.preflight),
+        ]
+    return found
+
+
+def _unremembered(handler: Handler) -> Handler:
+    """A cache must not answer the next player with a refusal: what isn't there may be a moment later."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refused as refusal:
+            refusal.headers = {**answers.ALLOWED, hdrs.CACHE_CONTROL: "no-store"}  # type: ignore[attr-defined]
+            raise
+
+    return handle
 
 
 class Views:
     """One method a route."""
 
-    def __init__(self, hub: HlsHub, gate: Gate) -> None:
-        self._hub, self._gate = hub, gate
+    def __init__(self, hub: HlsHub, gate: Gate, paths: OpenGate | None) -> None:
+        self._hub, self._gate, self._paths = hub, gate, paths
 
     async def preflight(self, _: web.Request) -> web.Response:
         """Any origin may read; nothing is decided by cookies."""
-        return web.Response(status=204, headers=_PREFLIGHT)
+        return web.Response(status=204, headers=answers.PREFLIGHT)
 
     async def index(self, request: web.Request) -> web.Response:
         """The multivariant playlist; waits for the first picture."""
         stream = await self._stream(request)
-        await self._wait(request, stream, lambda: stream.video is not None)
+        await self._wait(request, stream, lambda: stream.is_ready)
         rendered = stream.multivariant()
         if rendered is None:
             raise Refused("not_live", retry_after_ms=1000)
-        return self._playlist(request, rendered, cache="max-age=1")
+        return self._playlist(request, rendered, cache=answers.MULTIVARIANT)
 
     async def media(self, request: web.Request) -> web.Response:
         """The media playlist; waits for the part that is asked for, answers what there is in the end."""
@@ -71,7 +77,10 @@ class Views:
             reload = playlist.parse_reload(request.query)
         except ValueError as error:
             raise Refused("bad_request", str(error)) from error
-        stream = await self._stream(request)
+        found = (await self._stream(request)).rendition(request.match_info["playlist"])
+        if found is None:
+            raise Refused("not_found")
+        stream = found
         try:
             playlist.check_reload(reload, stream.window, self._hub.config)
         except ValueError as error:
@@ -79,26 +88,31 @@ class Views:
         await self._wait(request, stream, lambda: playlist.satisfied(reload, stream.window))
         if not stream.window.segments:
             raise Refused("not_live", retry_after_ms=1000)
-        cache = "no-cache" if reload.number is None else "max-age=1"
+        cache = answers.UNNAMED if reload.number is None else answers.RELOADED
         return self._playlist(request, stream.media(skip=reload.skip), cache=cache)
 
     async def file(self, request: web.Request) -> web.Response:
         """An init section, segment or part; the part that comes next is waited for."""
-        stream = await self._stream(request)
         name = request.match_info["name"]
+        stream = (await self._stream(request)).holder(name)
         if stream.window.find(name) is None and name == stream.window.hint and not stream.window.ended:
             await self._wait(request, stream, lambda: stream.window.hint != name or stream.window.ended)
         data = stream.window.find(name)
         if data is None:
             raise Refused("not_found")
-        headers = {**_ALLOWED, hdrs.CACHE_CONTROL: f"{_who(request)}, {_IMMUTABLE}", hdrs.ETAG: f'"{name}"'}
-        if _matches(request, f'"{name}"'):
+        etag = f'"{name}"'
+        headers = answers.of_file(etag, who=_who(request))
+        if answers.matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
             return web.Response(status=304, headers=headers)
-        return web.Response(body=data, content_type=MEDIA_TYPE, headers=headers)
+        return _ranged(request, data, headers)
 
     async def _stream(self, request: web.Request) -> Stream:
         room = request.match_info["room"]
-        await self._gate.may_watch(room, _bearer(request))
+        key = request.match_info.get("key")
+        if key is None:
+            await self._gate.may_watch(room, _bearer(request))
+        elif self._paths is None or not self._paths.opens(room, key):
+            raise Refused("forbidden", RUN_OUT)
         stream = self._hub.find(room)
         if stream is None:
             raise Refused("not_live", retry_after_ms=1000)
@@ -115,19 +129,13 @@ class Views:
 
     def _playlist(self, request: web.Request, rendered: Rendered, *, cache: str) -> web.Response:
         """Same bytes for everybody, but for callers whose token has to be in the addresses too."""
-        headers = {
-            **_ALLOWED,
-            hdrs.CACHE_CONTROL: f"{_who(request)}, {cache}",
-            hdrs.ETAG: rendered.etag,
-            hdrs.VARY: "Accept-Encoding",
-            hdrs.CONTENT_TYPE: PLAYLIST_TYPE,
-        }
-        if _matches(request, rendered.etag):
+        headers = answers.of_playlist(rendered.etag, who=_who(request), cache=cache)
+        if answers.matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), rendered.etag):
             return web.Response(status=304, headers=headers)
         token = request.query.get("token")
         if token:
             return web.Response(body=_with_token(rendered.body, token), headers=headers)
-        if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+        if accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
             headers[hdrs.CONTENT_ENCODING] = "gzip"
             return web.Response(body=rendered.gzipped, headers=headers)
         return web.Response(body=rendered.body, headers=headers)
@@ -150,9 +158,21 @@ def _who(request: web.Request) -> str:
     return "private" if _bearer(request) else "public"
 
 
-def _matches(request: web.Request, etag: str) -> bool:
-    wanted = request.headers.get(hdrs.IF_NONE_MATCH, "")
-    return etag in (tag.strip().removeprefix("W/") for tag in wanted.split(","))
+def _ranged(request: web.Request, data: bytes | memoryview, headers: dict[str, str]) -> web.Response:
+    """All of it, or the one range that is asked for (RFC 9110, 14.2)."""
+    wanted = request.headers.get(hdrs.RANGE)
+    if wanted is None or request.headers.get(hdrs.IF_RANGE, headers["ETag"]) != headers["ETag"]:
+        return web.Response(body=data, headers=headers)
+    found = _RANGE.fullmatch(wanted.strip())
+    if found is None or not (found[1] or found[2]):
+        return web.Response(body=data, headers=headers)  # several ranges, or another unit
+    size = len(data)
+    first = int(found[1]) if found[1] else max(0, size - int(found[2]))
+    last = min(size - 1, int(found[2])) if found[1] and found[2] else size - 1
+    if first >= size or last < first:
+        return web.Response(status=416, headers={**answers.ALLOWED, hdrs.CONTENT_RANGE: f"bytes */{size}"})
+    headers[hdrs.CONTENT_RANGE] = f"bytes {first}-{last}/{size}"
+    return web.Response(status=206, body=data[first : last + 1], headers=headers)
 
 
 def _with_token(body: bytes, token: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -11,11 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from prometheus_client import CollectorRegistry
 
 from media.hls.config import HlsConfig
+from media.hls.ladder import Ladder
 from media.hls.metrics import HlsMetrics
 from media.hls.packager import Packager
+from media.hls.posters import Posters
+from media.hls.rungs import Rung
 from media.hls.stream import Stream, Waiting
+from media.hls.thumbnails import be_nice
 from media.hls.window import Window
 from media.ports import PartTap
+
+log = logging.getLogger(__name__)
 
 
 def unix_ms() -> float:
@@ -52,6 +59,7 @@ class HlsHub:
         self.config = config
         self._taps = taps
         self._first_number = first_number
+        self.posters = Posters(config.poster_every_s)
         self._clock = clock
         self._metrics = HlsMetrics(registry)
         self._waiting = Waiting(config.max_waiting)
@@ -61,6 +69,7 @@ class HlsHub:
         self._pool = ThreadPoolExecutor(config.transcode_threads, "hls-sound")
         self._rooms: dict[str, Packager] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._ladder_pool: ThreadPoolExecutor | None = None
         self._closed = False
 
     def sink(self, room: str) -> Packager:
@@ -68,6 +77,9 @@ class HlsHub:
         first = self._first_number(room)
         window = Window(secrets.token_hex(4), self.config.window_s, self.config.window_bytes, first)
         stream = Stream(window, self.config, self._waiting)
+        ladder = stream.ladder = self._ladder_for(room, stream)
+        if ladder is not None:
+            stream.siblings = _siblings(stream, ladder)
         packager = Packager(
             stream,
             self.config,
@@ -76,9 +88,31 @@ class HlsHub:
             self._clock,
             on_start=lambda: self._serve(room, packager),
             on_end=lambda: self._linger(room, packager),
-            taps=self._taps(room),
+            taps=[*self._taps(room), self.posters.tap(room)],
+            ladder=ladder,
         )
         return packager
+
+    def _ladder_for(self, room: str, stream: Stream) -> Ladder | None:
+        """For a room that has one, unless too many others have."""
+        config = self.config
+        if not {room.partition(":")[0], "*"} & config.ladder_rooms or not config.ladder_heights:
+            return None
+        busy = [p.stream.ladder for p in self._rooms.values() if p.running and p.stream.ladder is not None]
+        if sum(ladder.gave_up is None for ladder in busy) >= config.ladder_rooms_max:
+            log.warning("no ladder: enough others have one", extra={"room": room})
+            return None
+        rungs = [Rung(height) for height in sorted(config.ladder_heights, reverse=True)]
+
+        def make() -> Stream:
+            window = Window(secrets.token_hex(4), config.window_s, config.window_bytes)
+            rung = Stream(window, config, self._waiting)
+            rung.siblings = stream.siblings
+            return rung
+
+        if self._ladder_pool is None:
+            self._ladder_pool = ThreadPoolExecutor(config.ladder_rooms_max, "hls-ladder", initializer=be_nice)
+        return Ladder(rungs, make, self._ladder_pool, self._metrics, config.ladder_preset)
 
     def available(self, room: str) -> bool:
         """Whether the room can be watched by HLS now (or will be again when its publisher is back)."""
@@ -115,7 +149,11 @@ class HlsHub:
         for packager in packagers:
             packager.stream.close()
             packager.interrupted()
+            if packager.stream.ladder is not None:
+                packager.stream.ladder.close(ended=False)
         await asyncio.to_thread(self._pool.shutdown)
+        if self._ladder_pool is not None:
+            await asyncio.to_thread(self._ladder_pool.shutdown, cancel_futures=True)
 
     def _serve(self, room: str, packager: Packager) -> bool:
         """From now on the room's stream is this one, unless the hub is closed."""
@@ -123,7 +161,7 @@ class HlsHub:
             return False
         before = self._rooms.get(room)
         if before is not None and before is not packager:
-            before.stream.close()
+            _gone(before.stream)
         self._stop_timer(room)
         self._rooms[room] = packager
         return True
@@ -136,7 +174,7 @@ class HlsHub:
 
     def _forget(self, room: str) -> None:
         self._timers.pop(room, None)
-        self._rooms.pop(room).stream.close()
+        _gone(self._rooms.pop(room).stream)
 
     def _stop_timer(self, room: str) -> None:
         timer = self._timers.pop(room, None)
@@ -144,4 +182,25 @@ class HlsHub:
             timer.cancel()
 
     def _buffered_bytes(self) -> int:
-        return sum(packager.stream.window.bytes for packager in self._rooms.values())
+        streams = [packager.stream for packager in self._rooms.values()]
+        rungs = [stream for one in streams for _, stream in one.siblings() if stream is not one]
+        return sum(stream.window.bytes for stream in (*streams, *rungs))
+
+
+def _gone(stream: Stream) -> None:
+    """Neither it nor its renditions can be watched any more."""
+    stream.close()
+    for _, sibling in stream.siblings():
+        sibling.close()
+
+
+def _siblings(stream: Stream, ladder: Ladder) -> Callable[[], Sequence[tuple[str, Stream]]]:
+    """A stream and its rungs, by the names of their playlists, once there are pictures for both."""
+
+    def siblings() -> Sequence[tuple[str, Stream]]:
+        if ladder.gave_up is not None:
+            return ()
+        rungs = [(f"media-{r.name}.m3u8", s) for r, s in ladder.streams.items() if s.video is not None]
+        return [("media.m3u8", stream), *rungs]
+
+    return siblings

@@ -27,7 +27,13 @@ class HlsMetrics:
         self.lost = Counter("danmart_hls_lost_packets", "Packets given up as lost.", registry=registry)
         self.dropped = Counter(
             "danmart_hls_dropped",
-            "Left out: pictures until a keyframe, sound the worker had no time for, malformed packets.",
+            "Left out: pictures until a keyframe, sound and rungs that came too late, malformed packets.",
             ["what"],
             registry=registry,
+        )
+        self.ladder_cpu = Counter(
+            "danmart_hls_ladder_cpu_seconds", "CPU time of threads that transcode.", registry=registry
+        )
+        self.ladder_given_up = Counter(
+            "danmart_hls_ladder_given_up", "Streams whose smaller sizes were given up.", registry=registry
         )

@@ -12,6 +12,7 @@ from media.hls.boxes import AUDIO_RATE, VIDEO_RATE, Sample, fragment, init_secti
 from media.hls.config import HlsConfig
 from media.hls.cutter import Cut, Cutter
 from media.hls.h264 import ParameterSets, VideoConfig, sample
+from media.hls.ladder import Ladder
 from media.hls.metrics import HlsMetrics
 from media.hls.sound import SoundLine
 from media.hls.stream import Stream
@@ -46,8 +47,10 @@ class Packager:
         on_start: Callable[[], bool],
         on_end: Callable[[], None],
         taps: Sequence[PartTap] = (),
+        ladder: Ladder | None = None,
     ) -> None:
         self.stream = stream
+        self._ladder = ladder
         self._taps = list(taps)
         self.running = False
         self.has_h264 = False
@@ -111,6 +114,9 @@ class Packager:
         self.interrupted()
         self.stream.window.end()
         self.stream.changed()
+        if self._ladder is not None:
+            await self._ladder.drain()
+            self._ladder.close(ended=True)
         self._on_end()
         for result in await asyncio.gather(*(tap.close() for tap in self._taps), return_exceptions=True):
             if isinstance(result, Exception):
@@ -166,6 +172,8 @@ class Packager:
         self.stream.video, self.stream.has_audio = config, self._with_audio
         info = PeriodInfo(init, self.stream.codecs, *config.size, has_audio=self._with_audio)
         self._each_tap(lambda tap: tap.period(info))
+        if self._ladder is not None:
+            self._ladder.begin(config, with_audio=self._with_audio)
         self._period = Period(self, config, picture.time, self._position)
 
     def _end_period(self) -> None:
@@ -175,6 +183,8 @@ class Packager:
         self._period = None
         self.stream.window.end_segment()
         self.stream.changed()
+        if self._ladder is not None:
+            self._ladder.end_period()
 
     def sound_line(self, give: Callable[[list[Sample]], None]) -> SoundLine | None:
         """A converter for a period's sound, ``None`` in a room without."""
@@ -208,6 +218,8 @@ class Packager:
         self.stream.changed()
         part = CmafPart(data, cut.start, cut.duration, begun_ms, cut.independent, cut.first, cut.last)
         self._each_tap(lambda tap: tap.part(part))
+        if self._ladder is not None:
+            self._ladder.part(cut, begun_ms)
         self._metrics.part_duration.observe(cut.duration / VIDEO_RATE)
         self._metrics.delay.observe(max(0.0, self._clock() - arrived_ms) / 1000)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import NamedTuple
 
 from media.hls.boxes import VIDEO_RATE
@@ -67,8 +68,15 @@ def satisfied(reload: Reload, window: Window) -> bool:
     return reload.number is None or window.has(reload.number, reload.part)
 
 
-def multivariant(variant: Variant) -> str:
-    """The playlist with the one variant: picture and sound in the same parts."""
+def multivariant(variants: Sequence[tuple[str, Variant]]) -> str:
+    """The playlist of all variants, by the names of theirs: picture and sound in the same parts."""
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}"]
+    for uri, variant in variants:
+        lines += [_stream_inf(variant), uri]
+    return "\n".join(lines) + "\n"
+
+
+def _stream_inf(variant: Variant) -> str:
     attributes = [
         f"BANDWIDTH={variant.bandwidth}",
         f"AVERAGE-BANDWIDTH={variant.average}",
@@ -78,28 +86,38 @@ def multivariant(variant: Variant) -> str:
         attributes.append(f"RESOLUTION={variant.width}x{variant.height}")
     if variant.frame_rate:
         attributes.append(f"FRAME-RATE={variant.frame_rate:.3f}")
-    return f"#EXTM3U\n#EXT-X-VERSION:{_VERSION}\n#EXT-X-STREAM-INF:{','.join(attributes)}\nmedia.m3u8\n"
+    return f"#EXT-X-STREAM-INF:{','.join(attributes)}"
 
 
-def media(window: Window, config: HlsConfig, *, skip: bool = False) -> str:
-    """The media playlist; with ``skip`` a delta update, if there is anything to leave out."""
+def media(
+    window: Window, config: HlsConfig, *, skip: bool = False, reports: Sequence[tuple[str, Window]] = ()
+) -> str:
+    """The media playlist; with ``skip`` a delta update, if there is anything to leave out.
+
+    ``reports``: the other renditions, by their playlists' names.
+    """
     lines = _head(window, config)
-    skipped = _skippable(window, config) if skip else 0
-    if skipped:
-        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
-    segments = list(window.segments)
-    with_parts_ticks = 3 * config.target_duration_s * VIDEO_RATE
-    left = sum(segment.duration for segment in segments)
+    recent = _recent(window, config)
+    older = len(window.segments) - len(recent)
     init = None
-    for index, segment in enumerate(segments):
-        left -= segment.duration
-        if index >= skipped:
-            lines += _segment(segment, new_init=segment.init != init, with_parts=left <= with_parts_ticks)
+    if skip and older:
+        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={older}")
+        init = window.segments[older - 1].init
+    else:
+        for segment in islice(window.segments, older):
+            lines += _segment(segment, new_init=segment.init != init, with_parts=False)
+            init = segment.init
+    for segment, with_parts in recent:
+        lines += _segment(segment, new_init=segment.init != init, with_parts=with_parts)
         init = segment.init
     if window.ended:
         lines.append("#EXT-X-ENDLIST")
     else:
         lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{window.hint}"')
+        for uri, other in reports:
+            if (newest := other.newest) is not None:
+                number, part = newest
+                lines.append(f'#EXT-X-RENDITION-REPORT:URI="{uri}",LAST-MSN={number},LAST-PART={part}')
     return "\n".join(lines) + "\n"
 
 
@@ -126,27 +144,44 @@ def _segment(segment: Segment, *, new_init: bool, with_parts: bool) -> list[str]
         lines.append("#EXT-X-DISCONTINUITY")
     if new_init:
         lines.append(f'#EXT-X-MAP:URI="{segment.init}"')
+    if with_parts or segment.data is None:
+        return [*lines, *_lines(segment, with_parts=True)]
+    if segment.lines is None:  # what is complete stays as it is, and a long window has thousands
+        segment.lines = "\n".join(_lines(segment, with_parts=False))
+    return [*lines, segment.lines]
+
+
+def _lines(segment: Segment, *, with_parts: bool) -> list[str]:
+    lines = []
     moment = datetime.fromtimestamp(segment.started_ms / 1000, UTC)
     lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{moment.isoformat(timespec='milliseconds')[:-6]}Z")
-    if with_parts or segment.data is None:
+    if with_parts:
         for part in segment.parts:
             independent = ",INDEPENDENT=YES" if part.independent else ""
-            lines.append(f'#EXT-X-PART:DURATION={_seconds(part.duration)},URI="{part.name}"{independent}')
+            missing = ",GAP=YES" if part.gap else ""
+            lines.append(
+                f'#EXT-X-PART:DURATION={_seconds(part.duration)},URI="{part.name}"{independent}{missing}'
+            )
+    if segment.data is not None and segment.gap:
+        lines.append("#EXT-X-GAP")
     if segment.data is not None:
         lines += [f"#EXTINF:{_seconds(segment.duration)},", segment.name]
     return lines
 
 
-def _skippable(window: Window, config: HlsConfig) -> int:
-    """How many complete segments end before the skip boundary, counted from the end of the playlist."""
-    left = sum(segment.duration for segment in window.segments)
-    count = 0
-    for segment in window.segments:
-        left -= segment.duration
-        if segment.data is None or left <= config.skip_until_s * VIDEO_RATE:
+def _recent(window: Window, config: HlsConfig) -> list[tuple[Segment, bool]]:
+    """The segments that no delta update leaves out, each with whether its parts are shown (6.2.2).
+
+    Counted from the end of the playlist, so that it takes no longer for a long window.
+    """
+    found: list[tuple[Segment, bool]] = []
+    left = 0
+    for segment in reversed(window.segments):
+        if segment.data is not None and left > config.skip_until_s * VIDEO_RATE:
             break
-        count += 1
-    return count
+        found.append((segment, left <= 3 * config.target_duration_s * VIDEO_RATE))
+        left += segment.duration
+    return found[::-1]
 
 
 def _seconds(ticks: int) -> str:

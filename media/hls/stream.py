@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from media.hls import playlist
+from media.hls.bell import Bell
 from media.hls.boxes import VIDEO_RATE
 from media.hls.config import HlsConfig
 from media.hls.h264 import VideoConfig
 from media.hls.window import Window
 
+if TYPE_CHECKING:
+    from media.hls.ladder import Ladder
+
 _NOMINAL_BANDWIDTH = 2_000_000  # until a segment has been measured
+_MEASURED = 64
 _COUNTED = 8  # releases (about two seconds) that the estimate of viewers looks back on
 
 
@@ -54,6 +61,21 @@ class Waiting:
         self.count -= 1
 
 
+class _Turn:
+    """One request's waiting, for handlers that are coroutines."""
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def woken(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    async def come(self) -> None:
+        await self._future
+        self._future = asyncio.get_running_loop().create_future()
+
+
 class Stream:
     """Belongs to the event loop. Whoever changes ``window`` calls ``changed`` afterwards."""
 
@@ -63,11 +85,12 @@ class Stream:
         self.has_audio = False
         self.frame_rate = 0.0
         self.closed = False
-        self._waiting = waiting
-        self._event = asyncio.Event()
-        self._waiters = 0
+        self.ladder: Ladder | None = None
+        self.siblings: Callable[[], Sequence[tuple[str, Stream]]] = tuple
+        self.waiting = waiting
+        self.bell = Bell()
         self._released: deque[int] = deque(maxlen=_COUNTED)
-        self._rendered: dict[bool, tuple[int, Rendered]] = {}
+        self._rendered: dict[bool, tuple[str, Rendered]] = {}
 
     @property
     def viewers(self) -> int:
@@ -83,9 +106,8 @@ class Stream:
 
     def changed(self) -> None:
         """Wakes everybody who waits; each looks whether what it waits for is there."""
-        self._released.append(self._waiters)
-        event, self._event = self._event, asyncio.Event()
-        event.set()
+        self._released.append(len(self.bell))
+        self.bell.ring()
 
     def close(self) -> None:
         """Releases everybody; nothing is waited for any more."""
@@ -99,25 +121,27 @@ class Stream:
         """
         if ready() or self.closed:
             return ready()
-        self._waiting.enter()
-        self._waiters += 1
+        self.waiting.enter()
+        turn = _Turn()
         try:
             async with asyncio.timeout(timeout):
                 while not ready() and not self.closed:
-                    await self._event.wait()
+                    self.bell.wait(turn)
+                    await turn.come()
         except TimeoutError:
             pass
         finally:
-            self._waiters -= 1
-            self._waiting.leave()
+            self.bell.leave(turn)
+            self.waiting.leave()
         return ready()
 
     def media(self, *, skip: bool) -> Rendered:
         """The media playlist as of now."""
-        version = self.window.version
+        others = [(name, stream.window) for name, stream in self.siblings() if stream is not self]
+        version = ".".join(str(window.version) for window in (self.window, *(w for _, w in others)))
         known = self._rendered.get(skip)
         if known is None or known[0] != version:
-            text = playlist.media(self.window, self.config, skip=skip)
+            text = playlist.media(self.window, self.config, skip=skip, reports=others)
             known = version, Rendered(text.encode(), f'"{self.window.stream}-{version}{"d" if skip else ""}"')
             self._rendered[skip] = known
         return known[1]
@@ -126,16 +150,40 @@ class Stream:
         """The multivariant playlist, ``None`` before the first picture."""
         if self.video is None:
             return None
-        width, height = self.video.size
-        peak, average = self._bandwidth()
-        body = playlist.multivariant(
-            playlist.Variant(self.codecs, width, height, peak, average, self.frame_rate)
-        ).encode()
+        variants = [("media.m3u8", self._variant(self.frame_rate))]
+        variants += [
+            (name, stream._variant(self.frame_rate)) for name, stream in self.siblings() if stream is not self
+        ]
+        body = playlist.multivariant(variants).encode()
         return Rendered(body, f'"{self.window.stream}-{zlib.crc32(body):08x}"')
 
+    def rendition(self, name: str) -> Stream | None:
+        """The stream behind a media playlist's name."""
+        if name == "media.m3u8":
+            return self
+        return dict(self.siblings()).get(name)
+
+    def holder(self, name: str) -> Stream:
+        """The stream, of this and its renditions, that a file belongs to by its name."""
+        prefix = name.partition("-")[0]
+        for _, stream in self.siblings():
+            if stream.window.stream == prefix:
+                return stream
+        return self
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the multivariant playlist can be made, with all that will be in it."""
+        return self.video is not None and (self.ladder is None or self.ladder.is_ready)
+
+    def _variant(self, frame_rate: float) -> playlist.Variant:
+        width, height = self.video.size if self.video is not None else (0, 0)
+        return playlist.Variant(self.codecs, width, height, *self._bandwidth(), frame_rate)
+
     def _bandwidth(self) -> tuple[int, int]:
-        """Peak and average of the window's complete segments, in bits a second."""
-        whole = [segment for segment in self.window.segments if segment.data is not None]
+        """Peak and average of the newest complete segments, in bits a second."""
+        newest = islice(reversed(self.window.segments), _MEASURED)
+        whole = [segment for segment in newest if segment.data is not None]
         rates = [segment.size * 8 * VIDEO_RATE // max(1, segment.duration) for segment in whole]
         if not rates:
             return _NOMINAL_BANDWIDTH, _NOMINAL_BANDWIDTH

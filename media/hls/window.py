@@ -12,17 +12,21 @@ _FEWEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """``duration`` in 90 kHz ticks. ``data`` is moof and mdat."""
+    """``duration`` in 90 kHz ticks. ``data`` is moof and mdat; a ``gap`` has none."""
 
     name: str
     duration: int
     independent: bool
     data: bytes | memoryview
+    gap: bool = False
 
 
 @dataclass(slots=True)
 class Segment:
-    """``number`` is its media sequence number; ``data`` is there when it is complete."""
+    """``number`` is its media sequence number; ``data`` is there when it is complete.
+
+    ``lines`` is for whoever writes playlists: they don't change once it is.
+    """
 
     number: int
     name: str
@@ -31,6 +35,12 @@ class Segment:
     started_ms: int
     parts: list[Part] = field(default_factory=list)
     data: bytes | None = None
+    lines: str | None = None
+
+    @property
+    def gap(self) -> bool:
+        """Whether something is missing in it (4.4.4.7)."""
+        return any(part.gap for part in self.parts)
 
     @property
     def duration(self) -> int:
@@ -64,6 +74,8 @@ class Window:
         self._init = ""
         self._discontinuity = False
         self._parts: dict[str, Part] = {}
+        self._whole: dict[str, Segment] = {}
+        self._ticks = 0
 
     def begin_period(self, init: bytes) -> None:
         """What follows belongs to another init section."""
@@ -72,17 +84,28 @@ class Window:
         self._init = f"{self.stream}-init{self._next_number}.mp4"
         self._inits[self._init] = init
 
-    def add(self, data: bytes, duration: int, *, independent: bool, first: bool, started_ms: int) -> Part:
+    def add(
+        self,
+        data: bytes,
+        duration: int,
+        *,
+        independent: bool,
+        first: bool,
+        started_ms: int,
+        gap: bool = False,
+    ) -> Part:
         """Appends a part, to a new segment if it is the ``first`` of one; drops what leaves the window."""
         if first or not self.segments or self.segments[-1].data is not None:
             self.end_segment()
             self._open_segment(started_ms)
         segment = self.segments[-1]
         name = self._part_name(segment.number, len(segment.parts))
-        part = Part(name, duration, independent, data)
+        part = Part(name, duration, independent, data, gap)
         segment.parts.append(part)
-        self._parts[part.name] = part
+        if not gap:
+            self._parts[part.name] = part
         self.bytes += len(data)
+        self._ticks += duration
         self._trim()
         self.version += 1
         return part
@@ -96,8 +119,10 @@ class Window:
         whole, at = memoryview(segment.data), 0
         for i, part in enumerate(segment.parts):  # the bytes are kept once: parts look into their segment
             segment.parts[i] = replace(part, data=whole[at : at + len(part.data)])
-            self._parts[part.name] = segment.parts[i]
+            if not part.gap:
+                self._parts[part.name] = segment.parts[i]
             at += len(part.data)
+        self._whole[segment.name] = segment
         self.version += 1
 
     def end(self) -> None:
@@ -118,6 +143,12 @@ class Window:
         if self.segments and self.segments[-1].data is None:
             return self.segments[-1].number, len(self.segments[-1].parts)
         return self._next_number, 0
+
+    @property
+    def newest(self) -> tuple[int, int] | None:
+        """Media sequence number and index of the newest part, None before the first (4.4.5.4)."""
+        segment = self.segments[-1] if self.segments else None
+        return None if segment is None else (segment.number, len(segment.parts) - 1)
 
     @property
     def hint(self) -> str:
@@ -142,10 +173,7 @@ class Window:
             return self._parts[name].data
         if name in self._inits:
             return self._inits[name]
-        for segment in self.segments:
-            if segment.name == name:
-                return segment.data
-        return None
+        return self._whole[name].data if name in self._whole else None
 
     def _open_segment(self, started_ms: int) -> None:
         number = self._next_number
@@ -159,13 +187,13 @@ class Window:
 
     def _trim(self) -> None:
         """Lets go of the oldest segments, but never of the last three: a player needs them to start."""
-        length = sum(segment.duration for segment in self.segments)
-        while len(self.segments) > _FEWEST and (length > self._length or self.bytes > self._most_bytes):
+        while len(self.segments) > _FEWEST and (self._ticks > self._length or self.bytes > self._most_bytes):
             gone = self.segments.popleft()
-            length -= gone.duration
+            self._ticks -= gone.duration
+            self._whole.pop(gone.name, None)
             self.bytes -= gone.size
             self.discontinuities_gone += gone.discontinuity
             for part in gone.parts:
-                del self._parts[part.name]
-            if all(segment.init != gone.init for segment in self.segments) and gone.init != self._init:
+                self._parts.pop(part.name, None)
+            if self.segments[0].init != gone.init and gone.init != self._init:  # nobody comes back to one
                 del self._inits[gone.init]

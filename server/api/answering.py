@@ -60,6 +60,7 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("POST", "/api/v1/rooms/{room}/stream-keys"): Answer(r.NewKey, 201),
     ("DELETE", "/api/v1/rooms/{room}/stream-keys/{key}"): Answer(Nothing),
     ("GET", "/api/v1/rooms/{room}/publisher"): Answer(r.Publisher),
+    ("DELETE", "/api/v1/rooms/{room}/poster.jpg"): Answer(Nothing),
     ("POST", "/api/v1/rooms/{room}/pictures"): Answer(r.Picture, 201),
     ("GET", "/api/v1/rooms/{room}/followers"): Answer(pt.Followers),
     ("GET", "/api/v1/rooms/{room}/points"): Answer(pt.Points),

@@ -23,7 +23,7 @@ from rooms.history import read_room
 from rooms.ports import Caller
 from rooms.wallet.coins import CoinRules
 from server.answers import problem_from
-from server.auth import GUEST, DemoTokens, Identity, Tokens
+from server.auth import GUEST, DemoTokens, Identity, SignedPaths, Tokens
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
 from server.gifts import GiftKeeper
@@ -57,6 +57,7 @@ class Api:
     hls: HlsHub
     publisher: Callable[[str], Awaitable[dict[str, Any] | None]]
     """A room's publisher and viewers, whichever nodes they are at; see ``Picture.publisher``."""
+    paths: SignedPaths
     signins: SignIns
     keyring: StreamKeyring
     pictures: Pictures

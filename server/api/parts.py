@@ -12,6 +12,7 @@ from server.api import (
     packets,
     payments,
     points,
+    posters,
     products,
     quizzes,
     rooms,
@@ -22,6 +23,7 @@ from server.api import (
 # Files before products: a product's path could be taken for theirs.
 PARTS = (
     rooms,
+    posters,
     desk,
     payments,
     orders,

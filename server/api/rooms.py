@@ -17,6 +17,7 @@ from rooms.history import read_events, visible
 from rooms.shop.shelf import read_shelf
 from rooms.shop.store import ProductRow, SkuRow, product_card, read_products, read_skus
 from server.api.context import API, Api, body, from_answer, int_arg, ok, page_args, parsed
+from server.api.posters import poster_url
 from server.commands import request_hash
 from server.live.connection import as_caller
 from server.store.group import Work
@@ -35,14 +36,24 @@ def room_card(api: Api, row: RoomRow) -> dict[str, Any]:
         "host": {"id": row.host_id, "name": row.host_name},
         "viewers": api.live.viewers(row.id),
         "started_at_ms": row.started_at_ms,
+        "poster": poster_url(api, row.id, public=bool(row.public)),
     }
 
 
 def room_page(api: Api, row: RoomRow) -> dict[str, Any]:
     return room_card(api, row) | {
         "settings": {"slow_mode_s": row.slow_mode_s, "who_may_comment": row.who_may_comment},
-        "playback": {"whep": f"/whep/{row.id}", "hls": f"/hls/{row.id}/index.m3u8"},
+        "playback": {"whep": f"/whep/{row.id}"} | _hls(api, row),
     }
+
+
+def _hls(api: Api, row: RoomRow) -> dict[str, Any]:
+    """Where players go. A private room's address proves by itself that its bearer may watch."""
+    if row.public:
+        return {"hls": f"/hls/{row.id}/index.m3u8"}
+    now_ms = api.clock_ms()
+    key = api.paths.sign(row.id, now_ms)
+    return {"hls": f"/hls/{row.id}/~{key}/index.m3u8", "hls_until_ms": api.paths.good_until_ms(now_ms)}
 
 
 @routes.get("/api/v1/rooms")

@@ -23,6 +23,10 @@ class SignedPaths:
         """The segment for this quarter of an hour; good until the end of the next one, 15 to 30 minutes."""
         return self._segment(room, now_ms // BUCKET_MS)
 
+    def good_until_ms(self, now_ms: int) -> int:
+        """When what is signed now runs out."""
+        return (now_ms // BUCKET_MS + 2) * BUCKET_MS
+
     def verify(self, segment: str, room: str, now_ms: int) -> bool:
         """Whether ``segment`` was signed for ``room`` and is still good."""
         digits = segment.partition(".")[0]

@@ -231,6 +231,19 @@ class MediaTurn(Section):
         return self
 
 
+class Ladder(Section):
+    """Smaller sizes of a stream, transcoded here: a core or so for 720p and 360p out of 1080p."""
+
+    rooms: tuple[Annotated[str, Field(pattern=r"^(\*|[a-z0-9][a-z0-9_-]{0,63})$")], ...] = ()
+    """Whose streams are transcoded; ``*``: everybody's."""
+    heights: tuple[Annotated[int, Field(ge=144, le=1080, multiple_of=2)], ...] = Field(
+        (720, 360), min_length=1, max_length=4
+    )
+    """In pixels; those below the source's are made."""
+    rooms_max: int = Field(1, ge=1, le=64)
+    """At a time on a node, each with a thread of its own."""
+
+
 class Media(Section):
     """Picture and sound."""
 
@@ -244,7 +257,10 @@ class Media(Section):
     busy_max: float = Field(0.9, ge=0.1, le=1)
     """The share of a core that the event loop may take before further WebRTC viewers are refused."""
     dvr_s: int = Field(60, ge=12, le=14_400)
+    dvr_max_bytes: int = Field(67_108_864, ge=16_777_216, le=17_179_869_184)
+    """Of one stream in one size, kept in memory; when it is full the oldest go, whatever ``dvr_s`` says."""
     part_ms: int = Field(250, ge=100, le=333)
+    ladder: Ladder = Field(default_factory=Ladder)
 
 
 class Moderation(Section):

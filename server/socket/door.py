@@ -1,4 +1,4 @@
-"""The door of the node's HTTP port: websocket-first clients stay with us, everything else goes to aiohttp."""
+"""The door of the node's HTTP port: websocket clients and players stay with us, all else goes to aiohttp."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from aiohttp.web_protocol import RequestHandler
+
+from media.hls.players import Players
 from rooms.errors import Refused
 from server.answers import error_object, problem_from
 from server.proxies import Network, parse_address, real_client
 from server.socket.client import ClientSocket
 from server.socket.handshake import HEAD_END, Upgrade, encode_answer, encode_switching, read_upgrade
 from server.socket.hub import Hub
+from server.socket.lent import PLAYERS_ASK, Lent
 
 HEAD_MAX_BYTES = 16_384
 HEAD_TIMEOUT_S = 10.0
 
 
 class Door:
-    """A protocol factory for ``loop.create_server``. ``others`` makes aiohttp's protocol.
+    """A protocol factory for ``loop.create_server``. ``others`` makes aiohttp's protocol, ``players`` takes
+    those who ask for HLS.
 
     ``hosts`` are the names that a demo answers to, None: any. What they keep out is passed on as well, and
     refused where all requests for other names are.
@@ -27,13 +32,15 @@ class Door:
     def __init__(
         self,
         hub: Hub,
-        others: Callable[[], asyncio.Protocol],
+        others: Callable[[], RequestHandler],
         *,
+        players: Players | None = None,
         trusted: Sequence[Network],
         hosts: frozenset[str] | None,
     ) -> None:
         self.hub = hub
         self.others = others
+        self._players = players
         self._trusted = trusted
         self._hosts = hosts
         self._waiting: set[_Newcomer] = set()
@@ -48,9 +55,11 @@ class Door:
 
     def open(self, head: bytes, transport: asyncio.Transport) -> asyncio.Protocol | None:
         """Who takes the connection on, having been given its transport; None: it was refused."""
+        if head.startswith(PLAYERS_ASK) and (player := self._take(head, transport)) is not None:
+            return player
         upgrade = None if self.hub.closing else read_upgrade(head)
         if upgrade is None or not (self._hosts is None or upgrade.host in self._hosts):
-            others = self.others()
+            others = self._lend()
             transport.set_protocol(others)
             others.connection_made(transport)
             return others
@@ -61,6 +70,14 @@ class Door:
             transport.write(_refused(refusal))
             transport.close()
             return None
+
+    def _take(self, head: bytes, transport: asyncio.Transport) -> asyncio.Protocol | None:
+        """A player's connection, if it can be answered here; nothing was done if not."""
+        return self._players.open(head, transport, self._lend) if self._players is not None else None
+
+    def _lend(self) -> asyncio.Protocol:
+        handler = self.others()
+        return handler if self._players is None else Lent(handler, self._take)
 
     def _welcome(self, upgrade: Upgrade, transport: asyncio.Transport) -> ClientSocket:
         peer = transport.get_extra_info("peername")

@@ -37,6 +37,7 @@ async def test_a_room_is_created_read_and_listed(world: World) -> None:
         "host": {"id": host, "name": "Mei"},
         "viewers": 0,
         "started_at_ms": None,
+        "poster": None,
     }
 
 

@@ -280,6 +280,7 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
     made = await host.ask("POST", f"{room}/stream-keys", json={"label": "OBS"})
     await host.read(f"{room}/stream-keys")
     await host.ask("DELETE", f"{room}/stream-keys/{made['id']}")
+    await host.ask("DELETE", f"{room}/poster.jpg")
     await host.ask("POST", f"{room}/pictures", data=_picture(), headers={"Content-Type": "image/png"})
 
 

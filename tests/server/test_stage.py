@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rooms.errors import Refused
-from server.auth import PublishTokens, Tokens
+from server.auth import PublishTokens, SignedPaths, Tokens
 from server.stage import SEEN_MS, STALE_MS, MediaGate
 from tests.contract.house import START_MS, House, house_at
 
@@ -18,7 +18,11 @@ async def no_fetch(url: str) -> bytes:
 
 def gate_of(house: House) -> MediaGate:
     return MediaGate(
-        house.store, Tokens([], no_fetch), PublishTokens(b"s" * 32), clock_ms=lambda: house.now_ms
+        house.store,
+        Tokens([], no_fetch),
+        PublishTokens(b"s" * 32),
+        clock_ms=lambda: house.now_ms,
+        paths=SignedPaths(b"s" * 32),
     )
 
 

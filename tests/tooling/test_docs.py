@@ -146,6 +146,7 @@ _SAID_IN_WORDS = frozenset(
         "LISTEN__UDP_HOST",
         "MEDIA__ANNOUNCED_ADDRESSES",
         "MEDIA__INCLUDE_LOOPBACK",
+        "MEDIA__LADDER__ROOMS",
         "MODERATION__WORD_LISTS",
         "NODE__NAME",
         "NODE__SECRET",

@@ -5,6 +5,7 @@ import { ladder, shouldClimb, whepFailed, whepWorks } from "../src/media/ladder"
 import { writeFragment, withFragment } from "../src/media/fragment";
 import { iceServers } from "../src/media/links";
 import { levelOf } from "../src/media/level";
+import { HlsAddress } from "../src/media/playback";
 import { withStartBitrate } from "../src/media/sdp";
 import { healthBetween, type SentStats } from "../src/media/stats";
 
@@ -149,5 +150,37 @@ describe("the publisher's health", () => {
 
   it("starts anew when the counters do", () => {
     expect(healthBetween(at(2_000), at(3_000, { bytes: 0 }))).toBeNull();
+  });
+});
+
+describe("a private room's HLS address", () => {
+  const quarter = 15 * 60_000;
+  const at = (n: number) => ({ hls: `/hls/tea/~${n}.mac/index.m3u8`, hls_until_ms: (n + 2) * quarter });
+
+  it("is exchanged in what players ask for when a quarter of an hour is over", async () => {
+    let now = 100 * quarter;
+    let asked = 0;
+    const address = new HlsAddress(
+      at(100),
+      () => {
+        asked += 1;
+        return Promise.resolve(at(Math.floor(now / quarter)));
+      },
+      () => now,
+    );
+    const part = "http://shop.example/hls/tea/~100.mac/a-1.0.m4s";
+    expect(address.renewed(part)).toBe(part);
+    expect(asked).toBe(0);
+    now += quarter + 4 * 60_000;
+    expect(address.renewed(part)).toBe(part); // good until the new one is here
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(address.renewed(part)).toBe(part.replace("~100", "~101"));
+    expect(asked).toBe(1);
+  });
+
+  it("stays as it is in a public room", () => {
+    const address = new HlsAddress({ hls: "/hls/tea/index.m3u8" }, () => Promise.reject(new Error("never")));
+    expect(address.renewed("/hls/tea/a.m4s")).toBe("/hls/tea/a.m4s");
   });
 });

@@ -20,6 +20,15 @@ class Settings(TypedDict):
 class Playback(TypedDict):
     whep: str
     hls: str
+    hls_until_ms: NotRequired[
+        Annotated[
+            TimeMs,
+            Field(
+                description="Of a private room: until when the address is good. It is the same for everybody"
+                " for a quarter of an hour, and needs no token."
+            ),
+        ]
+    ]
 
 
 @with_config(OPEN)
@@ -49,6 +58,10 @@ class Room(TypedDict):
         ]
     ]
     started_at_ms: TimeMs | None
+    poster: Annotated[
+        str | None,
+        Field(description="A picture of its stream, a few seconds old; null while there is none."),
+    ]
     settings: NotRequired[Settings]
     playback: NotRequired[Playback]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)(?:,|$)')
 
@@ -14,6 +15,7 @@ class PartLine:
     uri: str
     duration: float
     independent: bool
+    gap: bool = False
 
 
 @dataclass
@@ -27,6 +29,7 @@ class SegmentLines:
     discontinuity: bool = False
     init: str = ""
     started: datetime | None = None
+    gap: bool = False
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Playlist:
     skipped: int
     hint: str
     ended: bool
+    reports: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def target(self) -> int:
@@ -45,6 +49,41 @@ class Playlist:
     @property
     def part_target(self) -> float:
         return float(attributes(self.tags["PART-INF"])["PART-TARGET"])
+
+    def segments_alike(self, other: Playlist, *, but_gaps: bool = False) -> bool:
+        """Whether the renditions line up as far as this one goes (6.2.4): players switch between them."""
+        for mine, its in zip(self.segments, other.segments, strict=False):
+            if (mine.number, mine.started, mine.discontinuity) != (
+                its.number,
+                its.started,
+                its.discontinuity,
+            ):
+                return False
+            if mine.uri and (mine.duration != its.duration or len(mine.parts) != len(its.parts)):
+                return False
+            for part, its_part in zip(mine.parts, its.parts, strict=False):
+                if part.duration != its_part.duration:
+                    return False
+                if part.independent != its_part.independent and not (but_gaps and part.gap):
+                    return False
+        return bool(self.segments) and abs(len(self.segments) - len(other.segments)) <= 1
+
+
+def variants(text: str) -> list[tuple[dict[str, str], str]]:
+    """The variants of a multivariant playlist, with the rules of 4.4.6.2 and the Authoring Specification."""
+    lines = text.splitlines()
+    assert lines[0] == "#EXTM3U"
+    found = []
+    for line, uri in pairwise(lines):
+        if line.startswith("#EXT-X-STREAM-INF:"):
+            has = attributes(line.partition(":")[2])
+            assert {"BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "RESOLUTION", "FRAME-RATE"} <= set(has)
+            assert int(has["BANDWIDTH"]) >= int(has["AVERAGE-BANDWIDTH"])
+            assert not uri.startswith("#")
+            found.append((has, uri))
+    assert found
+    assert len({uri for _, uri in found}) == len(found)
+    return found
 
 
 def attributes(text: str) -> dict[str, str]:
@@ -66,7 +105,7 @@ def read(text: str) -> Playlist:
             assert segment.duration
             segment.uri, segment = line, None
             continue
-        if name in {"PART", "MAP", "DISCONTINUITY", "PROGRAM-DATE-TIME"} or line.startswith("#EXTINF"):
+        if name in {"PART", "MAP", "DISCONTINUITY", "PROGRAM-DATE-TIME", "GAP"} or line.startswith("#EXTINF"):
             if segment is None:
                 segment = SegmentLines(number, init=init)
                 playlist.segments.append(segment)
@@ -78,11 +117,8 @@ def read(text: str) -> Playlist:
             assert not playlist.segments
             playlist.skipped = int(attributes(value)["SKIPPED-SEGMENTS"])
             number += playlist.skipped
-        elif name == "PRELOAD-HINT":
-            assert attributes(value)["TYPE"] == "PART"
-            playlist.hint = attributes(value)["URI"]
-        elif name == "ENDLIST":
-            playlist.ended = True
+        elif name in {"PRELOAD-HINT", "RENDITION-REPORT", "ENDLIST"}:
+            _end(playlist, name, value)
         else:
             assert not playlist.segments, f"{name} belongs to the head"
             playlist.tags[name] = value
@@ -91,27 +127,47 @@ def read(text: str) -> Playlist:
     return playlist
 
 
+def _end(playlist: Playlist, name: str, value: str) -> None:
+    if name == "PRELOAD-HINT":
+        assert attributes(value)["TYPE"] == "PART"
+        assert not playlist.hint, "one hint of a type"
+        assert not playlist.reports, "reports come last"
+        playlist.hint = attributes(value)["URI"]
+    elif name == "RENDITION-REPORT":
+        report = attributes(value)
+        assert {"URI", "LAST-MSN", "LAST-PART"} <= set(report)  # 4.4.5.4, with parts in the playlist
+        playlist.reports.append(report)
+    else:
+        playlist.ended = True
+
+
 def _into(segment: SegmentLines, name: str, value: str, line: str, init: str) -> None:
     segment.init = init
     if name == "PART":
         found = attributes(value)
         independent = found.get("INDEPENDENT") == "YES"
-        segment.parts.append(PartLine(found["URI"], float(found["DURATION"]), independent))
+        gap = found.get("GAP") == "YES"
+        segment.parts.append(PartLine(found["URI"], float(found["DURATION"]), independent, gap))
     elif name == "DISCONTINUITY":
         segment.discontinuity = True
+    elif name == "GAP":
+        segment.gap = True
     elif name == "PROGRAM-DATE-TIME":
         segment.started = datetime.fromisoformat(value)
     elif line.startswith("#EXTINF"):
         segment.duration = float(line.removeprefix("#EXTINF:").rstrip(","))
 
 
-def check(text: str) -> Playlist:
-    """The rules for servers; returns the playlist."""
+def check(text: str, *, even: bool = False) -> Playlist:
+    """The rules for servers; returns the playlist. ``even``: pictures come regularly, so parts must too."""
     playlist = read(text)
     control = attributes(playlist.tags["SERVER-CONTROL"])
     assert control["CAN-BLOCK-RELOAD"] == "YES"
     assert float(control["PART-HOLD-BACK"]) >= 3 * playlist.part_target  # 4.4.3.8
     assert float(control["CAN-SKIP-UNTIL"]) >= 6 * playlist.target  # 4.4.3.8
+    assert "CAN-SKIP-DATERANGES" not in control  # there are none
+    if "HOLD-BACK" in control:
+        assert float(control["HOLD-BACK"]) >= 3 * playlist.target  # 4.4.3.8
     assert int(playlist.tags["VERSION"]) >= 9
     left = sum(segment.duration or sum(p.duration for p in segment.parts) for segment in playlist.segments)
     for segment in playlist.segments:
@@ -119,6 +175,12 @@ def check(text: str) -> Playlist:
         assert segment.init or playlist.skipped
         assert round(segment.duration) <= playlist.target  # 4.4.3.1
         assert all(part.duration <= playlist.part_target for part in segment.parts)  # 4.4.4.9
+        if segment.uri:
+            assert segment.started is not None  # the Authoring Specification: in live playlists
+            assert segment.gap == any(part.gap for part in segment.parts) or not segment.parts
+        # 4.4.4.9: but for a segment's last, and what comes before a keyframe.
+        for part, following in pairwise(segment.parts if even else []):
+            assert part.duration >= 0.85 * playlist.part_target or following.independent or part.gap
         if segment.uri and segment.parts:
             assert abs(sum(part.duration for part in segment.parts) - segment.duration) < 0.001
         if left > 3 * playlist.target + 0.001:

@@ -27,6 +27,7 @@ class Studio:
         self.hub = HlsHub(HlsConfig(**settings), self.registry, clock=lambda: self.now_ms)
         self.sink = self.hub.sink(ROOM)
         self.asked = 0
+        self.hurried = False  # true: nobody waits for the ladder
 
     @property
     def stream(self) -> Stream:
@@ -46,8 +47,13 @@ class Studio:
             self.now_ms = self._began_ms + packet.at_ms
             self.sink.rtp(packet.kind, packet.data, packet.at_ms)
             if number % 40 == 39:
-                await self.sink.drain()
+                await self._settle()
+        await self._settle()
+
+    async def _settle(self) -> None:
         await self.sink.drain()
+        if self.sink.stream.ladder is not None and not self.hurried:
+            await self.sink.stream.ladder.drain()
 
     def report(self, kind: MediaKind, ntp_ms: float, timestamp: int) -> None:
         self.sink.sender_report(kind, ntp_ms, timestamp)

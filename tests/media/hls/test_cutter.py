@@ -158,3 +158,42 @@ def test_after_a_flush_everything_begins_anew() -> None:
     cutter.video(900_000, 900_000, b"v1", keyframe=True)
     (cut,) = cutter.flush()
     assert (cut.start, cut.first, cut.independent) == (900_000, True, True)
+
+
+def cut_both(pictures: int, late_ms: int, sound_until: int = 10**9, keyframe_every: int = 50) -> list[Cut]:
+    """25 pictures a second and sound that comes ``late_ms`` behind them."""
+    cutter = Cutter(PART, SHORTEST, LONGEST)
+    cuts, frames = [], 0
+    for i in range(pictures):
+        cuts += cutter.video(3600 * i, 3600 * i, b"v%d" % i, keyframe=i % keyframe_every == 0)
+        while (frames + 1) * AAC_SAMPLES / AUDIO_RATE <= i / 25 - late_ms / 1000:
+            if frames < sound_until:
+                cuts += cutter.audio(Sample(b"a%d" % frames, frames * AAC_SAMPLES, AAC_SAMPLES))
+            frames += 1
+    return cuts + cutter.flush()
+
+
+@given(late_ms=st.integers(0, 80), keyframe_every=st.integers(1, 120))
+def test_a_segment_has_all_of_its_sound(late_ms: int, keyframe_every: int) -> None:
+    cuts = cut_both(300, late_ms, keyframe_every=keyframe_every)
+    check(cuts)
+    for cut in cuts[:-2]:
+        if cut.last and cut.start + cut.duration < 3600 * 290:
+            until = cut.audio[-1].time + AAC_SAMPLES
+            assert until * VIDEO_RATE >= (cut.start + cut.duration) * AUDIO_RATE
+    assert [s.data for cut in cuts for s in cut.video] == [b"v%d" % i for i in range(300)]
+    assert [s.data for cut in cuts for s in cut.audio] == [
+        b"a%d" % i for i in range(sum(len(cut.audio) for cut in cuts))
+    ]
+
+
+def test_sound_that_stays_away_holds_nothing_up_for_long() -> None:
+    cutter = Cutter(PART, SHORTEST, LONGEST)
+    late = []
+    for i in range(200):
+        cuts = cutter.video(3600 * i, 3600 * i, b"v", keyframe=i % 50 == 0)
+        late += [3600 * i - cut.start - cut.duration for cut in cuts]
+        if i < 40:
+            cutter.audio(Sample(b"a", i * 1920, AAC_SAMPLES))
+    assert max(late) <= VIDEO_RATE // 8 + 3600
+    assert late.count(0) > len(late) / 2

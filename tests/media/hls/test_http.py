@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import av
@@ -14,7 +16,10 @@ import pytest
 from aiohttp import web
 
 from media.hls import routes
+from media.hls.players import Players
 from rooms.errors import Refused
+from server.socket.door import Door
+from server.socket.hub import Hub
 from tests.media.hls import rules
 from tests.media.hls.source import TimedPacket, broadcast
 from tests.media.hls.studio import Studio, decode
@@ -26,6 +31,8 @@ class OneGate:
     """Lets everybody watch, or only who has the ``secret``."""
 
     secret: str | None = None
+    key: str = "1.good"
+    looked: int = 0
 
     async def may_publish(self, room: str, bearer: str | None) -> Any:
         raise NotImplementedError
@@ -39,6 +46,15 @@ class OneGate:
         if self.secret is not None and bearer != self.secret:
             raise Refused("forbidden")
 
+    def is_open(self, room: str) -> bool:
+        return room == "demo" and self.secret is None
+
+    async def look(self, room: str) -> None:
+        self.looked += 1
+
+    def opens(self, room: str, key: str) -> bool:
+        return room == "demo" and key == self.key
+
 
 @web.middleware
 async def refusals(
@@ -47,14 +63,17 @@ async def refusals(
     try:
         return await handler(request)
     except Refused as refused:
-        return web.json_response({"code": refused.code}, status=refused.kind.http)
+        headers = getattr(refused, "headers", None)
+        return web.json_response({"code": refused.code}, status=refused.kind.http, headers=headers)
 
 
 class Site:
     """A studio behind a real server, and a client without automatic decompression."""
 
-    def __init__(self, studio: Studio, gate: OneGate, http: aiohttp.ClientSession, base: str) -> None:
-        self.studio, self.gate, self.http, self.base = studio, gate, http, base
+    def __init__(
+        self, studio: Studio, gate: OneGate, http: aiohttp.ClientSession, base: str, players: Players | None
+    ) -> None:
+        self.studio, self.gate, self.http, self.base, self.players = studio, gate, http, base, players
 
     async def get(self, path: str, **headers: str) -> tuple[int, bytes, Any]:
         async with self.http.get(f"/hls/demo/{path}", headers=headers) as response:
@@ -75,30 +94,39 @@ class Site:
 
 
 @asynccontextmanager
-async def running_site(seconds: float = 0, **settings: Any) -> AsyncIterator[Site]:
+async def running_site(seconds: float = 0, *, fast: bool = True, **settings: Any) -> AsyncIterator[Site]:
+    """``fast``: behind the door of a node, where most is answered before aiohttp."""
     studio, gate = Studio(**settings), OneGate()
     app = web.Application(middlewares=[refusals])
-    app.add_routes(routes(studio.hub, gate))
+    app.add_routes(routes(studio.hub, gate, gate))
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    assert runner.server is not None
+    players = Players(studio.hub, gate) if fast else None
+    hub = cast("Hub", SimpleNamespace(closing=True))  # no sockets here
+    door = Door(hub, runner.server, players=players, trusted=(), hosts=None)
+    server = await asyncio.get_running_loop().create_server(door, "127.0.0.1", 0)
+    base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     if seconds:
         studio.begin()
         await studio.feed(broadcast(seconds))
     plain = {"Accept-Encoding": "identity"}
     async with aiohttp.ClientSession(base, auto_decompress=False, headers=plain) as http:
         try:
-            yield Site(studio, gate, http, base)
+            yield Site(studio, gate, http, base, players)
         finally:
+            server.close()
+            door.close()
+            if players is not None:
+                players.close()
             await studio.hub.close()
             await runner.cleanup()
 
 
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
+@pytest.fixture(params=[True, False], ids=["players", "aiohttp"])
+async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
     """A room that has been live for five seconds: segments 0 and 1 whole, 2 with three parts."""
-    async with running_site(5) as running:
+    async with running_site(5, fast=request.param) as running:
         yield running
 
 
@@ -334,3 +362,127 @@ async def test_ffmpeg_plays_it(site: Site) -> None:
     video, audio = await asyncio.to_thread(play)
     assert video == 125
     assert audio >= 5 * 48_000 / 1024 - 4
+
+
+async def test_a_range_is_part_of_a_file(site: Site) -> None:
+    segment = rules.check(await site.text("media.m3u8")).segments[0]
+    whole = site.studio.file(segment.uri)
+    for asked, first, last in (
+        ("0-99", 0, 99),
+        ("100-", 100, len(whole) - 1),
+        ("-7", len(whole) - 7, len(whole) - 1),
+    ):
+        status, body, headers = await site.get(segment.uri, Range=f"bytes={asked}")
+        assert status == 206
+        assert body == whole[first : last + 1]
+        assert headers["Content-Range"] == f"bytes {first}-{last}/{len(whole)}"
+        assert headers["Content-Type"] == "video/mp4"
+    status, _, headers = await site.get(segment.uri, Range=f"bytes={len(whole)}-")
+    assert (status, headers["Content-Range"]) == (416, f"bytes */{len(whole)}")
+    status, body, _ = await site.get(segment.uri, Range="bytes=0-1", **{"If-Range": '"another"'})
+    assert (status, body) == (200, whole)
+
+
+async def test_no_cache_keeps_a_refusal(site: Site) -> None:
+    for path in ("other-0.m4s", "media.m3u8?_HLS_msn=99"):
+        status, _, headers = await site.get(path)
+        assert status in (400, 404)
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_a_signed_path_opens_a_private_room_and_may_be_cached(site: Site) -> None:
+    site.gate.secret = "token"
+    for path in ("index.m3u8", "media.m3u8"):
+        status, body, headers = await site.get(f"~1.good/{path}")
+        assert status == 200
+        assert headers["Cache-Control"].startswith(("public", "no-cache"))
+        assert b"token" not in body
+        assert (await site.get(f"~1.bad/{path}"))[0] == 403
+    segment = rules.check(await site.text("~1.good/media.m3u8")).segments[0]
+    status, body, headers = await site.get(f"~1.good/{segment.uri}")
+    assert (status, body) == (200, site.studio.file(segment.uri))
+    assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert (await site.get(segment.uri))[0] == 403
+
+
+async def test_a_connection_is_answered_by_whom_each_request_suits() -> None:
+    """Pages, parts, refusals and reloads on one connection, as browsers and proxies send them."""
+    async with running_site(5) as site:
+        assert site.players is not None
+        segment = rules.check(await site.text("media.m3u8")).segments[0]
+        connector = aiohttp.TCPConnector(limit=1)
+        async with aiohttp.ClientSession(site.base, connector=connector) as http:
+            for path, status, fast in (
+                ("media.m3u8", 200, 1),
+                ("nothing.m4s", 404, 0),
+                (segment.uri, 200, 1),
+                ("media.m3u8?more=1", 200, 0),
+                (segment.parts[0].uri, 200, 1),
+            ):
+                async with http.get(f"/hls/demo/{path}") as response:
+                    await response.read()
+                    assert response.status == status
+                    assert len(site.players) - 1 == fast, path  # the site's own connection is one too
+                    assert len(connector._conns) == 1
+
+
+async def test_requests_that_come_together_are_answered_one_after_the_other(site: Site) -> None:
+    segment = rules.check(await site.text("media.m3u8")).segments[0]
+    host, port = site.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    names = [segment.parts[0].uri, "nothing.m4s", segment.parts[1].uri, segment.init]
+    writer.write(
+        b"".join(f"GET /hls/demo/{name} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() for name in names)
+    )
+    bodies = []
+    for _ in names:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.split("content-length: ")[1].split("\r\n")[0])
+        bodies.append((head[9:12], await reader.readexactly(length)))
+    assert [status for status, _ in bodies] == ["200", "404", "200", "200"]
+    for index in (0, 2, 3):
+        assert bodies[index][1] == site.studio.file(names[index])
+    writer.close()
+
+
+async def test_who_doesnt_read_is_hung_up_on_and_costs_little() -> None:
+    now = [0.0]
+    async with running_site(5) as site:
+        assert site.players is not None
+        site.players.clock = lambda: now[0]
+        segment = rules.check(await site.text("media.m3u8")).segments[0]
+        host, port = site.base.removeprefix("http://").split(":")
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(sock, (host, int(port)))
+        one = f"GET /hls/demo/{segment.uri} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        for _ in range(100):
+            await loop.sock_sendall(sock, one)
+        async with asyncio.timeout(DEADLINE_S):
+            while not any(socket._paused for socket in site.players._sockets):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        now[0] += 31
+        async with asyncio.timeout(DEADLINE_S):
+            while any(socket._paused for socket in site.players._sockets):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        sock.close()
+
+
+async def test_waiting_ends_in_time_without_a_part() -> None:
+    now = [0.0]
+    async with running_site(5) as site:
+        assert site.players is not None
+        site.players.clock = lambda: now[0]
+        before = await site.text("media.m3u8")
+        waiting = [site.ask("media.m3u8?_HLS_msn=2&_HLS_part=3"), site.ask(site.studio.stream.window.hint)]
+        await site.until_waiting(2)
+        now[0] += 12
+        async with asyncio.timeout(DEADLINE_S):
+            answers = await asyncio.gather(*waiting)
+        assert answers[0][:2] == (200, before.encode())
+        assert "no-cache" in answers[0][2]["Cache-Control"]  # not the answer to that question
+        assert answers[1][0] == 404
+        assert answers[1][2]["Cache-Control"] == "no-store"

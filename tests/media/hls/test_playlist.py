@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -196,7 +198,7 @@ def test_when_a_reload_is_answered() -> None:
 
 def test_the_multivariant_playlist() -> None:
     variant = playlist.Variant("avc1.42e01f,mp4a.40.2", 640, 360, 900_000, 800_000, 25.0)
-    line = playlist.multivariant(variant).splitlines()[2]
+    line = playlist.multivariant([("media.m3u8", variant)]).splitlines()[2]
     assert rules.attributes(line.removeprefix("#EXT-X-STREAM-INF:")) == {
         "BANDWIDTH": "900000",
         "AVERAGE-BANDWIDTH": "800000",
@@ -209,4 +211,27 @@ def test_the_multivariant_playlist() -> None:
 def test_settings_that_break_the_rules_are_refused() -> None:
     for bad in ({"part_hold_back_ms": 500}, {"window_s": 5}, {"target_duration_s": 1}):
         with pytest.raises(ValueError, match="must"):
-            HlsConfig(**bad)
+            HlsConfig(**bad)  # type: ignore[arg-type]
+
+
+def test_a_window_of_hours_costs_a_reload_no_more_than_one_of_a_minute() -> None:
+    def cost(length_s: int) -> int:
+        target = window(length_s=length_s, most_bytes=10**12)
+        target.begin_period(b"init")
+        fill(target, length_s // 2)
+        playlist.media(target, CONFIG)
+        touched = 0
+
+        def trace(frame: object, event: str, arg: object) -> None:
+            nonlocal touched
+            touched += 1
+
+        sys.setprofile(trace)
+        try:
+            playlist.media(target, CONFIG, skip=True)
+            fill(target, 1)
+        finally:
+            sys.setprofile(None)
+        return touched
+
+    assert cost(3600) < 1.1 * cost(60)

@@ -10,6 +10,8 @@ export interface RoomCard {
   host: Person;
   viewers: number;
   started_at_ms: number | null;
+  /** A picture of its stream, a few seconds old. */
+  poster: string | null;
 }
 
 export interface Page<T> {

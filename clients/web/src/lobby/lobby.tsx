@@ -80,6 +80,7 @@ function Card({ room }: { room: RoomCard }) {
       <a class={`card room-card${live ? " live" : ""}`} href={`/r/${encodeURIComponent(room.id)}`} data-testid="room-card">
         <div class="room-cover" aria-hidden="true">
           <Avatar id={room.id} name={room.host.name} size={76} />
+          {room.poster !== null && <Poster url={room.poster} />}
         </div>
         <div class="room-marks">
           <LiveBadge status={room.status} />
@@ -91,6 +92,25 @@ function Card({ room }: { room: RoomCard }) {
         </div>
       </a>
     </li>
+  );
+}
+
+/** The picture fades in over the cover when it has come; until then, and if it doesn't, the cover stays. */
+function Poster({ url }: { url: string }) {
+  const [shown, setShown] = useState<string | null>(null);
+  return (
+    <>
+      {shown !== null && shown !== url && <img class="room-poster seen" src={shown} alt="" />}
+      <img
+        key={url}
+        class={`room-poster${shown === url ? " seen" : ""}`}
+        src={url}
+        alt=""
+        decoding="async"
+        onLoad={() => setShown(url)}
+        data-testid="room-poster"
+      />
+    </>
   );
 }
 

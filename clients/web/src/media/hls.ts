@@ -1,6 +1,8 @@
 /** An LL-HLS viewer. The player library is loaded when it is first needed. */
 import type Hls from "hls.js";
 
+import type { HlsAddress } from "./playback";
+
 export class HlsSession {
   /** Called once when playing can't go on. */
   onFailed: (() => void) | null = null;
@@ -10,10 +12,10 @@ export class HlsSession {
     private readonly hls: Hls | null,
   ) {}
 
-  /** Starts to play `url` in `video`; `frames` tells when it does. */
-  static async open(video: HTMLVideoElement, url: string, bearer: () => string | null): Promise<HlsSession> {
+  /** Starts to play what is at `address` in `video`; `frames` tells when it does. */
+  static async open(video: HTMLVideoElement, address: HlsAddress): Promise<HlsSession> {
     const { default: Hls } = await import("hls.js/light");
-    if (!Hls.isSupported()) return HlsSession.native(video, url);
+    if (!Hls.isSupported()) return HlsSession.native(video, address.url);
     const hls = new Hls({
       lowLatencyMode: true,
       enableWorker: false, // fMP4 is passed through: nothing to work on
@@ -21,9 +23,9 @@ export class HlsSession {
       maxLiveSyncPlaybackRate: 1.2,
       liveDurationInfinity: true,
       manifestLoadPolicy: patient(),
-      xhrSetup: (request) => {
-        const token = bearer();
-        if (token !== null) request.setRequestHeader("Authorization", `Bearer ${token}`);
+      xhrSetup: (request, url) => {
+        const now = address.renewed(url);
+        if (now !== url) request.open("GET", now, true);
       },
     });
     const session = new HlsSession(video, hls);
@@ -32,7 +34,7 @@ export class HlsSession {
       if (type === Hls.ErrorTypes.MEDIA_ERROR && session.recoveries++ < 3) hls.recoverMediaError();
       else session.onFailed?.();
     });
-    hls.loadSource(url);
+    hls.loadSource(address.url);
     hls.attachMedia(video);
     return session;
   }

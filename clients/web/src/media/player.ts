@@ -7,6 +7,7 @@ import { signal } from "@preact/signals";
 import { asRefusal } from "../live/errors";
 import type { RoomStatus } from "../live/wire";
 import { HlsSession } from "./hls";
+import { HlsAddress } from "./playback";
 import { ladder, shouldClimb, whepFailed, whepWorks, type Ladder, type Protocol, type Via } from "./ladder";
 import { WhepSession } from "./whep";
 
@@ -189,8 +190,8 @@ export class Player {
     return WhepSession.open({ url: `/whep/${encodeURIComponent(this.room)}`, bearer: this.token }, abort);
   }
 
-  private openHls(video: HTMLVideoElement): Promise<HlsSession> {
-    return HlsSession.open(video, `/hls/${encodeURIComponent(this.room)}/index.m3u8`, this.token);
+  private async openHls(video: HTMLVideoElement): Promise<HlsSession> {
+    return HlsSession.open(video, await HlsAddress.of(this.room, this.token));
   }
 
   private async firstFrame(session: Session, withinMs: number, abort: AbortSignal): Promise<void> {

@@ -1,10 +1,11 @@
 /** Host and guests by the stage's layout. The elements stay where they are: only their places change. */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 
 import { t } from "../../i18n";
 import type { Room } from "../../live/room";
 import type { Cast, Member } from "../../media/cast";
+import { roomPage } from "../../media/playback";
 import type { Player } from "../../media/player";
 import { Avatar } from "../../ui/basics";
 import { Icon } from "../../ui/icon";
@@ -26,7 +27,7 @@ export function Pictures({ room, player, cast, own }: PicturesProps) {
   return (
     <div class={`cast as-${arranged.kind}`} data-testid="cast" data-layout={arranged.kind} data-big={arranged.big ?? "host"}>
       <Tile place={arranged.place(null)} slot={null} name={members.length > 0 ? host.name : null}>
-        <HostVideo player={player} />
+        <HostVideo room={room} player={player} />
       </Tile>
       {members.map((member) => (
         <Tile key={`${member.slot} ${member.since_ms}`} place={arranged.place(member.slot)} slot={member.slot} name={member.user.name}>
@@ -68,10 +69,22 @@ function Tile({ place, slot, name, children }: { place: Place; slot: string | nu
   );
 }
 
-function HostVideo({ player }: { player: Player }) {
+function HostVideo({ room, player }: { room: Room; player: Player }) {
   const video = useRef<HTMLVideoElement>(null);
+  const poster = usePoster(room);
   useEffect(() => (video.current ? player.attach(video.current) : undefined), [player]);
-  return <video ref={video} class="picture" playsInline muted autoPlay disablePictureInPicture data-testid="video" />;
+  return <video ref={video} class="picture" playsInline muted autoPlay disablePictureInPicture poster={poster} data-testid="video" />;
+}
+
+function usePoster(room: Room): string | undefined {
+  const [poster, setPoster] = useState<string | undefined>(undefined);
+  useEffect(() => {
+    roomPage(room.id, room.token).then(
+      (page) => setPoster(page.poster ?? undefined),
+      () => undefined, // a page without it is none the worse
+    );
+  }, [room]);
+  return poster;
 }
 
 function GuestVideo({ player, member }: { player: Player; member: Member }) {
