@@ -36,7 +36,7 @@ def resource(handlers: dict[str, Handler], advertised: dict[str, str]) -> Handle
                 "Access-Control-Allow-Headers": ALLOWED_HEADERS,
                 "Access-Control-Max-Age": "86400",
             }
-            return web.Response(status=204, headers={**advertised, **preflight})
+            return web.Response(status=200, headers={**advertised, **preflight})
         handler = handlers.get(request.method)
         if handler is None:
             add_header(request, "Allow", allow)
