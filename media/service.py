@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from media import http, metrics
 from media.config import MediaConfig
 from media.node import WebRtcNode
-from media.ports import Gate, RtpSink, Stage
+from media.ports import Gate, Principal, RtpSink, Stage
 from media.stream import PublisherStats, RoomStream
 from media.whep import Whep
 from media.whip import Whip
@@ -111,6 +111,16 @@ class MediaService:
         stream = self._streams.get(room)
         if stream is not None:
             stream.stop()
+
+    def publishing(self) -> list[tuple[str, Principal]]:
+        """Every stream with each principal that publishes it, or is about to."""
+        return [(name, one) for name, stream in self._streams.items() for one in stream.principals]
+
+    def stop_principal(self, room: str, principal: str) -> None:
+        """Ends what the principal publishes there, as its goodbye would."""
+        stream = self._streams.get(room)
+        if stream is not None:
+            stream.stop_principal(principal)
 
     async def kick_viewers(self, room: str) -> None:
         """Ends all WHEP sessions of a room."""

@@ -139,6 +139,23 @@ class RoomStream:
             self._end("stopped")
 
     @property
+    def principals(self) -> list[Principal]:
+        """Who publishes, or is about to, or is awaited."""
+        present = [one.principal for one in (self._publisher, self._successor) if one is not None]
+        if self.status == "interrupted" and self._publisher is None and self._principal is not None:
+            present.append(self._principal)
+        return present
+
+    def stop_principal(self, principal: str) -> None:
+        """Ends what ``principal`` publishes here, as its goodbye would; it is awaited no more."""
+        awaited = self._publisher is None and self._principal is not None
+        for one in (self._successor, self._publisher):
+            if one is not None and one.principal.id == principal:
+                self.stop(one)
+        if awaited and self.status == "interrupted" and self._principal.id == principal:  # type: ignore[union-attr]
+            self._end("stopped")
+
+    @property
     def is_live(self) -> bool:
         return self.status == "live"
 

@@ -266,6 +266,7 @@ class Node:
             gift_catalogue=self.domain.gift_catalogue,
             gift_keeper=self.domain.gift_keeper,
             packet_pages=self.domain.packet_pages,
+            rights=self.picture.rights,
         )
         api.attach(app)
         self._health(internal=False).attach(app)

@@ -18,6 +18,7 @@ from server.auth import PublishTokens, Tokens
 from server.bus.port import Bus
 from server.config import Settings
 from server.origins import Origins
+from server.rights import PublishRights
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.store import Store
@@ -61,6 +62,8 @@ class Picture:
             sinks=lambda room: [self.hls.sink(room)],
             registry=around.registry,
         )
+        self.rights = PublishRights(around.store, around.bus, lambda: self.media)
+        self.stage.began = self.rights.look
 
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
@@ -77,9 +80,11 @@ class Picture:
         """Raises ``OSError`` if the UDP port is taken."""
         await self.origins.start()
         await self.media.start()
+        await self.rights.start()
 
     async def close(self) -> None:
         """Says goodbye to publishers and viewers. Idempotent."""
+        await self.rights.close()
         await self.media.close()
         await self.hls.close()
 
