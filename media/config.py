@@ -29,3 +29,6 @@ class MediaConfig:
     whep_capacity: int = 100
     max_sdp_bytes: int = 64 * 1024
     link_headers: tuple[str, ...] = ()
+    rtmp_port: int | None = None  # None: no RTMP; 0 picks one
+    rtmp_host: str = "0.0.0.0"  # noqa: S104  as above
+    rtmp_publishers_max: int = 50

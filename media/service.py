@@ -14,6 +14,7 @@ from media import http, metrics
 from media.config import MediaConfig
 from media.node import WebRtcNode
 from media.ports import Gate, Principal, RtpSink, Stage
+from media.rtmp.server import RtmpConfig, RtmpServer
 from media.stream import PublisherStats, RoomStream
 from media.whep import Whep
 from media.whip import Whip
@@ -52,17 +53,21 @@ class MediaService:
         self._streams: dict[str, RoomStream] = {}
         self._whip = Whip(self._node, gate, self._stream)
         self._whep = Whep(self._node, gate, self._find)
+        self._rtmp = self._make_rtmp(gate) if config.rtmp_port is not None else None
         self._ticker: asyncio.Task[None] | None = None
         self._unregister: Callable[[], None] | None = None
 
     async def start(self) -> None:
-        """Binds the UDP port. Raises ``OSError`` if it is taken."""
+        """Binds the UDP port, and RTMP's if there is one. Raises ``OSError`` if one is taken."""
         self._node.open()
+        if self._rtmp is not None:
+            await self._rtmp.open()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
         if self._registry is not None:
             gauges: dict[str, tuple[str, Callable[[], float]]] = {
                 "viewers": ("WHEP sessions open", lambda: len(self._whep)),
                 "publishers": ("WHIP sessions open", lambda: len(self._whip)),
+                "rtmp_connections": ("RTMP connections open", lambda: len(self._rtmp or ())),
                 "rooms_live": ("rooms with a picture", self._count_live),
             }
             self._unregister = metrics.register(self._registry, self._node.counters, gauges)
@@ -76,6 +81,8 @@ class MediaService:
         streams = list(self._streams.values())
         self._streams.clear()
         await asyncio.gather(*(stream.close() for stream in streams))
+        if self._rtmp is not None:
+            await self._rtmp.close()
         self._whep.close_all(None, "the node is shutting down")
         self._node.close()
         if self._unregister is not None:
@@ -95,6 +102,11 @@ class MediaService:
     def udp_port(self) -> int:
         """The port in use; 0 before ``start``."""
         return self._node.port.port
+
+    @property
+    def rtmp_port(self) -> int:
+        """RTMP's port in use; 0 before ``start``, or if there is none."""
+        return self._rtmp.port if self._rtmp is not None else 0
 
     def publisher_stats(self, room: str) -> PublisherStats | None:
         """What is known of the room's publisher; ``None`` while nobody publishes."""
@@ -127,6 +139,11 @@ class MediaService:
         self._whep.close_all(room, "it was ended by the server")
 
     # --- inside
+
+    def _make_rtmp(self, gate: Gate) -> RtmpServer:
+        config = self._config
+        listen = RtmpConfig(config.rtmp_host, config.rtmp_port or 0, config.rtmp_publishers_max)
+        return RtmpServer(listen, gate, self._stream, self._node.counters, self._clock)
 
     def _stream(self, room: str) -> RoomStream:
         stream = self._streams.get(room)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,7 @@ async def test_nobody_is_stopped_while_the_database_is_away(
 ) -> None:
     monkeypatch.setattr(rights, "LOOK_EVERY_S", 0.01)
     air, bus, asked = Air(), TappedBus(), asyncio.Semaphore(0)
-    read: Callable[..., Awaitable[Any]] = house.store.read
+    read = house.store.read
 
     async def away(query: object) -> object:
         asked.release()
