@@ -103,6 +103,9 @@ def _media_config(settings: Settings) -> MediaConfig:
         include_loopback=settings.include_loopback,
         grace_s=settings.media.grace_s,
         whep_capacity=settings.media.whep_capacity,
+        rtmp_port=settings.media.rtmp.port,
+        rtmp_host=settings.listen.host,
+        rtmp_publishers_max=settings.media.rtmp.publishers_max,
     )
 
 

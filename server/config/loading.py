@@ -114,8 +114,17 @@ def variables() -> Iterator[str]:
         if section is None:
             yield f"{PREFIX}{name.upper()}"
             continue
-        for inner in section.model_fields:
-            yield f"{PREFIX}{name.upper()}__{inner.upper()}"
+        yield from _names(section, f"{PREFIX}{name.upper()}__")
+
+
+def _names(section: type[BaseModel], prefix: str) -> Iterator[str]:
+    """A section's settings, those of the sections in it included."""
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _names(inner, f"{prefix}{name.upper()}__")
+        else:
+            yield f"{prefix}{name.upper()}"
 
 
 def _section_of(field: FieldInfo) -> type[BaseModel] | None:

@@ -194,6 +194,15 @@ class Rooms(Section):
     pictures_max_bytes: int = Field(5_242_880, ge=65_536, le=52_428_800)
 
 
+class Rtmp(Section):
+    """RTMP in, for encoders that don't know WHIP."""
+
+    port: int | None = Field(None, ge=0, le=65535)
+    """None: off."""
+    publishers_max: int = Field(50, ge=1, le=10_000)
+    """Connections at once on this node."""
+
+
 class Media(Section):
     """Picture and sound."""
 
@@ -204,6 +213,7 @@ class Media(Section):
     whep_capacity: int = Field(100, ge=0, le=10_000)
     dvr_s: int = Field(60, ge=12, le=14_400)
     part_ms: int = Field(250, ge=100, le=333)
+    rtmp: Rtmp = Field(default_factory=Rtmp)
 
 
 class Moderation(Section):

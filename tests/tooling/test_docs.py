@@ -123,14 +123,14 @@ def test_every_setting_is_in_operations_and_nothing_else() -> None:
 
 
 def _default(variable: str) -> Any:
-    section, _, key = variable.removeprefix("DANMART_").lower().partition("__")
+    section, *keys = variable.removeprefix("DANMART_").lower().split("__")
     field = Settings.model_fields[section]
-    if not key:
-        return field.default
-    model = field.annotation
-    assert isinstance(model, type)
-    assert issubclass(model, BaseModel)
-    return model.model_fields[key].default
+    for key in keys:
+        model = field.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        field = model.model_fields[key]
+    return field.default
 
 
 # Made when the node starts, from something else, or empty lists.
@@ -146,6 +146,7 @@ _SAID_IN_WORDS = frozenset(
         "LISTEN__TRUSTED_PROXIES",
         "MEDIA__ANNOUNCED_ADDRESSES",
         "MEDIA__INCLUDE_LOOPBACK",
+        "MEDIA__RTMP__PORT",
         "MODERATION__WORD_LISTS",
         "NODE__NAME",
         "NODE__SECRET",

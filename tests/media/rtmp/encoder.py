@@ -80,12 +80,17 @@ def main() -> None:
     av.logging.restore_default_callback()  # what the server says of a refusal is only logged
     av.logging.set_level(av.logging.ERROR)
     words: set[str] = set()
-    threading.Thread(target=lambda: [words.add(line.strip()) for line in sys.stdin], daemon=True).start()
+    threading.Thread(target=_listen, args=(words,), daemon=True).start()
     try:
         with av.open(args.url, "w", format="flv") as out:
             _encode(out, args, words)
     except (OSError, av.FFmpegError) as error:
         sys.exit(f"{error}")
+
+
+def _listen(words: set[str]) -> None:
+    for line in sys.stdin:
+        words.add(line.strip())
 
 
 def _encode(out: av.container.OutputContainer, args: argparse.Namespace, words: set[str]) -> None:
