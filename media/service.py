@@ -14,6 +14,7 @@ from media import http, metrics
 from media.config import MediaConfig
 from media.node import WebRtcNode
 from media.ports import Gate, Principal, RtpSink, Stage
+from media.publisher_metrics import PublisherMetrics
 from media.rtmp.server import RtmpConfig, RtmpServer
 from media.stream import PublisherStats, RoomStream
 from media.whep import Whep
@@ -56,6 +57,7 @@ class MediaService:
         self._rtmp = self._make_rtmp(gate) if config.rtmp_port is not None else None
         self._ticker: asyncio.Task[None] | None = None
         self._unregister: Callable[[], None] | None = None
+        self._publishers: PublisherMetrics | None = None
 
     async def start(self) -> None:
         """Binds the UDP port, and RTMP's if there is one. Raises ``OSError`` if one is taken."""
@@ -71,6 +73,7 @@ class MediaService:
                 "rooms_live": ("rooms with a picture", self._count_live),
             }
             self._unregister = metrics.register(self._registry, self._node.counters, gauges)
+            self._publishers = PublisherMetrics(self._registry)
 
     async def close(self) -> None:
         """Says goodbye to publishers and viewers, closes sinks, then the port; idempotent."""
@@ -88,6 +91,9 @@ class MediaService:
         if self._unregister is not None:
             self._unregister()
             self._unregister = None
+        if self._publishers is not None:
+            self._publishers.unregister()
+            self._publishers = None
 
     def routes(self) -> list[web.RouteDef]:
         """``/whip/…`` and ``/whep/…``. Handlers raise ``Refused``; see also ``attach``."""
@@ -112,6 +118,11 @@ class MediaService:
         """What is known of the room's publisher; ``None`` while nobody publishes."""
         stream = self._streams.get(room)
         return stream.stats() if stream is not None else None
+
+    def all_stats(self) -> dict[str, PublisherStats]:
+        """What is known of every publisher here, by stream."""
+        found = {name: stream.stats() for name, stream in self._streams.items()}
+        return {name: stats for name, stats in found.items() if stats is not None}
 
     def viewers(self, room: str) -> int:
         """How many are connected by WHEP."""
@@ -186,5 +197,9 @@ class MediaService:
             if beat % 60 == 0:
                 stream.probe()
         if beat % 20 == 0:
+            if self._publishers is not None:
+                for stats in self.all_stats().values():
+                    if stats.status == "live":
+                        self._publishers.observe(stats)
             self._whip.sweep()
             self._whep.sweep()

@@ -176,6 +176,7 @@ class Node:
             tokens=self.tokens,
             publish_tokens=PublishTokens(secret),
             lifecycle=self.services.lifecycle,
+            live=self.live,
             registry=self.registry,
             clock_ms=self._clock_ms,
         )

@@ -17,11 +17,13 @@ from rooms.lifecycle import Lifecycle
 from server.auth import PublishTokens, Tokens
 from server.bus.port import Bus
 from server.config import Settings
+from server.live.rooms import LiveRooms
 from server.origins import Origins
 from server.rights import PublishRights
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.store import Store
+from server.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Surroundings:
     tokens: Tokens
     publish_tokens: PublishTokens
     lifecycle: Lifecycle
+    live: LiveRooms
     registry: CollectorRegistry
     clock_ms: Callable[[], int]
 
@@ -64,6 +67,7 @@ class Picture:
         )
         self.rights = PublishRights(around.store, around.bus, lambda: self.media)
         self.stage.began = self.rights.look
+        self.vitals = Vitals(self.media, self.hls.viewers, around.live, around.bus)
 
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
@@ -81,9 +85,11 @@ class Picture:
         await self.origins.start()
         await self.media.start()
         await self.rights.start()
+        await self.vitals.start()
 
     async def close(self) -> None:
         """Says goodbye to publishers and viewers. Idempotent."""
+        await self.vitals.close()
         await self.rights.close()
         await self.media.close()
         await self.hls.close()

@@ -172,7 +172,7 @@ class RtmpPublisher:
         first = kind not in self._latest_ms
         self._latest_ms[kind] = ms
         if first:
-            self._report(kind)
+            self.tick()
 
     def _report(self, kind: MediaKind) -> None:
         ms = self._latest_ms[kind]
@@ -180,7 +180,7 @@ class RtmpPublisher:
         self._target.clock(self, kind, ntp, ms * _RATES[kind] & 0xFFFFFFFF)
 
     def tick(self) -> None:
-        """Once a second: what a sender report would say."""
+        """Once a second: what sender reports would say, of both tracks by the same clock."""
         for kind in self._latest_ms:
             self._report(kind)
 

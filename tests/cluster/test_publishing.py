@@ -142,6 +142,9 @@ async def test_a_key_that_is_revoked_at_another_node_ends_its_stream_at_once(clu
         key = await key_of(b, room, host)
         assert await camera.go_live(a, room, key) == 201
         assert await statuses(host, 1) == ["live"]
+        health = await host.until("publisher", lambda one: one["video"]["fps"] > 0)
+        assert (health["room"], health["status"], health["protocol"]) == (room, "live", "whip")
+        assert "no_sound" in health["advice"]
         path = f"/api/v1/rooms/{room}/stream-keys"
         _, keys = await b.get(path, host.user)
         status, _, _ = await b.request("DELETE", f"{path}/{keys['items'][0]['id']}", host.user)

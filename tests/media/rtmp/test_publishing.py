@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from tests.media.rtmp.encoder import encoding
+from media.hls import HlsConfig, HlsHub
+from tests.media.hls.studio import decode
+from tests.media.rtmp.encoder import FPS, encoding
 from tests.media.world import World, running_world, until
 
 
@@ -102,3 +106,28 @@ async def test_an_encoder_that_is_killed_is_awaited(world: World) -> None:
         await world.until_said("live:alice")
         encoder.kill()
         await world.until_said("live:alice", "interrupted:alice")
+
+
+async def test_b_frames_are_told_of_and_hls_plays_them() -> None:
+    hub = HlsHub(HlsConfig(), CollectorRegistry())
+    async with (
+        running_world(sinks=lambda room: [hub.sink(room)], rtmp_port=0, rtmp_host="127.0.0.1") as world,
+        encoding(url(world, "demo?key=alice"), bframes=2),
+    ):
+        await until(lambda: hub.find("demo") is not None, "a stream")
+        stream = hub.find("demo")
+        assert stream is not None
+        window = stream.window
+        assert await stream.wait(lambda: window.has(1, 2), 20)
+        stats = world.service.publisher_stats("demo")
+        assert stats is not None
+        assert "b_frames" in stats.advice
+        init = window.find(window.segments[-1].init)
+        assert init is not None
+        parts = b"".join(segment.data or b"" for segment in window.segments)
+    await hub.close()
+    frames = await asyncio.to_thread(decode, bytes(init) + parts)
+    assert len(frames["video"]) >= FPS
+    shown = [time_s for time_s, _ in frames["video"]]
+    assert shown == sorted(shown)
+    assert len(frames["audio"]) > len(frames["video"])
