@@ -15,7 +15,7 @@ import orjson
 
 from rooms.log import LogEvent, Visibility, unquote
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 COMMENTS_KEPT = 50
 PINS_KEPT = 3
 COUPONS_KEPT = 5
@@ -101,7 +101,14 @@ def _status(state: RoomState, event: LogEvent) -> RoomState:
         room |= {"started_at_ms": event.at_ms, "ended_at_ms": None}
     if status == "ended":
         room["ended_at_ms"] = event.at_ms
+        if "pause" in room:
+            room["pause"] = {**room["pause"], "on": False}
     return replace(state, room=room)
+
+
+def _paused(state: RoomState, event: LogEvent) -> RoomState:
+    pause = {"on": event.data["on"], "picture": event.data["picture"]}
+    return replace(state, room={**state.room, "pause": pause})
 
 
 def _changed(state: RoomState, event: LogEvent) -> RoomState:
@@ -214,6 +221,7 @@ _RULES = {
     "room.created": _created,
     "room.status": _status,
     "room.changed": _changed,
+    "room.pause": _paused,
     "comment.deleted": _comment_deleted,
     "product.added": _product_added,
     "product.changed": _product_changed,

@@ -1,5 +1,15 @@
 /** How what is published fares. */
 export const ingest = {
+  "overlay.paused": "A short break",
+  "overlay.paused.hint": "{host} will go on in a moment. The chat and the shelf stay open.",
+  "pause": "Pause",
+  "pause.on": "Go on",
+  "pause.now": "Viewers see the pause. Your camera and microphone are off for them.",
+  "pause.encoder": "Viewers of the pages see the pause. Your encoder sends on: other players still show it.",
+  "pause.picture": "Pause picture",
+  "pause.picture.hint": "Shown over the dimmed last frame while you pause or your connection is gone.",
+  "pause.picture.choose": "Choose a picture",
+  "pause.picture.remove": "Remove",
   "health.keyframes": "Keyframes",
   "health.keyframes.every": "every {s} s",
   "health.by": "{label} · {protocol}",

@@ -2,6 +2,16 @@
 import type { ingest as en } from "./ingest.en";
 
 export const ingest: Record<keyof typeof en, string> = {
+  "overlay.paused": "休息一下",
+  "overlay.paused.hint": "{host} 马上继续。聊天和货架照常开放。",
+  "pause": "暂停",
+  "pause.on": "继续直播",
+  "pause.now": "观众看到的是暂停画面，你的摄像头和麦克风已对他们关闭。",
+  "pause.encoder": "页面上的观众看到的是暂停画面。编码器仍在推流，其他播放器仍会播放。",
+  "pause.picture": "暂停图片",
+  "pause.picture.hint": "在你暂停或断线时，显示在变暗的最后一帧上。",
+  "pause.picture.choose": "选择图片",
+  "pause.picture.remove": "移除",
   "health.keyframes": "关键帧",
   "health.keyframes.every": "每 {s} 秒",
   "health.by": "{label} · {protocol}",

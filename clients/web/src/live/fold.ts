@@ -2,7 +2,7 @@
  * The state of a room as a fold of its log, the same as the server's `rooms/state.py`; both are held to
  * `tests/vectors/fold.json`. Pure: a changed state is a new object, an unchanged one is the same.
  */
-import type { Coupon, LiveEvent, Play, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
+import type { Coupon, LiveEvent, Pause, Play, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
 
 const COMMENTS_KEPT = 50;
 const PINS_KEPT = 3;
@@ -49,7 +49,10 @@ const rules: Record<string, Rule> = {
       room.started_at_ms = event.at_ms;
       room.ended_at_ms = null;
     }
-    if (status === "ended") room.ended_at_ms = event.at_ms;
+    if (status === "ended") {
+      room.ended_at_ms = event.at_ms;
+      if (room.pause) room.pause = { ...room.pause, on: false };
+    }
     return { ...state, room };
   },
 
@@ -63,6 +66,11 @@ const rules: Record<string, Rule> = {
         who_may_comment: data.who_may_comment ?? state.settings.who_may_comment,
       },
     };
+  },
+
+  "room.pause": (state, event) => {
+    const { on, picture } = event.data as unknown as Pause;
+    return { ...state, room: { ...state.room, pause: { on, picture } } };
   },
 
   comment: (state, event) =>

@@ -42,7 +42,7 @@ export function Viewer({ room, player }: { room: Room; player: Player }) {
   const hearts = useSignal<Hearts | null>(null);
 
   useSignalEffect(() => {
-    if (room.entered.value) player.follow(room.status.value);
+    if (room.entered.value) player.follow(room.status.value, room.state.value.room.pause?.on ?? false);
   });
   useSignalEffect(() => {
     if (room.link.value === "reconnecting") player.linkLost();
