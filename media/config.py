@@ -37,3 +37,6 @@ class MediaConfig:
     max_sdp_bytes: int = 64 * 1024
     turn: Turn | None = None
     link_headers: tuple[str, ...] = ()
+    rtmp_port: int | None = None  # None: no RTMP; 0 picks one
+    rtmp_host: str = "0.0.0.0"  # noqa: S104  as above
+    rtmp_publishers_max: int = 50

@@ -39,7 +39,7 @@ def resource(handlers: dict[str, Handler], advertised: dict[str, str], links: Li
                 "Access-Control-Allow-Headers": ALLOWED_HEADERS,
                 "Access-Control-Max-Age": "86400",
             }
-            response = web.Response(status=204, headers={**advertised, **preflight})
+            response = web.Response(status=200, headers={**advertised, **preflight})
             if links is not None and "Access-Control-Request-Method" not in request.headers:
                 with suppress(Refused):
                     add_links(response, await links(request))

@@ -65,7 +65,7 @@ class WebRtcNode:
         Raises ``Refused("temporarily_unavailable")`` when the node is not open, or no longer.
         """
         if not self.port.is_open:
-            raise Refused("temporarily_unavailable")
+            raise Refused("temporarily_unavailable", retry_after_ms=1000)
         return RtcPeer(
             self.port,
             self._identity,

@@ -18,9 +18,11 @@ from media.cascade.passing import PURPOSE
 from media.cascade.ports import Neighbours
 from media.config import MediaConfig
 from media.node import WebRtcNode
-from media.ports import Gate, RtpSink, Stage
+from media.ports import Gate, Principal, RtpSink, Stage
+from media.publisher_metrics import PublisherMetrics
 from media.relay.counters import Counters
 from media.relay.room import RoomRelay
+from media.rtmp.server import RtmpConfig, RtmpServer
 from media.stream import PublisherStats, RoomStream
 from media.whep import Watched, Whep
 from media.whip import Whip
@@ -74,26 +76,35 @@ class MediaService:
             )
         self._whip = Whip(self._node, gate, self._stream)
         self._whep = Whep(self._node, gate, self._find)
+        takes_rtmp = carries_media and config.rtmp_port is not None
+        self._rtmp = self._make_rtmp(gate) if takes_rtmp else None
         self._ticker: asyncio.Task[None] | None = None
         self._unregister: Callable[[], None] | None = None
+        self._publishers: PublisherMetrics | None = None
 
     async def start(self) -> None:
-        """Binds the UDP port, if this node carries media. Raises ``OSError`` if it is taken."""
+        """Binds the UDP port, if this node carries media, and RTMP's if there is one.
+
+        Raises ``OSError`` if one is taken."""
         if self._carries_media:
             self._node.open()
         if self.cascade is not None:
             await self.cascade.start()
+        if self._rtmp is not None:
+            await self._rtmp.open()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
         if self._registry is not None:
             gauges: dict[str, tuple[str, Callable[[], float]]] = {
                 "viewers": ("WHEP sessions open", lambda: len(self._whep)),
                 "publishers": ("WHIP sessions open", lambda: len(self._whip)),
+                "rtmp_connections": ("RTMP connections open", lambda: len(self._rtmp or ())),
                 "rooms_live": ("rooms with a picture", self._count_live),
                 "loop_busy": ("share of a core that the event loop takes", lambda: self._node.load.busy),
                 "relay_pulls": ("streams pulled from other nodes", lambda: len(self._edges())),
                 "relay_served": ("connections of nodes that pull from this one", self._count_served),
             }
             self._unregister = metrics.register(self._registry, self._node.counters, gauges)
+            self._publishers = PublisherMetrics(self._registry)
 
     async def close(self) -> None:
         """Says goodbye to publishers and viewers, closes sinks, then the port; idempotent."""
@@ -107,11 +118,16 @@ class MediaService:
         self._streams.clear()
         self._relays.clear()
         await asyncio.gather(*(stream.close() for stream in streams))
+        if self._rtmp is not None:
+            await self._rtmp.close()
         self._whep.close_all(None, "the node is shutting down")
         self._node.close()
         if self._unregister is not None:
             self._unregister()
             self._unregister = None
+        if self._publishers is not None:
+            self._publishers.unregister()
+            self._publishers = None
 
     def routes(self) -> list[web.RouteDef]:
         """``/whip/…`` and ``/whep/…``. Handlers raise ``Refused``; see also ``attach``."""
@@ -139,10 +155,20 @@ class MediaService:
         """The port in use; 0 before ``start``."""
         return self._node.port.port
 
+    @property
+    def rtmp_port(self) -> int:
+        """RTMP's port in use; 0 before ``start``, or if there is none."""
+        return self._rtmp.port if self._rtmp is not None else 0
+
     def publisher_stats(self, room: str) -> PublisherStats | None:
         """What is known of the room's publisher; ``None`` while nobody publishes."""
         stream = self._streams.get(room)
         return stream.stats() if stream is not None else None
+
+    def all_stats(self) -> dict[str, PublisherStats]:
+        """What is known of every publisher here, by stream."""
+        found = {name: stream.stats() for name, stream in self._streams.items()}
+        return {name: stats for name, stats in found.items() if stats is not None}
 
     def viewers(self, room: str) -> int:
         """How many are connected by WHEP, here and at the nodes that pull the stream from this one."""
@@ -171,11 +197,26 @@ class MediaService:
         if stream is not None:
             stream.stop()
 
+    def publishing(self) -> list[tuple[str, Principal]]:
+        """Every stream with each principal that publishes it, or is about to."""
+        return [(name, one) for name, stream in self._streams.items() for one in stream.principals]
+
+    def stop_principal(self, room: str, principal: str) -> None:
+        """Ends what the principal publishes there, as its goodbye would."""
+        stream = self._streams.get(room)
+        if stream is not None:
+            stream.stop_principal(principal)
+
     async def kick_viewers(self, room: str) -> None:
         """Ends all WHEP sessions of a room."""
         self._whep.close_all(room, "it was ended by the server")
 
     # --- inside
+
+    def _make_rtmp(self, gate: Gate) -> RtmpServer:
+        config = self._config
+        listen = RtmpConfig(config.rtmp_host, config.rtmp_port or 0, config.rtmp_publishers_max)
+        return RtmpServer(listen, gate, self._stream, self._node.counters, self._clock)
 
     def _stream(self, room: str) -> RoomStream:
         stream = self._streams.get(room)
@@ -239,11 +280,18 @@ class MediaService:
             if beat % 60 == 0:
                 stream.probe()
         if beat % 20 == 0:
-            if self.cascade is not None:
-                self.cascade.second()
-            self._let_go()
-            self._whip.sweep()
-            self._whep.sweep()
+            self._second()
+
+    def _second(self) -> None:
+        if self.cascade is not None:
+            self.cascade.second()
+        self._let_go()
+        if self._publishers is not None:
+            for stats in self.all_stats().values():
+                if stats.status == "live":
+                    self._publishers.observe(stats)
+        self._whip.sweep()
+        self._whep.sweep()
 
     def _let_go(self) -> None:
         """Of relays that nobody feeds, nor has a while ago."""

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from media.advice import Advice, advise
 from media.config import MediaConfig
 from media.ports import MediaKind, Principal, RtpSink, Stage, TrackInfo
 from media.relay.counters import Counters
 from media.relay.room import RoomRelay
 from media.relay.source import Source
+from media.relay.track import RoomTrack
 from media.rtp.codecs import starts_keyframe
 from media.rtp.packet import Rtp
 from rooms.errors import Refused
@@ -36,6 +38,7 @@ class TrackStats:
     width: int | None = None
     height: int | None = None
     keyframe_interval_ms: float | None = None
+    b_frames: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class PublisherStats:
     loss: float
     rtt_ms: float | None
     viewers: int
+    advice: tuple[Advice, ...] = ()
 
 
 class _Announcer:
@@ -136,6 +140,23 @@ class RoomStream:
                 one.said_goodbye = True
                 one.close("it was stopped")
         if publisher is None and self.status == "interrupted":
+            self._end("stopped")
+
+    @property
+    def principals(self) -> list[Principal]:
+        """Who publishes, or is about to, or is awaited."""
+        present = [one.principal for one in (self._publisher, self._successor) if one is not None]
+        if self.status == "interrupted" and self._publisher is None and self._principal is not None:
+            present.append(self._principal)
+        return present
+
+    def stop_principal(self, principal: str) -> None:
+        """Ends what ``principal`` publishes here, as its goodbye would; it is awaited no more."""
+        awaited = self._publisher is None and self._principal is not None
+        for one in (self._successor, self._publisher):
+            if one is not None and one.principal.id == principal:
+                self.stop(one)
+        if awaited and self.status == "interrupted" and self._principal.id == principal:  # type: ignore[union-attr]
             self._end("stopped")
 
     @property
@@ -316,15 +337,26 @@ class RoomStream:
         if publisher is None:
             return None
         kinds = {track.kind for track in publisher.tracks}
+        video = self._video_stats() if "video" in kinds else None
+        advice = advise(
+            loss=publisher.loss,
+            rtt_ms=publisher.rtt_ms,
+            video_codec=video.codec if video else None,
+            fps=(video.fps if video else None) or 0.0,
+            keyframe_interval_ms=video.keyframe_interval_ms if video else None,
+            b_frames=video is not None and video.b_frames,
+            has_audio="audio" in kinds,
+        )
         return PublisherStats(
             self.status,
             publisher.protocol,
             publisher.principal.label,
-            self._video_stats() if "video" in kinds else None,
+            video,
             self._audio_stats() if "audio" in kinds else None,
             publisher.loss,
             publisher.rtt_ms,
             len(self.relay.viewers),
+            advice,
         )
 
     def _video_stats(self) -> TrackStats:
@@ -337,8 +369,15 @@ class RoomStream:
             rates.frames_per_second,
             width,
             height,
-            track.keyframe_interval_ms,
+            self._keyframe_interval_ms(track),
+            track.has_b_frames(self._clock() * 1000),
         )
+
+    def _keyframe_interval_ms(self, track: RoomTrack) -> float | None:
+        """The last one, or the time since it began if that is longer already."""
+        if track.keyframe_at_ms is None or self.status != "live":
+            return track.keyframe_interval_ms
+        return max(track.keyframe_interval_ms or 0.0, self._clock() * 1000 - track.keyframe_at_ms) or None
 
     def _audio_stats(self) -> TrackStats:
         track = self.relay.tracks["audio"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import quote
@@ -28,6 +29,30 @@ def _congestion(codec: sdp.Codec, section: sdp.Section) -> tuple[str, str] | Non
     return None
 
 
+# So many sessions may one principal open in so many seconds (RFC 9725, 5): a client that reconnects with
+# every answer must not keep the node busy with certificates and candidates.
+_OPENS, _OPENS_WITHIN_S = 20, 10.0
+_KNOWN = 1000
+
+
+class _Pace:
+    """Who has opened sessions lately. Bounded: whoever opened longest ago is forgotten first."""
+
+    def __init__(self) -> None:
+        self._opened: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def check(self, principal: str, now: float) -> None:
+        """Raises ``Refused("rate_limited")``."""
+        times = self._opened.setdefault(principal, deque(maxlen=_OPENS))
+        self._opened.move_to_end(principal)
+        if len(self._opened) > _KNOWN:
+            self._opened.popitem(last=False)
+        if len(times) == _OPENS and now - times[0] < _OPENS_WITHIN_S:
+            wait_s = _OPENS_WITHIN_S - (now - times[0])
+            raise Refused("rate_limited", retry_after_ms=max(1, round(wait_s * 1000)))
+        times.append(now)
+
+
 class WhipSession(Session):
     """A publisher's resource; it belongs to a principal, not to one credential."""
 
@@ -42,6 +67,8 @@ class Whip:
         self._gate = gate
         self._stream = stream
         self._sessions: dict[str, WhipSession] = {}
+        self._ended: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._pace = _Pace()
 
     def routes(self) -> list[web.RouteDef]:
         endpoint = http.resource({"POST": self._post}, {"Accept-Post": http.SDP_TYPE}, self._links)
@@ -66,6 +93,7 @@ class Whip:
         room = request.match_info["room"]
         principal = await self._gate.may_publish(room, http.bearer(request))
         text = await http.read_text(request, http.SDP_TYPE, self._node.config.max_sdp_bytes)
+        self._pace.check(principal.id, self._node.clock())
         offer = sdp.parse_offer(text)
         chosen = choose(offer)
         takeover = request.headers.get("X-Danmart-Takeover") == "1"
@@ -115,10 +143,27 @@ class Whip:
         return await patch(request, session, self._node.config.max_sdp_bytes)
 
     async def _delete(self, request: web.Request) -> web.Response:
+        """Ends the session. Safe to say twice: who lost the answer gets the same one again (RFC 9110, 9.2.2).
+
+        An If-Match is ignored (RFC 9725, 4.3.1).
+        """
+        if await self._has_ended(request):
+            return web.Response(status=200)
         session = await self._find(request)
         self._stream(session.room).stop(session.publisher)
         self._sessions.pop(session.id, None)
+        self._ended[session.id] = (session.room, session.publisher.principal.id)
+        if len(self._ended) > _KNOWN:
+            self._ended.popitem(last=False)
         return web.Response(status=200)
+
+    async def _has_ended(self, request: web.Request) -> bool:
+        """Whether this principal ended this session before."""
+        ended = self._ended.get(request.match_info["session"])
+        if ended is None or ended[0] != request.match_info["room"]:
+            return False
+        principal = await self._gate.may_publish(ended[0], http.bearer(request))
+        return principal.id == ended[1]
 
 
 async def patch(request: web.Request, session: Session, limit_bytes: int) -> web.Response:
@@ -136,31 +181,39 @@ async def patch(request: web.Request, session: Session, limit_bytes: int) -> web
 
 
 def choose(offer: sdp.Offer) -> dict[int, sdp.Chosen]:
-    """One video (H.264, else VP8) and one audio (Opus) of a publisher's offer.
+    """One video (H.264, else VP8) and one audio (Opus) of a publisher's offer: all of it, or nothing.
 
-    Raises ``Refused("no_common_codec")`` when a kind is offered and none of its codecs is taken: a host must
-    not find out from the viewers that the picture is missing.
+    A host must not find out from the viewers that the picture is missing, so an offer of which a part can't
+    be taken is refused as a whole (RFC 9725, 4.4.3). Raises ``Refused``: ``not_acceptable`` for other media
+    than one video and one audio of one MediaStream (4.4.2) that are sent (4.2), ``no_common_codec``.
     """
-    chosen: dict[int, sdp.Chosen] = {}
-    for kind in ("video", "audio"):
-        index = next(
-            (i for i, one in enumerate(offer.sections) if one.kind == kind and one.sends and one.port), None
-        )
-        if index is None:
-            continue
-        codecs = offer.sections[index].codecs
-        if kind == "video":
-            codec = sdp.pick_h264(codecs) or sdp.pick(codecs, "VP8")
-        else:
-            codec = sdp.pick(codecs, "OPUS")
-        if codec is None:
-            raise Refused("no_common_codec")
-        if kind == "audio":
-            codec = replace(codec, rtx=None)
-        chosen[index] = _receive(codec, offer.sections[index])
-    if not chosen:
+    wanted = [index for index, section in enumerate(offer.sections) if section.port]
+    _check([offer.sections[index] for index in wanted])
+    return {index: _take(offer.sections[index]) for index in wanted}
+
+
+def _check(sections: list[sdp.Section]) -> None:
+    if not sections:
         raise Refused("no_common_codec")
-    return chosen
+    for section in sections:
+        if not section.usable:
+            raise Refused("not_acceptable", f"Offer audio and video only, not {section.kind}.")
+        if not section.sends:
+            raise Refused("not_acceptable", f"Offer the {section.kind} as sendonly or sendrecv.")
+    if len({section.kind for section in sections}) < len(sections):
+        raise Refused("not_acceptable", "Offer at most one video and one audio track.")
+    if len(frozenset[str]().union(*(section.streams for section in sections))) > 1:
+        raise Refused("not_acceptable", "Offer tracks of one MediaStream only (a=msid).")
+
+
+def _take(section: sdp.Section) -> sdp.Chosen:
+    if section.kind == "video":
+        codec = sdp.pick_h264(section.codecs) or sdp.pick(section.codecs, "VP8")
+    else:
+        codec = sdp.pick(section.codecs, "OPUS")
+    if codec is None:
+        raise Refused("no_common_codec")
+    return _receive(codec if section.kind == "video" else replace(codec, rtx=None), section)
 
 
 def _receive(codec: sdp.Codec, section: sdp.Section) -> sdp.Chosen:

@@ -106,6 +106,11 @@ class ChangeRoom(Keyed):
         return _needs_one(self, "title", "slow_mode_s", "who_may_comment")
 
 
+class PauseRoom(Keyed):
+    on: bool
+    picture: PicturePath | None = None
+
+
 class EndRoom(Keyed):
     pass
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 
-from rooms.commands import ChangeRoom, CreateRoom, EndRoom
+from rooms.commands import ChangeRoom, CreateRoom, EndRoom, PauseRoom
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, RoomRow, TimerRow
 from rooms.origins import ORIGINS, let_go
@@ -111,6 +111,22 @@ class Lifecycle:
             "settings": {"slow_mode_s": room.slow_mode_s, "who_may_comment": room.who_may_comment},
             "title": room.title,
         }
+
+    def pause(self, tx: Unit, cmd: PauseRoom, caller: Caller) -> Steps[Any]:
+        """Let viewers see a pause, or the picture again; ``picture`` is for this pause and interruptions.
+
+        Refuses with ``forbidden``, ``not_live``.
+        """
+        yield ROOMS.rows(cmd.room)
+        yield from self._standing.load(cmd.room, caller.id)
+        room = tx.room(cmd.room)
+        self._standing.require(tx, cmd.room, caller, "publish")
+        if cmd.on and room.status not in ("live", "interrupted"):
+            raise Refused("not_live")
+        data = {"on": cmd.on, "picture": cmd.picture}
+        tx.append(cmd.room, "room.pause", data)
+        self._audit.note(tx, cmd.room, caller, "room.pause", cmd.room, data)
+        return data
 
     def end(self, tx: Unit, cmd: EndRoom, caller: Caller) -> Steps[Any]:
         """The host ends the stream. The lease goes with it: whichever node the publisher is at finds out that

@@ -107,8 +107,15 @@ def _status(state: RoomState, event: LogEvent) -> RoomState:
         room |= {"started_at_ms": event.at_ms, "ended_at_ms": None}
     if status == "ended":
         room["ended_at_ms"] = event.at_ms
+        if "pause" in room:
+            room["pause"] = {**room["pause"], "on": False}
         return replace(state, room=room, stage=EMPTY_STAGE)
     return replace(state, room=room)
+
+
+def _paused(state: RoomState, event: LogEvent) -> RoomState:
+    pause = {"on": event.data["on"], "picture": event.data["picture"]}
+    return replace(state, room={**state.room, "pause": pause})
 
 
 def _changed(state: RoomState, event: LogEvent) -> RoomState:
@@ -239,6 +246,7 @@ _RULES = {
     "room.created": _created,
     "room.status": _status,
     "room.changed": _changed,
+    "room.pause": _paused,
     "comment.deleted": _comment_deleted,
     "product.added": _product_added,
     "product.changed": _product_changed,

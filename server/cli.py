@@ -35,11 +35,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """The same as a function: gives the exit code. ``load`` becomes another process and doesn't return."""
+    """The same as a function: gives the exit code. ``load`` and ``publish`` become others."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["load"]:
         # A client, which the server doesn't import; its options are its own.
         os.execv(sys.executable, [sys.executable, "-m", "clients.load", *argv[1:]])  # noqa: S606
+    if argv[:1] == ["publish"]:
+        os.execv(sys.executable, [sys.executable, "-m", "clients.publish.command", *argv[1:]])  # noqa: S606
     if argv[:1] == ["verify-draw"]:
         # For strangers, who have a file and no server: nothing of the config is looked at.
         from server.verify import main as verify_draw  # noqa: PLC0415
@@ -101,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     link.set_defaults(do=_host_link)
 
     commands.add_parser("load", add_help=False, help="put load on a node, and see what reaches the viewers")
+    commands.add_parser("publish", add_help=False, help="put a file or URL on the air in a room")
     cli_webhooks.add_parser(commands, common)
     commands.add_parser("verify-draw", add_help=False, help="recompute a lottery's draw from its file")
     doctor = commands.add_parser("doctor", parents=[common], help="say what is wrong with config or machine")

@@ -188,6 +188,7 @@ SPECS: dict[str, Spec] = {
         Spec("points.redeem", c.RedeemPoints, "Have something for points.", lambda s: s.points.redeem),
         Spec("share", c.Share, "Say that one has shared the room.", lambda s: s.points.share),
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
+        Spec("room.pause", c.PauseRoom, "Show viewers a pause, or go on.", lambda s: s.lifecycle.pause),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),
         Spec("guest.ask", stage.OwnPlace, "Ask to come on stage.", lambda s: s.guests.ask),

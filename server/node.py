@@ -179,6 +179,7 @@ class Node:
             signed_paths=SignedPaths(secret),
             lifecycle=self.services.lifecycle,
             guests=self.services.guests,
+            live=self.live,
             registry=self.registry,
             clock_ms=self._clock_ms,
             cluster_tokens=ClusterTokens(secret),
@@ -272,6 +273,7 @@ class Node:
             gift_catalogue=self.domain.gift_catalogue,
             gift_keeper=self.domain.gift_keeper,
             packet_pages=self.domain.packet_pages,
+            rights=self.picture.rights,
         )
         api.attach(app)
         self._health(internal=False).attach(app)

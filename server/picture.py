@@ -24,11 +24,14 @@ from server.auth import PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
 from server.bus.port import Bus
 from server.config import Settings
+from server.live.rooms import LiveRooms
 from server.origins import Origins
+from server.rights import PublishRights
 from server.sharing import Sharing
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.store import Store
+from server.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Surroundings:
     signed_paths: SignedPaths
     lifecycle: Lifecycle
     guests: Guests
+    live: LiveRooms
     registry: CollectorRegistry
     clock_ms: Callable[[], int]
     cluster_tokens: ClusterTokens
@@ -85,6 +89,10 @@ class Picture:
         )
         if self.sharing is not None:
             self.sharing.join(self.media, self.hls, self.gate, time.monotonic)
+        self.rights = PublishRights(around.store, around.bus, lambda: self.media)
+        self.stage.began = self.rights.look
+        hls_viewers = self.sharing.hls_viewers if self.sharing is not None else self.hls.viewers
+        self.vitals = Vitals(self.media, hls_viewers, around.live, around.bus)
 
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
@@ -139,9 +147,13 @@ class Picture:
         """Raises ``OSError`` if the UDP port is taken."""
         await self.origins.start()
         await self.media.start()
+        await self.rights.start()
+        await self.vitals.start()
 
     async def close(self) -> None:
         """Says goodbye to publishers, viewers and other nodes. Idempotent."""
+        await self.vitals.close()
+        await self.rights.close()
         if self.sharing is not None:
             await self.sharing.close()
         await self.media.close()
@@ -167,6 +179,9 @@ def _media_config(settings: Settings) -> MediaConfig:
         busy_max=settings.media.busy_max,
         lag_max_s=settings.limits.loop_lag_max_s,
         turn=_turn(settings),
+        rtmp_port=settings.media.rtmp.port,
+        rtmp_host=settings.listen.host,
+        rtmp_publishers_max=settings.media.rtmp.publishers_max,
     )
 
 

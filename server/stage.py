@@ -7,23 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from media.names import split_stream, stream_name
 from media.ports import Principal
-from moderation.permissions import Action, may
-from moderation.standing import read_role
 from rooms.errors import Refused
 from rooms.guests.commands import PublishToken
 from rooms.guests.rules import ON_AIR, Guest
 from rooms.guests.store import read_holder
-from rooms.heads import RoomRow, users_table
+from rooms.heads import RoomRow
 from rooms.history import read_room
 from rooms.lifecycle import Happening
 from rooms.ports import Caller
 from server.auth import Identity, PublishTokens, SignedPaths, StreamKeys, Tokens
 from server.credentials import StreamKeyRow, find_stream_key
 from server.origins import GUEST, Origins
+from server.rights import may_publish
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -186,12 +185,14 @@ class MediaStage:
         self._origins = origins
         self._gate = gate
         self._closed = False
+        self.began: Callable[[], None] = lambda: None
 
     def close(self) -> None:
         self._closed = True
 
     async def live(self, stream: str, principal: Principal) -> None:
         self._gate.publishers[stream] = principal
+        self.began()
         await self._happened(stream, "publishing", None, principal.id)
 
     async def interrupted(self, stream: str, principal: Principal) -> None:
@@ -217,10 +218,7 @@ def _may_publish(conn: Connection, room_id: str, user_id: str) -> tuple[RoomRow,
     row = read_room(conn, room_id)
     if row is None:
         raise Refused("room_not_found")
-    # A publish token doesn't say who is an operator; the user's latest sign-in did.
-    operator = conn.scalar(select(users_table.c.operator).where(users_table.c.id == user_id))
-    role = read_role(conn, room_id, Caller(user_id, operator=bool(operator)), row.host_id)
-    return row, may(role, Action.PUBLISH)
+    return row, may_publish(conn, row, user_id)
 
 
 def _on_stage(conn: Connection, room_id: str, slot: str, user_id: str) -> Guest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import Executor
 from fractions import Fraction
@@ -11,6 +12,8 @@ from typing import Any, Protocol
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av import Packet
+
+log = logging.getLogger(__name__)
 
 
 class Feed(Protocol):
@@ -23,7 +26,7 @@ class Feed(Protocol):
         """Makes the next packet's content ready; when it is due, in seconds after the session's start.
 
         ``elapsed_s`` is where the session's clock is: a feed that can may leave out what is late. Raises
-        ``StopIteration`` when there is no more.
+        ``StopIteration`` when there is no more, ``ConnectionError`` when it broke off.
         """
         ...
 
@@ -67,6 +70,7 @@ class FeedTrack(MediaStreamTrack):
                 self._due = await loop.run_in_executor(self._executor, self._advance)
             due = self._due
             if due < 0:
+                self.stop()
                 raise MediaStreamError
             await asyncio.sleep(self._start + due - time.monotonic())
             keyframe, self._keyframe = self._keyframe, False
@@ -80,6 +84,9 @@ class FeedTrack(MediaStreamTrack):
         try:
             return self._feed.advance(time.monotonic() - self._start)
         except StopIteration:  # a coroutine can't pass it on
+            return -1.0
+        except ConnectionError as error:
+            log.warning("%s", error)
             return -1.0
 
     def _make(self, keyframe: bool) -> tuple[bytes, float]:

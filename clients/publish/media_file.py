@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 import av
 from av import AudioFrame, VideoFrame
 
 from clients.publish.encode import OPUS_RATE, OPUS_SAMPLES, VIDEO_RATE, H264Encoder, OpusEncoder
 from clients.publish.feed import Feed
+from clients.publish.letterbox import Letterbox
 
 _PROTOCOLS = {"protocol_whitelist": "file"}  # a playlist in disguise must not reach the network
 
@@ -48,9 +48,8 @@ class FileVideo:
     def __init__(self, path: Path, duration_s: float, size: tuple[int, int], fps: int, bitrate: int) -> None:
         self._frames = _looped_frames(path, duration_s)
         self._encoder = H264Encoder(*size, fps, bitrate)
-        self._size, self._fps = size, fps
-        self._canvas = av.filter.Graph()
-        self._shape: tuple[int, int, str] | None = None
+        self._fps = fps
+        self._letterbox = Letterbox(*size)
         self._frame: VideoFrame | None = None
         self._time_s = -1.0
 
@@ -67,31 +66,8 @@ class FileVideo:
         """Scales and encodes the frame."""
         if self._frame is None:
             return b""
-        picture = self._fit(self._frame)
+        picture = self._letterbox.fit(self._frame)
         return self._encoder.encode(picture, round(self._time_s * VIDEO_RATE), keyframe=keyframe)
-
-    def _fit(self, frame: VideoFrame) -> VideoFrame:
-        shape = (frame.width, frame.height, frame.format.name)
-        if shape != self._shape:
-            self._canvas, self._shape = self._letterbox(frame), shape
-        frame.pts = None
-        self._canvas.push(frame)
-        return cast("VideoFrame", self._canvas.pull())
-
-    def _letterbox(self, frame: VideoFrame) -> av.filter.Graph:
-        width, height = self._size
-        graph = av.filter.Graph()
-        nodes = [
-            graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-            ),
-            graph.add("scale", f"{width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2"),
-            graph.add("pad", f"{width}:{height}:(ow-iw)/2:(oh-ih)/2"),
-            graph.add("format", "yuv420p"),
-            graph.add("buffersink"),
-        ]
-        graph.link_nodes(*nodes).configure()
-        return graph
 
 
 class FileAudio:

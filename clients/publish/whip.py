@@ -7,7 +7,7 @@ import ipaddress
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
@@ -26,6 +26,7 @@ from clients.publish.feed import Feed, FeedTrack
 
 _HTTP_TIMEOUT = aiohttp.ClientTimeout(total=10)
 _CONNECT_S = 10.0
+ENDED = "ended"
 _SILENT_S = 5.0  # receiver reports come about once a second; after that the server is taken for gone
 
 
@@ -35,6 +36,7 @@ class WhipTarget:
 
     url: str
     bearer: str | None = None
+    takeover: bool = False
 
     @property
     def is_loopback(self) -> bool:
@@ -66,8 +68,8 @@ class WhipSession:
     """One publication. Use as an async context manager: entering publishes, leaving sends DELETE.
 
     Entering raises ``WhipRefused``, ``aiohttp.ClientError``, ``TimeoutError`` (no media path within 10 s) or
-    ``ConnectionError``; nothing is left open then. ``wait_lost`` returns when the server dropped the session
-    or nothing has been heard of it for 5 s, and is safe to cancel.
+    ``ConnectionError``; nothing is left open then. ``wait_lost`` returns when the server dropped the session,
+    nothing has been heard of it for 5 s, or all feeds are at their end (``ENDED``), and is safe to cancel.
     """
 
     def __init__(self, http: aiohttp.ClientSession, target: WhipTarget, feeds: list[Feed]) -> None:
@@ -113,14 +115,22 @@ class WhipSession:
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     return await self._until({"failed", "closed", "disconnected"})
+            if all(track.readyState == "ended" for track in self._tracks):
+                return ENDED
             latest = await self._latest_report()
             if latest is None or latest != reports:
                 heard, reports = time.monotonic(), latest
             elif time.monotonic() - heard > _SILENT_S:
                 return "silent"
 
+    def renew(self, bearer: str) -> None:
+        """What the goodbye is said with from now on, as credentials run out."""
+        self._target = replace(self._target, bearer=bearer)
+
     async def _post(self, offer: str) -> str:
         headers = {"Content-Type": "application/sdp", **self._auth()}
+        if self._target.takeover:
+            headers["X-Danmart-Takeover"] = "1"
         async with self._http.post(
             self._target.url, data=offer, headers=headers, timeout=_HTTP_TIMEOUT
         ) as response:

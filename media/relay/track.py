@@ -72,6 +72,7 @@ class RoomTrack:
         self.measure = Measure()
         self.keyframe_at_ms: float | None = None
         self.keyframe_interval_ms: float | None = None
+        self.reordered_at_ms: float | None = None
         self.gop: list[Packet] = []
         self.ring: Ring[Packet] = Ring(VIDEO_RING if kind == "video" else AUDIO_RING)
         # Below 32768, so that the first wrap is far from the first packet (a lost one would cost the stream).
@@ -79,6 +80,7 @@ class RoomTrack:
         self._timeline = Timeline(self.clock_rate, 1 + secrets.randbelow(0x4000), secrets.randbits(32))
         self._clock: tuple[float, int] | None = None
         self._frame: int | None = None
+        self._newest: tuple[int, int] = (-1, 0)
 
     def switch(self, codec: str) -> None:
         """Another publisher's packets follow; ``codec`` is empty if it sends none of this kind."""
@@ -86,6 +88,8 @@ class RoomTrack:
         self._clock = None
         self.codec = codec
         self.gop = []
+        self.reordered_at_ms = None
+        self.keyframe_interval_ms = self.keyframe_at_ms = None
 
     def add(self, rtp: Rtp, sequence: int, now_ms: float) -> Packet | None:
         """Takes a publisher's packet; ``None`` if it is a repeat or not of this time line."""
@@ -103,6 +107,7 @@ class RoomTrack:
             self._frame = timestamp
             self.measure.frames += 1
         if video:
+            self._watch_order(number, timestamp, now_ms)
             self._remember(packet, now_ms)
         return packet
 
@@ -116,6 +121,18 @@ class RoomTrack:
     def since_keyframe(self) -> list[Packet]:
         """The pictures since the last keyframe, in order; empty if that is not here or too long ago."""
         return sorted(self.gop, key=lambda packet: packet.sequence)
+
+    def _watch_order(self, number: int, timestamp: int, now_ms: float) -> None:
+        """Pictures that go back in time in the order of sending are B-frames; a repeat has an old number."""
+        newest, before = self._newest
+        if number > newest:
+            if newest >= 0 and distance32(timestamp, before) < 0:
+                self.reordered_at_ms = now_ms
+            self._newest = (number, timestamp)
+
+    def has_b_frames(self, now_ms: float) -> bool:
+        """Whether pictures came out of order within the last five seconds."""
+        return self.reordered_at_ms is not None and now_ms - self.reordered_at_ms < 5_000
 
     def sender_report(self, ntp: int, timestamp: int, skew_ms: float) -> None:
         """The publisher's clock at one of its timestamps; ``skew_ms`` leads to ours."""

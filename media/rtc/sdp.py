@@ -59,6 +59,8 @@ class Section:
     reduced_size: bool = False
     codecs: tuple[Codec, ...] = ()
     extensions: dict[str, int] = field(default_factory=dict)
+    streams: frozenset[str] = frozenset()
+    """The MediaStreams that its tracks belong to (RFC 8830, 2); "-" stands for none and is left out."""
 
     @property
     def usable(self) -> bool:
@@ -160,6 +162,8 @@ def _bundle(session: list[str], sections: tuple[Section, ...]) -> int:
     if not active:
         raise Refused("no_common_codec")
     groups = [value.split()[1:] for value in _attributes(session, "group") if value.split()[:1] == ["BUNDLE"]]
+    if len(groups) > 1:
+        raise _bad("all its media must be in one BUNDLE group")
     mids = groups[0] if groups else []
     if len(active) > 1 and not all(sections[index].mid in mids for index in active):
         raise _bad("all its media must be in one BUNDLE group")
@@ -212,6 +216,7 @@ def _section(block: list[str]) -> Section:
         direction=_direction(block),
         rtcp_mux=bool(_attributes(block, "rtcp-mux")),
         reduced_size=bool(_attributes(block, "rtcp-rsize")),
+        streams=frozenset(value.split()[0] for value in _attributes(block, "msid") if value) - {"-"},
     )
     if not section.usable:
         return section
@@ -320,6 +325,7 @@ def _rejected(section: Section) -> list[str]:
 
 
 def _accepted(section: Section, chosen: Chosen, local: Local) -> list[str]:
+    """An answer never says rtcp-mux-only, whatever RFC 9725, 4.4.1 wants: RFC 8858, 4.3 forbids that."""
     formats = [str(codec.payload_type) for codec in chosen.codecs]
     formats += [str(codec.rtx) for codec in chosen.codecs if codec.rtx is not None]
     lines = [f"m={section.kind} 9 {section.protocol} {' '.join(formats)}", "c=IN IP4 0.0.0.0"]
@@ -404,5 +410,5 @@ def parse_fragment(text: str) -> Credentials:
 
 def write_fragment(local: Local) -> str:
     """The answer to an ICE restart (RFC 9725, 4.3.3)."""
-    lines = [f"a=ice-ufrag:{local.ice.ufrag}", f"a=ice-pwd:{local.ice.password}"]
+    lines = ["a=ice-lite", f"a=ice-ufrag:{local.ice.ufrag}", f"a=ice-pwd:{local.ice.password}"]
     return "\r\n".join([*lines, *candidate_lines(local), "a=end-of-candidates"]) + "\r\n"

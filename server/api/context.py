@@ -33,6 +33,7 @@ from server.live.rooms import LiveRooms
 from server.packets import PacketPages
 from server.pictures import Pictures
 from server.proxies import client_of
+from server.rights import PublishRights
 from server.signins import SignIns
 from server.store.group import Answer
 from server.store.store import Store
@@ -72,6 +73,7 @@ class Api:
     gift_catalogue: GiftCatalogue
     gift_keeper: GiftKeeper
     packet_pages: PacketPages
+    rights: PublishRights
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

@@ -106,13 +106,15 @@ async def add_stream_key(request: web.Request) -> web.Response:
 
 @routes.delete("/api/v1/rooms/{room}/stream-keys/{key}")
 async def revoke_stream_key(request: web.Request) -> web.Response:
-    """Revoke a stream key."""
+    """Revoke a stream key; what is published with it ends."""
     api = request.app[API]
     room_id, caller = await api.allowed(request, Action.PUBLISH)
     key_id = request.match_info["key"]
     answer = await api.store.write(
         Work("stream_key.revoke", lambda tx: api.keyring.revoke(tx, room_id, key_id, caller))
     )
+    if answer.ok:
+        api.rights.revoked(room_id)
     return from_answer(answer)
 
 

@@ -267,6 +267,7 @@ def asyncapi() -> bytes:
         "you": "A private event.",
         "staff": "An event for the room's staff.",
         "signals": "Counts; may be lost.",
+        "publisher": "How a publisher fares, to those who may publish; may be lost.",
         "buy.waiting": "How many are before a purchase that waits; may be lost.",
         "bye": "The server is about to close the connection.",
     }

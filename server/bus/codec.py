@@ -15,7 +15,7 @@ from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from server.bus.port import RoomNews
 
 SENDER_BYTES = 8
-VERSION = b"\x04"
+VERSION = b"\x05"
 _START = SENDER_BYTES + len(VERSION)
 
 
@@ -43,13 +43,14 @@ def encode_room(sender: bytes, news: RoomNews) -> bytes:
         news.origin,
         news.coupons,
         news.counts,
+        news.publisher,
     )
     return _encode(sender, content)
 
 
 def decode_room(room_id: str, message: bytes) -> RoomNews:
     """The inverse of :func:`encode_room`. Raises ``UnknownMessageError``."""
-    events, staff, stock, redacted, likes, origin, coupons, counts = _decode(message, 8)
+    events, staff, stock, redacted, likes, origin, coupons, counts, publisher = _decode(message, 9)
     return RoomNews(
         room_id,
         [LogEvent(room_id, *event) for event in events],
@@ -60,6 +61,7 @@ def decode_room(room_id: str, message: bytes) -> RoomNews:
         origin,
         coupons,
         counts,
+        publisher,
     )
 
 

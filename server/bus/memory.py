@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from rooms.unit import News
 from server.bus.listeners import Listeners
@@ -27,6 +28,9 @@ class MemoryBus:
 
     def call_origin(self, room_id: str) -> None:
         """There is no other node."""
+
+    def share_publisher(self, room_id: str, health: dict[str, Any]) -> None:
+        """There is nobody else to tell."""
 
     def tell_grown(self, room_ids: Collection[str]) -> None:
         """There is no other node."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from rooms.unit import News
@@ -16,6 +16,7 @@ class RoomNews:
 
     ``redacted`` are ids of comments whose text is gone, ``likes`` those that viewers of another node gave;
     ``origin``: who publishes the room may have changed. ``counts`` are numbers of plays, by play.
+    ``publisher`` is how who publishes at another node fares, by slot.
     """
 
     room_id: str
@@ -27,6 +28,7 @@ class RoomNews:
     origin: bool = False
     coupons: dict[str, int] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    publisher: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def merge(several: Sequence[RoomNews]) -> RoomNews:
@@ -44,6 +46,7 @@ def merge(several: Sequence[RoomNews]) -> RoomNews:
         merged.coupons |= news.coupons
         for play_id, counts in news.counts.items():
             merged.counts.setdefault(play_id, {}).update(counts)
+        merged.publisher |= news.publisher
     return merged
 
 
@@ -75,6 +78,11 @@ class Bus(Protocol):
     def call_origin(self, room_id: str) -> None:
         """Have the node that publishes a room look at its lease; this node's listeners aren't told. Never
         raises, never waits."""
+        ...
+
+    def share_publisher(self, room_id: str, health: dict[str, Any]) -> None:
+        """Tell the other nodes how a publisher here fares; this node's listeners aren't told. Never raises,
+        never waits."""
         ...
 
     def tell_grown(self, room_ids: Collection[str]) -> None:

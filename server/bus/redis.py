@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection
+from typing import Any
 
 import structlog
 
@@ -82,6 +83,11 @@ class RedisBus:
     def call_origin(self, room_id: str) -> None:
         if self._publisher is not None:
             self._publisher.send_room(self._room(room_id), RoomNews(room_id, origin=True))
+
+    def share_publisher(self, room_id: str, health: dict[str, Any]) -> None:
+        if self._publisher is not None:
+            news = RoomNews(room_id, publisher={health.get("slot", ""): health})
+            self._publisher.send_room(self._room(room_id), news)
 
     def tell_grown(self, room_ids: Collection[str]) -> None:
         if self._publisher is not None:

@@ -244,6 +244,15 @@ class Ladder(Section):
     """At a time on a node, each with a thread of its own."""
 
 
+class Rtmp(Section):
+    """RTMP in, for encoders that don't know WHIP."""
+
+    port: int | None = Field(None, ge=0, le=65535)
+    """None: off."""
+    publishers_max: int = Field(50, ge=1, le=10_000)
+    """Connections at once on this node."""
+
+
 class Media(Section):
     """Picture and sound."""
 
@@ -261,6 +270,7 @@ class Media(Section):
     """Of one stream in one size, kept in memory; when it is full the oldest go, whatever ``dvr_s`` says."""
     part_ms: int = Field(250, ge=100, le=333)
     ladder: Ladder = Field(default_factory=Ladder)
+    rtmp: Rtmp = Field(default_factory=Rtmp)
 
 
 class Moderation(Section):

@@ -20,6 +20,9 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
     wanted = [("HTTP", listen.host, listen.port, socket.SOCK_STREAM)]
     media_host = str(listen.udp_host or listen.host)
     wanted.append(("media", media_host, listen.udp_port, socket.SOCK_DGRAM))
+    wanted.append(("media", listen.host, listen.udp_port, socket.SOCK_DGRAM))
+    if settings.media.rtmp.port is not None:
+        wanted.append(("RTMP", listen.host, settings.media.rtmp.port, socket.SOCK_STREAM))
     if listen.internal_port is not None:
         internal_host = listen.internal_host or listen.host
         wanted.append(("internal", internal_host, listen.internal_port, socket.SOCK_STREAM))
@@ -71,7 +74,12 @@ def check_exposure(settings: Settings) -> Iterator[Finding]:
             f"the node listens on {listen.host} without TLS and trusts no proxy",
             "put a proxy with a certificate in front and list its address in listen.trusted_proxies",
         )
-    elif not listen.is_public:
+    if settings.media.rtmp.port is not None and listen.is_public:
+        yield warn(
+            "RTMP isn't encrypted: who listens on the way reads stream keys",
+            "prefer WHIP; else put TLS in front (rtmps), or let only your own network reach the port",
+        )
+    if not listen.is_public:
         yield ok("the node listens on this machine only")
 
 

@@ -217,8 +217,19 @@ class LiveRooms:
             room.count(play_id, counts)
         room.likes += news.likes
         room.reactions += news.likes
+        for health in news.publisher.values():
+            self.tell_publishers(health)
         self._take_staff(room, news.staff)
         self._show(room)
+
+    def tell_publishers(self, health: Mapping[str, Any]) -> None:
+        """Tell those who may publish in a room how its publisher fares. What doesn't keep up does without."""
+        room = self._rooms.get(health["room"])
+        members = [one for one in room.staff_members.values() if "publish" in one.actions] if room else []
+        if members:
+            packet = self._encode("publisher", health)
+            for member in members:
+                member.outlet.send(packet, droppable=True)
 
     def _show(self, room: LiveRoom) -> None:
         if room.view.has_news:

@@ -23,6 +23,7 @@ RECENT_KEPT = 1000
 URGENT = frozenset(
     {
         "room.status",
+        "room.pause",
         "comment.deleted",
         "product.pinned",
         "product.unpinned",

@@ -25,6 +25,7 @@ _WHAT = {
     "room.interrupted": "A room's publisher is away.",
     "room.ended": "A room's stream is over.",
     "room.changed": "A room's title or settings were changed; what was changed is there.",
+    "room.pause": "The host has pressed pause, or goes on (`on`); `picture` is shown meanwhile.",
     "comment.created": "A comment, `text` only where the endpoint asks for texts; `shown`: to everybody.",
     "comment.deleted": "A comment was deleted.",
     "moderation.muted": "Somebody was muted: `sanction`.",

@@ -28,6 +28,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "room.created": ("room.created",),
     "room.status": ("room.idle", "room.live", "room.interrupted", "room.ended"),
     "room.changed": ("room.changed",),
+    "room.pause": ("room.pause",),
     "product.added": ("product.added", "stock.changed"),
     "product.changed": ("product.changed", "stock.changed"),
     "product.removed": ("product.removed",),

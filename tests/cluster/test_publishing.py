@@ -134,3 +134,24 @@ async def test_a_key_in_use_at_another_node_is_taken_over_when_that_is_said(clus
         await host.ok("room.end")
         # Nobody saw an interruption: the room was live all the time.
         assert await statuses(host, 2) == ["live", "ended"]
+
+
+async def test_a_key_that_is_revoked_at_another_node_ends_its_stream_at_once(cluster: Cluster) -> None:
+    a, b = cluster
+    room, host = await b.room()
+    async with studio() as camera:
+        key = await key_of(b, room, host)
+        assert await camera.go_live(a, room, key) == 201
+        assert await statuses(host, 1) == ["live"]
+        health = await host.until("publisher", lambda one: one["video"]["fps"] > 0)
+        assert (health["room"], health["status"], health["protocol"]) == (room, "live", "whip")
+        assert "no_sound" in health["advice"]
+        path = f"/api/v1/rooms/{room}/stream-keys"
+        _, keys = await b.get(path, host.user)
+        status, _, _ = await b.request("DELETE", f"{path}/{keys['items'][0]['id']}", host.user)
+        assert status == 200
+        await until_unpublished(a, room, host, within_s=5)
+        await asyncio.wait_for(camera.lost.wait(), 10)
+        assert await statuses(host, 2) == ["live", "ended"]
+    async with studio() as again:
+        assert await again.go_live(a, room, key) == 401

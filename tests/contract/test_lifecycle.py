@@ -9,6 +9,7 @@ from moderation.audit import read_audit
 from rooms.heads import RoomRow, rooms_table
 from rooms.history import read_now, read_room
 from rooms.ports import Caller
+from rooms.state import EMPTY, fold_all
 from tests.contract.house import (
     GUEST,
     HOST,
@@ -174,3 +175,14 @@ async def test_the_host_ends_the_stream(house: House, caller: Caller) -> None:
     await house.ok("room.end", HOST)
     actions = [a["action"] for a in await house.store.read(lambda conn: read_audit(conn, ROOM))]
     assert actions.count("room.end") == 1
+
+
+async def test_a_pause_is_for_who_is_on_the_air_and_over_with_the_stream(house: House) -> None:
+    assert await house.code("room.pause", HOST, on=True) == "not_live"
+    await house.ok("room.pause", HOST, on=False, picture="/pictures/break.webp")
+    await house.go_live()
+    await house.ok("room.pause", HOST, on=True, picture="/pictures/break.webp")
+    paused = fold_all(EMPTY, await house.log()).room["pause"]
+    assert paused == {"on": True, "picture": "/pictures/break.webp"}
+    await house.ok("room.end", HOST)
+    assert fold_all(EMPTY, await house.log()).room["pause"] == paused | {"on": False}

@@ -80,6 +80,7 @@ poll.vote        -     x      x         x      x    x
 poll.close       -     -      -         -      x    x
 poll.check       -     x      x         x      x    x
 room.change      -     -      -         -      x    x
+room.pause       -     -      -         -      x    x
 room.end         -     -      -         -      x    x
 room.grant       -     -      -         -      x    x
 gift             -     x      x         x      self x
@@ -117,6 +118,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "room.change": {"slow_mode_s": 0},
     "explain.stop": {},
     "stage.layout": {"layout": "grid"},
+    "room.pause": {"on": False},
     "room.end": {},
     "share": {},
     "follow": {},

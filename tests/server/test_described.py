@@ -104,6 +104,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
     await host.read("/payments/owed")
+    await host.do("room.pause", on=False)
     await host.do("room.end")
     assert described.operations() - described.held == ELSEWHERE
 

@@ -147,6 +147,7 @@ _SAID_IN_WORDS = frozenset(
         "MEDIA__ANNOUNCED_ADDRESSES",
         "MEDIA__INCLUDE_LOOPBACK",
         "MEDIA__LADDER__ROOMS",
+        "MEDIA__RTMP__PORT",
         "MODERATION__WORD_LISTS",
         "NODE__NAME",
         "NODE__SECRET",

@@ -94,6 +94,12 @@ class Changed(TypedDict):
 
 
 @with_config(OPEN)
+class Paused(TypedDict):
+    on: bool
+    picture: str | None
+
+
+@with_config(OPEN)
 class PublishToken(TypedDict):
     token: str
     expires_at_ms: TimeMs
@@ -183,6 +189,7 @@ COMMANDS: dict[str, Any] = {
     "points.redeem": Redeemed,
     "share": Shared,
     "room.change": Changed,
+    "room.pause": Paused,
     "room.end": Nothing,
     "room.grant": Nothing,
     "guest.ask": OfGuest,

@@ -143,6 +143,7 @@ class Track(TypedDict):
     width: int | None
     height: int | None
     keyframe_interval_ms: float | None
+    b_frames: bool
 
 
 @with_config(OPEN)
@@ -161,6 +162,7 @@ class Publisher(TypedDict):
     loss: Annotated[float, Field(description="0 to 1, over the last second, after repair")]
     rtt_ms: float | None
     viewers: Watching
+    advice: Annotated[tuple[str, ...], Field(description="What the host should be told; the worst first")]
 
 
 @with_config(OPEN)

@@ -136,7 +136,7 @@ def test_vp8_is_taken_when_there_is_no_h264() -> None:
 def test_sections_that_are_not_taken_are_rejected_in_their_place() -> None:
     data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\na=mid:2\n"
     offer = sdp.parse_offer(CHROMIUM + data)
-    answer = sdp.write_answer(offer, choose(offer), LOCAL)
+    answer = sdp.write_answer(offer, choose(sdp.parse_offer(CHROMIUM)), LOCAL)
     assert [line.split()[:2] for line in answer.split("\r\n") if line.startswith("m=")] == [
         ["m=audio", "9"],
         ["m=video", "9"],
@@ -182,7 +182,7 @@ def suppress_refusals(*codes: str) -> Iterator[None]:
 @given(st.lists(st.sampled_from(CHROMIUM.splitlines()), max_size=70), st.text(max_size=20))
 def test_any_text_is_read_or_refused(lines: list[str], noise: str) -> None:
     text = "\n".join(["v=0", *lines[: len(lines) // 2], noise, *lines[len(lines) // 2 :]])
-    with suppress_refusals("bad_sdp", "no_common_codec"):
+    with suppress_refusals("bad_sdp", "no_common_codec", "not_acceptable"):
         offer = sdp.parse_offer(text)
         sdp.write_answer(offer, choose(offer), LOCAL)
 

@@ -1,6 +1,7 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
 import { gifts } from "./gifts.en";
 import { guests } from "./guests.en";
+import { ingest } from "./ingest.en";
 import { lottery } from "./lottery.en";
 import { quiz } from "./quiz.en";
 import { packet } from "./packet.en";
@@ -11,6 +12,7 @@ import { wallet } from "./wallet.en";
 export const en = {
   ...gifts,
   ...guests,
+  ...ingest,
   ...packet,
   ...shop,
   ...points,
@@ -258,7 +260,6 @@ export const en = {
   "health.viewers": "Viewers by way",
   "health.cpu": "This computer is at its limit: the browser lowered the picture's quality.",
   "health.bandwidth": "Your upload is slow: the browser lowered the picture's quality.",
-  "health.vp8": "This browser sends VP8: viewers who need HLS see nothing. Use Chrome, Edge or Safari.",
   "share": "Share",
   "share.title": "Invite viewers",
   "share.link": "The room's address",

@@ -2,6 +2,7 @@
 import type { Key } from "./index";
 import { gifts } from "./gifts.zh";
 import { guests } from "./guests.zh";
+import { ingest } from "./ingest.zh";
 import { lottery } from "./lottery.zh";
 import { quiz } from "./quiz.zh";
 import { packet } from "./packet.zh";
@@ -12,6 +13,7 @@ import { wallet } from "./wallet.zh";
 export const zh: Record<Key, string> = {
   ...gifts,
   ...guests,
+  ...ingest,
   ...packet,
   ...shop,
   ...points,
@@ -259,7 +261,6 @@ export const zh: Record<Key, string> = {
   "health.viewers": "观看方式",
   "health.cpu": "电脑性能不足，浏览器已降低画质。",
   "health.bandwidth": "上行带宽不足，浏览器已降低画质。",
-  "health.vp8": "当前浏览器只能发送 VP8，需要 HLS 的观众无法观看，请用 Chrome、Edge 或 Safari。",
   "share": "分享",
   "share.title": "邀请观众",
   "share.link": "直播间地址",

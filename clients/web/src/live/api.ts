@@ -22,10 +22,24 @@ export interface Page<T> {
 export interface PublisherHealth {
   status: string;
   protocol?: string | null;
-  video?: { codec?: string; width?: number; height?: number; fps?: number; kbps?: number } | null;
+  label?: string;
+  room?: string;
+  /** A guest's place; the host's stream has none. */
+  slot?: string;
+  video?: {
+    codec?: string;
+    width?: number | null;
+    height?: number | null;
+    fps?: number | null;
+    kbps?: number;
+    keyframe_interval_ms?: number | null;
+  } | null;
+  audio?: { codec?: string; kbps?: number } | null;
   loss?: number | null;
   rtt_ms?: number | null;
   viewers?: { whep?: number; hls?: number };
+  /** Codes of what the host should be told, the worst first. */
+  advice?: readonly string[];
 }
 
 export type DemoRole = Extract<Role, "viewer" | "moderator" | "host">;
@@ -86,10 +100,6 @@ export function uploadPicture(room: string, picture: Blob, token: string | null)
     body: picture,
     token,
   });
-}
-
-export function publisher(room: string, token: string | null): Promise<PublisherHealth> {
-  return json(inRoom(room, "/publisher"), { token });
 }
 
 /** What a host sees of a coupon beside what everybody does. */

@@ -4,6 +4,7 @@
  */
 import { io, type Socket } from "socket.io-client";
 
+import type { PublisherHealth } from "./api";
 import { offline, Refusal } from "./errors";
 import type { Answer, Bye, Command, Frame, Keyed, NumberedEvent, Payload, Place, Signals, Unkeyed, WireError } from "./wire";
 
@@ -23,6 +24,7 @@ export interface Listener {
   you: (event: NumberedEvent & { room?: string }) => void;
   staff: (event: NumberedEvent & { room: string }) => void;
   signals: (signals: Signals & { room: string }) => void;
+  publisher: (health: PublisherHealth) => void;
   waiting: (place: Place) => void;
   bye: (bye: Bye) => void;
 }
@@ -161,6 +163,7 @@ export class Connection {
     socket.on("you", listener.you);
     socket.on("staff", listener.staff);
     socket.on("signals", listener.signals);
+    socket.on("publisher", listener.publisher);
     socket.on("buy.waiting", listener.waiting);
   }
 

@@ -2,7 +2,7 @@
  * The state of a room as a fold of its log, the same as the server's `rooms/state.py`; both are held to
  * `tests/vectors/fold.json`. Pure: a changed state is a new object, an unchanged one is the same.
  */
-import type { Coupon, LiveEvent, Play, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
+import type { Coupon, LiveEvent, Pause, Play, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
 import { EMPTY_STAGE, type OnStage } from "./stage_wire";
 
 const COMMENTS_KEPT = 50;
@@ -53,6 +53,7 @@ const rules: Record<string, Rule> = {
       room.ended_at_ms = null;
     }
     if (status !== "ended") return { ...state, room };
+    if (room.pause) room.pause = { ...room.pause, on: false };
     return { ...state, room: { ...room, ended_at_ms: event.at_ms }, stage: EMPTY_STAGE };
   },
 
@@ -66,6 +67,11 @@ const rules: Record<string, Rule> = {
         who_may_comment: data.who_may_comment ?? state.settings.who_may_comment,
       },
     };
+  },
+
+  "room.pause": (state, event) => {
+    const { on, picture } = event.data as unknown as Pause;
+    return { ...state, room: { ...state.room, pause: { on, picture } } };
   },
 
   comment: (state, event) =>

@@ -1,6 +1,7 @@
 /** A room as one page sees it: its state, the caller's own side, and the staff's, kept up by the connection. */
 import { batch, computed, signal } from "@preact/signals";
 
+import type { PublisherHealth } from "./api";
 import { ServerClock } from "./clock";
 import { Connection } from "./connection";
 import { asRefusal } from "./errors";
@@ -43,6 +44,8 @@ export class Room {
   readonly stock = signal<Readonly<Record<string, number>>>({});
   /** How many can still be claimed of each coupon that was dropped. */
   readonly couponsLeft = signal<Readonly<Record<string, number>>>({});
+  /** How the host's stream fares, as the server last said, and when; only those who may publish are told. */
+  readonly publisher = signal<{ health: PublisherHealth; atMs: number } | null>(null);
   /** Numbers of plays, by play, as the signals last said. */
   readonly counts = signal<Readonly<Record<string, Readonly<Record<string, number>>>>>({});
   /** The red packet that ended last. */
@@ -98,6 +101,9 @@ export class Room {
       you: (event) => this.takeYou(event),
       staff: (event) => this.staff.take(event),
       signals: (signals) => this.takeSignals(signals),
+      publisher: (health) => {
+        if (health.room === this.id && !health.slot) this.publisher.value = { health, atMs: performance.now() };
+      },
       waiting: (place) => {
         this.before.value = place.position;
       },

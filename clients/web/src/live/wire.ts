@@ -109,6 +109,14 @@ export interface RoomInfo {
   host: Person;
   started_at_ms: number | null;
   ended_at_ms: number | null;
+  /** Absent until the host has set one. */
+  pause?: Pause;
+}
+
+/** What viewers see instead of the picture; `picture` also while the publisher is away. */
+export interface Pause {
+  on: boolean;
+  picture: string | null;
 }
 
 export interface RoomSettings {
@@ -336,6 +344,7 @@ export interface Commands extends GiftCommands, PointsCommands, StageCommands {
     { room: string; title?: string; slow_mode_s?: number; who_may_comment?: WhoMayComment },
     { settings: RoomSettings },
   ];
+  "room.pause": [{ room: string; on: boolean; picture?: string | null }, Pause];
   "room.end": [{ room: string }, object];
   "room.grant": [{ room: string; user: string; role: "viewer" | "moderator" | "senior_moderator" }, object];
   "publish.token": [{ room: string; slot?: string }, { token: string; expires_at_ms: number }];

@@ -35,6 +35,7 @@ export class Player {
   private session: Session | null = null;
   private running: AbortController | null = null;
   private expected = false;
+  private held = false;
   private ladder: Ladder;
   private playingSince = 0;
   private linkLostAt = -Infinity;
@@ -58,6 +59,8 @@ export class Player {
       if (this.session instanceof HlsSession) this.session.catchUp();
       if (this.session && video.paused) void this.play();
     };
+    // A session that was opened in time starts the video by itself: not during a pause.
+    video.addEventListener("playing", () => this.held && video.pause());
     video.addEventListener("resize", shape);
     video.addEventListener("loadedmetadata", shape);
     document.addEventListener("visibilitychange", seen);
@@ -71,11 +74,26 @@ export class Player {
     };
   }
 
-  follow(status: RoomStatus): void {
+  /**
+   * With `paused` the last frame stays, silent, and nothing is torn down: what comes meanwhile is not shown, so
+   * all viewers see the pause at once, however far behind they are. Who comes during it begins afterwards.
+   */
+  follow(status: RoomStatus, paused = false): void {
+    this.hold(paused && status !== "idle" && status !== "ended");
     if (status === "idle" || status === "ended") this.stop();
     else {
-      this.expected = status === "live";
+      this.expected = status === "live" && !this.held;
       if (this.expected && !this.running) this.start();
+    }
+  }
+
+  private hold(on: boolean): void {
+    if (this.held === on) return;
+    this.held = on;
+    if (on) this.video?.pause();
+    else if (this.session) {
+      if (this.session instanceof HlsSession) this.session.catchUp();
+      void this.play();
     }
   }
 
@@ -104,6 +122,7 @@ export class Player {
 
   /** To be called from a tap, when `blocked`. */
   async play(): Promise<void> {
+    if (this.held) return;
     try {
       await this.video?.play();
       this.blocked.value = false;

@@ -26,6 +26,7 @@ export class Broadcast {
   /** The tab was live with a shared screen, which only a click can share again. */
   readonly needsScreen = signal(false);
   readonly publisher: Publisher;
+  private muted = false;
 
   constructor(
     private readonly room: string,
@@ -101,6 +102,15 @@ export class Broadcast {
     if (this.publisher.air.value === "live") this.onAir(Date.now());
   }
 
+  /**
+   * Sends black and silence, or the picture again. The session goes on, so that no viewer's player is torn down
+   * and no grace period runs out.
+   */
+  mute(on: boolean): void {
+    this.muted = on;
+    for (const track of this.stream.value?.getTracks() ?? []) track.enabled = !on;
+  }
+
   /** True if the server confirmed that the stream is over. */
   async stop(): Promise<boolean> {
     const confirmed = await this.publisher.stop();
@@ -135,6 +145,7 @@ export class Broadcast {
 
   private use(stream: MediaStream): void {
     this.stream.value = stream;
+    if (this.muted) this.mute(true); // other devices chosen during a pause are off too
     for (const track of stream.getVideoTracks()) {
       // A camera pulled out, or sharing stopped in the browser's own bar.
       track.addEventListener("ended", () => {

@@ -10,6 +10,7 @@ import { Confirm } from "../ui/sheet";
 import { toast } from "../ui/toasts";
 import type { Broadcast } from "./broadcast";
 import { HealthLine } from "./health";
+import { PauseButton } from "./pause";
 
 export function Controls({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
   const air = broadcast.publisher.air.value;
@@ -38,6 +39,12 @@ function OffAir({ room, broadcast, busy }: { room: Room; broadcast: Broadcast; b
         </Notice>
       )}
       {!trouble && taken && !busy && <Notice icon="info">{t("golive.taken")}</Notice>}
+      {taken && !busy && (
+        <>
+          <HealthLine room={room} publisher={broadcast.publisher} />
+          <PauseButton room={room} broadcast={broadcast} />
+        </>
+      )}
       <button
         class="button primary wide go-live"
         disabled={busy || broadcast.stream.value === null}
@@ -77,6 +84,7 @@ function OnAir({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
         </Notice>
       )}
       <HealthLine room={room} publisher={broadcast.publisher} />
+      <PauseButton room={room} broadcast={broadcast} />
       <button class="button wide stop" onClick={() => (asking.value = true)} data-testid="end-stream">
         <Icon name="stop" fill />
         {t("stop")}

@@ -6,6 +6,7 @@ import type { Room } from "../live/room";
 import type { WhoMayComment } from "../live/wire";
 import { useTask } from "../ui/hooks";
 import { toast, toastError } from "../ui/toasts";
+import { PausePicture } from "./pause";
 
 const SLOW_MODES_S = [0, 3, 5, 10, 30, 60, 300];
 
@@ -42,6 +43,7 @@ export function Settings({ room }: { room: Room }) {
           </button>
         </div>
       </form>
+      <PausePicture room={room} />
       <label class="field">
         <span class="label">{t("settings.slow")}</span>
         <select

@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n";
 import type { Room } from "../live/room";
 import type { Cast } from "../media/cast";
+import type { Person } from "../live/wire";
 import type { Player } from "../media/player";
 import { Avatar, IconButton, LangSwitch, LiveBadge, Spinner, ViewerCount } from "../ui/basics";
 import { WalletChip } from "../ui/coins";
@@ -149,7 +150,7 @@ function SoundInvitation({ player, live }: { player: Player; live: boolean }) {
 function Overlay({ room, player }: { room: Room; player: Player }) {
   const patience = useLate(room.link.value === "reconnecting", 900);
   const waiting = useLate(player.phase.value === "connecting" || player.phase.value === "stalled", 500);
-  const { status, host } = room.state.value.room;
+  const { status, host, pause } = room.state.value.room;
   return (
     <>
       {patience && (
@@ -162,13 +163,15 @@ function Overlay({ room, player }: { room: Room; player: Player }) {
         <div class="veil" role="status">
           <Spinner />
         </div>
-      ) : status === "live" ? (
+      ) : status === "live" && !pause?.on ? (
         waiting && (
           <div class="veil thin" role="status" data-testid="buffering">
             <Spinner />
             <span class="unseen">{t("buffering")}</span>
           </div>
         )
+      ) : status === "live" || status === "interrupted" ? (
+        <PauseCard picture={pause?.picture ?? null} paused={pause?.on ?? false} host={host} status={status} />
       ) : (
         <div class={`veil ${status}`} role="status" data-testid="stage-overlay" data-status={status}>
           <Avatar id={host.id} name={host.name} size={72} />
@@ -177,6 +180,22 @@ function Overlay({ room, player }: { room: Room; player: Player }) {
         </div>
       )}
     </>
+  );
+}
+
+/** Over the last frame, dimmed: the host's own picture, or who they are; and that it goes on. */
+function PauseCard(props: { picture: string | null; paused: boolean; host: Person; status: "live" | "interrupted" }) {
+  const { picture, paused, host, status } = props;
+  return (
+    <div class="veil pause" role="status" data-testid="stage-overlay" data-status={paused ? "paused" : status}>
+      {picture ? (
+        <img class="pause-picture" src={picture} alt="" data-testid="pause-picture" />
+      ) : (
+        <Avatar id={host.id} name={host.name} size={72} />
+      )}
+      <strong>{t(paused ? "overlay.paused" : "overlay.interrupted")}</strong>
+      <span>{t(paused ? "overlay.paused.hint" : "overlay.interrupted.hint", { host: host.name })}</span>
+    </div>
   );
 }
 

@@ -57,7 +57,7 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
     if (own.slot.value !== null) player.setMuted(false);
   });
   useSignalEffect(() => {
-    if (room.entered.value) player.follow(room.status.value);
+    if (room.entered.value) player.follow(room.status.value, room.state.value.room.pause?.on ?? false);
   });
   useSignalEffect(() => {
     if (room.link.value !== "reconnecting") return;

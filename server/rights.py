@@ -1,0 +1,143 @@
+"""Whether those who publish here still may: a right that is taken away ends the stream at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Connection, select
+
+from media.ports import Principal
+from moderation.permissions import Action, may
+from moderation.standing import read_role
+from rooms.errors import Refused
+from rooms.heads import RoomRow, users_table
+from rooms.history import read_room
+from rooms.ports import Caller
+from server.bus.port import Bus, RoomNews
+from server.credentials import stream_keys_table
+from server.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 2.0
+
+Pair = tuple[str, str]
+"""A stream's name and the id of a principal that publishes it."""
+
+
+class Publishing(Protocol):
+    """What is published at this node."""
+
+    def publishing(self) -> Sequence[tuple[str, Principal]]:
+        """Every stream with each principal that publishes it, or is about to."""
+        ...
+
+    def stop_principal(self, stream: str, principal: str) -> None:
+        """Ends what that principal publishes there, as its goodbye would."""
+        ...
+
+
+class PublishRights:
+    """Looks at the rights of who publishes here: when word comes, and every two seconds.
+
+    Word of ``revoked`` comes from whichever node by the bus. What the bus loses is found by the next look, as
+    is an operator who isn't one any more; while the database is away, nobody is stopped.
+    """
+
+    def __init__(self, store: Store, bus: Bus, media: Callable[[], Publishing]) -> None:
+        self._store = store
+        self._bus = bus
+        self._media = media
+        self._joined: set[str] = set()
+        self._nudged = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="publish rights")
+
+    async def close(self) -> None:
+        """Idempotent."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await self._listen(())
+
+    def look(self) -> None:
+        """Look now, soon: somebody has begun to publish, or a right has changed."""
+        self._nudged.set()
+
+    def revoked(self, room: str) -> None:
+        """A right to publish in ``room`` was taken away: look here, and have its origin look."""
+        self.look()
+        self._bus.call_origin(room)
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._nudged.wait()
+            self._nudged.clear()
+            try:
+                await self._look()
+            except Refused:
+                continue  # the database is away: that takes nobody's right
+            except Exception:
+                log.exception("publish_rights_failed")
+
+    async def _look(self) -> None:
+        publishing = [(stream, principal.id) for stream, principal in self._media().publishing()]
+        await self._listen(stream.partition(":")[0] for stream, _ in publishing)
+        if not publishing:
+            return
+        for stream, principal in await self._store.read(lambda conn: _without_right(conn, publishing)):
+            log.warning("publisher_has_lost_its_right", stream=stream, principal=principal)
+            self._media().stop_principal(stream, principal)
+
+    async def _listen(self, rooms: Iterable[str]) -> None:
+        wanted = set(rooms)
+        for room in wanted - self._joined:
+            self._joined.add(room)
+            await self._bus.join_room(room, self._on_news)
+        for room in self._joined - wanted:
+            self._joined.discard(room)
+            await self._bus.leave_room(room, self._on_news)
+
+    def _on_news(self, news: RoomNews) -> None:
+        if news.origin:
+            self._nudged.set()
+
+
+def _without_right(conn: Connection, publishing: Sequence[Pair]) -> list[Pair]:
+    """Those that may publish no more. Principals of other kinds than keys and users aren't judged here, nor
+    users in a guest's place: that is given and taken by the host."""
+    keys = {principal[4:] for _, principal in publishing if principal.startswith("key:")}
+    query = select(stream_keys_table.c.id).where(
+        stream_keys_table.c.id.in_(keys), stream_keys_table.c.revoked_at_ms.is_(None)
+    )
+    in_force = set(conn.scalars(query)) if keys else set()
+    lost = []
+    for stream, principal in publishing:
+        kind, _, who = principal.partition(":")
+        if kind == "key" and who not in in_force:
+            lost.append((stream, principal))
+        if kind == "user" and ":" not in stream:
+            room = read_room(conn, stream)
+            if room is None or not may_publish(conn, room, who):
+                lost.append((stream, principal))
+    return lost
+
+
+def may_publish(conn: Connection, room: RoomRow, user_id: str) -> bool:
+    """Whether a user's role in a room lets them publish."""
+    # A publish token doesn't say who is an operator; the user's latest sign-in did.
+    operator = conn.scalar(select(users_table.c.operator).where(users_table.c.id == user_id))
+    return may(
+        read_role(conn, room.id, Caller(user_id, operator=bool(operator)), room.host_id), Action.PUBLISH
+    )
