@@ -95,7 +95,7 @@ _PREFLIGHT = _CORS | {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
     "Access-Control-Max-Age": "86400",
 }
-_PICTURES = ("/whip/", "/whep/", "/hls/")
+_PICTURES = ("/whip/", "/whep/", "/hls/", "/internal/")
 _OPEN_TO_ALL = ("/api/", "/pictures/", "/hls/")
 
 

@@ -132,7 +132,7 @@ async def test_an_interruption_ends_the_room_after_the_grace(house: House) -> No
     row = await room_of(house)
     assert (row.status, row.ended_at_ms) == ("ended", house.now_ms)
     assert (await statuses(house))[-1] == ("ended", "lost")
-    assert await house.run_timers() == 2  # quizzes and polls end with their room
+    assert await house.run_timers() == 3  # quizzes, polls and the stage end with their room
     assert await house.run_timers() == 0
 
 

@@ -73,8 +73,8 @@ async def walk(browser: Browser, node: Node, staff: Look, guest: Look) -> list[s
     await host_plays(host, audit)
     await viewer_buys(viewer, audit)
     await viewer_plays(viewer, audit)
-    await guest_comes(host, viewer, audit)
     await host_ends_it(host, audit)
+    await guest_comes(host, viewer, audit)
     for person in (host, viewer):
         assert person.errors == []
         await person.context.close()
@@ -110,28 +110,6 @@ async def host_plays(host: Person, audit: Audit) -> None:
         await host.see(f"{kind}-form")
         await audit.look(host, f"studio: a new {kind}")
         await host.page.keyboard.press("Escape")
-
-
-async def guest_comes(host: Person, viewer: Person, audit: Audit) -> None:
-    await host.at("tab-guests").click()
-    await audit.look(host, "studio: no guests")
-    await (await viewer.see("guest-ask")).click()
-    await viewer.see("guest-asked")
-    await host.see("guest-invite")
-    await audit.look(host, "studio: somebody asks")
-    await host.at("guest-invite").click()
-    await viewer.see("guest-sheet")
-    await audit.look(viewer, "viewer: invited on stage")
-    await viewer.at("guest-devices").click()
-    await viewer.see("guest-level")
-    await audit.look(viewer, "viewer: before going on stage")
-    await viewer.at("guest-go").click()
-    await viewer.see("own-video")
-    await host.see("layout-grid")
-    await audit.look(viewer, "viewer: on stage")
-    await audit.look(host, "studio: a guest on stage")
-    await viewer.at("guest-leave").click()
-    await viewer.see("guest-ask")
 
 
 async def viewer_plays(viewer: Person, audit: Audit) -> None:
@@ -177,7 +155,6 @@ async def viewer_buys(viewer: Person, audit: Audit) -> None:
 
 
 async def host_ends_it(host: Person, audit: Audit) -> None:
-    await host.at("tab-play").click()
     await host.at("lottery-cancel").click()
     await host.at("confirm-yes").click()
     await expect(host.at("lottery-row")).to_have_count(0, timeout=WAIT_MS)
@@ -192,6 +169,28 @@ async def host_ends_it(host: Person, audit: Audit) -> None:
     await host.at("coupon-close").click()
     await expect(host.at("sale-row")).to_have_count(0, timeout=WAIT_MS)
     await host.see("coupon-drop-button")
+
+
+async def guest_comes(host: Person, viewer: Person, audit: Audit) -> None:
+    await host.at("tab-guests").click()
+    await audit.look(host, "studio: no guests")
+    await (await viewer.see("guest-ask")).click()
+    await viewer.see("guest-asked")
+    await host.see("guest-invite")
+    await audit.look(host, "studio: somebody asks")
+    await host.at("guest-invite").click()
+    await viewer.see("guest-sheet")
+    await audit.look(viewer, "viewer: invited on stage")
+    await viewer.at("guest-devices").click()
+    await viewer.see("guest-level")
+    await audit.look(viewer, "viewer: before going on stage")
+    await viewer.at("guest-go").click()
+    await viewer.see("own-video")
+    await host.see("layout-grid")
+    await audit.look(viewer, "viewer: on stage")
+    await audit.look(host, "studio: a guest on stage")
+    await viewer.at("guest-leave").click()
+    await viewer.see("guest-ask")
 
 
 async def without_signing_in(browser: Browser, node: Node, audit: Audit, look: Look) -> None:

@@ -129,6 +129,8 @@ async def test_a_guest_who_reloads_comes_back_and_who_leaves_is_gone(
         await guest.video_moves()
         await come_on_stage(host, guest, "Lin")
         await moves(host.at("guest-video"))
+        behind = await arrive(browser, node, "r", "Wu", "viewer", query="?via=hls")
+        await moves(behind.at("guest-video"))
         await guest.page.reload()
         await guest.see("guest-sheet")
         await guest.at("guest-devices").click()

@@ -94,6 +94,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_selling(host, viewer)
     await of_coupons(host, viewer)
     await of_packets(host, viewer)
+    await of_the_stage(host, viewer)
     await of_wallets(host, viewer)
     await of_gifts(host, viewer)
     await of_lotteries(host, viewer)
@@ -249,6 +250,17 @@ async def of_packets(host: Caller, viewer: Caller) -> None:
     await viewer.do("packet.open", packet=packet)
     await viewer.do("packet.opens", packet=packet)
     await host.read(f"/rooms/{host.room}/packets", f"/rooms/{host.room}/packets/{packet}")
+
+
+async def of_the_stage(host: Caller, viewer: Caller) -> None:
+    """The room is on the air by now."""
+    await viewer.do("guest.ask")
+    await host.do("guest.invite", user=viewer.user)
+    await viewer.do("guest.answer", accept=True)
+    await viewer.do("guest.withdraw")
+    await viewer.do("guest.ask")
+    await host.do("guest.remove", user=viewer.user)
+    await host.do("stage.layout", layout="side")
 
 
 async def of_points(host: Caller, viewer: Caller) -> None:

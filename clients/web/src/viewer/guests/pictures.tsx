@@ -9,6 +9,7 @@ import { roomPage } from "../../media/playback";
 import type { Player } from "../../media/player";
 import { Avatar } from "../../ui/basics";
 import { Icon } from "../../ui/icon";
+import { arrange, type Place } from "./arrange";
 import "./guests.css";
 import type { OwnPicture } from "./own";
 
@@ -36,27 +37,6 @@ export function Pictures({ room, player, cast, own }: PicturesProps) {
       ))}
     </div>
   );
-}
-
-type Kind = "alone" | "spot" | "side" | "grid";
-/** In the big place, or the how manieth of the small ones. */
-type Place = "big" | number;
-
-interface Arranged {
-  kind: Kind;
-  /** Whose the big picture is; null: the host's. */
-  big: string | null;
-  place: (slot: string | null) => Place;
-}
-
-export function arrange(layout: string, members: readonly { slot: string }[]): Arranged {
-  const slots = members.map(({ slot }) => slot);
-  if (slots.length === 0) return { kind: "alone", big: null, place: () => "big" };
-  if (layout === "side" || layout === "grid") return { kind: layout, big: null, place: () => "big" };
-  const wanted = layout.startsWith("guest:") ? layout.slice("guest:".length) : null;
-  const big = wanted !== null && slots.includes(wanted) ? wanted : null;
-  const small = [null, ...slots].filter((slot) => slot !== big);
-  return { kind: "spot", big, place: (slot) => (slot === big ? "big" : small.indexOf(slot)) };
 }
 
 function Tile({ place, slot, name, children }: { place: Place; slot: string | null; name: string | null; children: ComponentChildren }) {
