@@ -96,7 +96,7 @@ class Picture:
 
     def players(self, hosts: frozenset[str] | None) -> Players:
         """Those who answer most of what players ask for, before aiohttp; ``hosts`` as the door's."""
-        makes = self.sharing.makes if self.sharing is not None else lambda _: True
+        makes = self.sharing.answers_at_once if self.sharing is not None else lambda _: True
         self._players = Players(self.hls, self.gate, hosts, is_made_here=makes)
         return self._players
 

@@ -17,7 +17,8 @@ from media.cascade.ports import Neighbour
 from media.cascade.pull import CREDENTIAL
 from media.hls import HlsHub
 from media.hls import routes as hls_routes
-from media.hls.http import RUN_OUT
+from media.hls.http import RUN_OUT, unremembered
+from media.hls.stream import TooManyWaiting
 from media.http import Handler
 from media.ports import Principal
 from media.service import MediaService
@@ -99,7 +100,7 @@ class Sharing:
 
     def on(self, route: web.RouteDef) -> web.RouteDef:
         """A route of HLS for the public listener: what is made on another node comes from there."""
-        here = cast("Handler", route.handler)
+        here = cast("Handler", self._presentable(route).handler)
 
         async def handle(request: web.Request) -> web.StreamResponse:
             stream = request.match_info.get("room", "")
@@ -114,7 +115,34 @@ class Sharing:
                     raise
                 return await self.mirror.serve(request, stream, _name(request, stream))
 
-        return web.RouteDef(route.method, route.path, handle, route.kwargs) if _reads(route) else route
+        handler = unremembered(handle)
+        return web.RouteDef(route.method, route.path, handler, route.kwargs) if _reads(route) else route
+
+    def _presentable(self, route: web.RouteDef) -> web.RouteDef:
+        """The route, for playlists only when there is something for players that come from another node."""
+        here = cast("Handler", route.handler)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            await self._until_presentable(request)
+            return await here(request)
+
+        is_list = "m3u8" in route.path
+        return web.RouteDef(route.method, route.path, handle, route.kwargs) if is_list else route
+
+    async def _until_presentable(self, request: web.Request) -> None:
+        whole = self._hls.find(request.match_info["room"])
+        stream = whole.rendition(request.match_info.get("playlist", "media.m3u8")) if whole else None
+        if stream is None or stream.window.is_presentable:
+            return
+        try:
+            await stream.wait(lambda: stream.window.is_presentable, self._hls.config.wait_s)
+        except TooManyWaiting as error:
+            raise Refused("busy", retry_after_ms=1000) from error
+
+    def answers_at_once(self, stream: str) -> bool:
+        """Whether its playlist is made at this node, and players that come from another one may see it."""
+        found = self._hls.find(stream)
+        return found is not None and found.window.is_presentable and self.makes(stream)
 
     def makes(self, stream: str) -> bool:
         """Whether its playlist is made at this node."""
@@ -139,7 +167,7 @@ class Sharing:
             for name in names:
                 data = before.window.find(name)
                 if data is not None:
-                    self.mirror.adopt(stream, name, bytes(data), "video/mp4")
+                    self.mirror.adopt(stream, name, bytes(data))
 
     # --- what is known of a stream, wherever it is
 
@@ -186,7 +214,8 @@ class Sharing:
     def attach_internal(self, app: web.Application) -> None:
         """The internal listener's routes."""
         self._media.attach_internal(app)
-        app.add_routes(internal(hls_routes(self._hls, AnyNode()), self.neighbours, PURPOSE, self._note))
+        routes = [self._presentable(route) for route in hls_routes(self._hls, AnyNode())]
+        app.add_routes(internal(routes, self.neighbours, PURPOSE, self._note))
         publisher = [web.get("/publisher/{room}", self._tell_publisher)]
         app.add_routes(internal(publisher, self.neighbours, _PUBLISHER))
 
