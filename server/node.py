@@ -256,6 +256,7 @@ class Node:
             live=self.live,
             media=self.picture.media,
             hls=self.picture.hls,
+            posters=self.picture.posters,
             publisher=self.picture.publisher,
             paths=self.picture.gate.paths,
             signins=self.signins,

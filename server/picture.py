@@ -25,6 +25,7 @@ from server.auth.cluster import ClusterTokens
 from server.bus.port import Bus
 from server.config import Settings
 from server.origins import Origins
+from server.posters_elsewhere import AllPosters
 from server.sharing import Sharing
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
@@ -85,6 +86,11 @@ class Picture:
         )
         if self.sharing is not None:
             self.sharing.join(self.media, self.hls, self.gate, time.monotonic)
+            self.posters = AllPosters(
+                self.hls.posters, self.sharing.fetch_poster, self.sharing.hide_poster_there
+            )
+        else:
+            self.posters = AllPosters(self.hls.posters)
 
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
@@ -142,6 +148,7 @@ class Picture:
 
     async def close(self) -> None:
         """Says goodbye to publishers, viewers and other nodes. Idempotent."""
+        await self.posters.close()
         if self.sharing is not None:
             await self.sharing.close()
         await self.media.close()
