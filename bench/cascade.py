@@ -48,7 +48,7 @@ class _Pair:
     async def node(self, name: str) -> Neighbour | None:
         return self._origin
 
-    async def carrier(self, stream: str) -> Neighbour | None:
+    async def carrier(self, origin: Neighbour | None, *, for_viewer: bool) -> Neighbour | None:
         return self._origin
 
     def credential(self, neighbour: Neighbour, purpose: str, stream: str) -> str:

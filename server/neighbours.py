@@ -44,8 +44,11 @@ class ClusterNeighbours:
         row = await self._registry.find(name) if name != self._node else None
         return Neighbour(row.name, row.url) if row is not None else None
 
-    async def carrier(self, stream: str) -> Neighbour | None:
-        row = least_loaded(self._registry.others())
+    async def carrier(self, origin: Neighbour | None, *, for_viewer: bool) -> Neighbour | None:
+        row = await self._registry.find(origin.name) if origin is not None else None
+        full = row is not None and for_viewer and row.viewers >= row.capacity
+        if row is None or full:
+            row = least_loaded(self._registry.others()) or row
         return Neighbour(row.name, row.url) if row is not None else None
 
     def credential(self, neighbour: Neighbour, purpose: str, stream: str) -> str:

@@ -257,6 +257,7 @@ class Node:
             live=self.live,
             media=self.picture.media,
             hls=self.picture.hls,
+            posters=self.picture.posters,
             publisher=self.picture.publisher,
             paths=self.picture.gate.paths,
             signins=self.signins,
@@ -300,7 +301,8 @@ class Node:
     def _internal_app(self) -> web.Application:
         """What the internal listener answers: health and metrics without a token, and other nodes."""
         app = web.Application(middlewares=[problems, room_names])
-        self._health(internal=True).attach(app)
+        # A port that nobody asked for must not be a way around the metrics' token.
+        self._health(internal=self.settings.listen.internal_port is not None).attach(app)
         self.picture.attach_internal(app)
         return app
 

@@ -26,6 +26,7 @@ from server.bus.port import Bus
 from server.config import Settings
 from server.live.rooms import LiveRooms
 from server.origins import Origins
+from server.posters_elsewhere import AllPosters
 from server.rights import PublishRights
 from server.sharing import Sharing
 from server.stage import MediaGate, MediaStage
@@ -89,6 +90,11 @@ class Picture:
         )
         if self.sharing is not None:
             self.sharing.join(self.media, self.hls, self.gate, time.monotonic)
+            self.posters = AllPosters(
+                self.hls.posters, self.sharing.fetch_poster, self.sharing.hide_poster_there
+            )
+        else:
+            self.posters = AllPosters(self.hls.posters)
         self.rights = PublishRights(around.store, around.bus, lambda: self.media)
         self.stage.began = self.rights.look
         hls_viewers = self.sharing.hls_viewers if self.sharing is not None else self.hls.viewers
@@ -104,7 +110,7 @@ class Picture:
 
     def players(self, hosts: frozenset[str] | None) -> Players:
         """Those who answer most of what players ask for, before aiohttp; ``hosts`` as the door's."""
-        makes = self.sharing.makes if self.sharing is not None else lambda _: True
+        makes = self.sharing.answers_at_once if self.sharing is not None else lambda _: True
         self._players = Players(self.hls, self.gate, hosts, is_made_here=makes)
         return self._players
 
@@ -154,6 +160,7 @@ class Picture:
         """Says goodbye to publishers, viewers and other nodes. Idempotent."""
         await self.vitals.close()
         await self.rights.close()
+        await self.posters.close()
         if self.sharing is not None:
             await self.sharing.close()
         await self.media.close()

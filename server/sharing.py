@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 import aiohttp
+import structlog
 from aiohttp import web
 
 from media import http
@@ -17,7 +18,9 @@ from media.cascade.ports import Neighbour
 from media.cascade.pull import CREDENTIAL
 from media.hls import HlsHub
 from media.hls import routes as hls_routes
-from media.hls.http import RUN_OUT
+from media.hls.http import RUN_OUT, unremembered
+from media.hls.posters import Poster
+from media.hls.stream import TooManyWaiting
 from media.http import Handler
 from media.ports import Principal
 from media.service import MediaService
@@ -30,11 +33,21 @@ from server.registry import Registry
 from server.stage import MediaGate
 from server.store.store import Store
 
+log = structlog.get_logger(__name__)
+
 SHELF_BYTES = 64 * 1024 * 1024
 COUNTED_S = 3.0
 COUNTED_MAX = 10_000
 _PUBLISHER = "publisher"
+_SHOWN_AT = "X-Danmart-Shown-At"
 _WITHIN_S = 3.0
+
+
+class Found(NamedTuple):
+    """What another node answered."""
+
+    headers: dict[str, str]
+    body: bytes
 
 
 class AnyNode:
@@ -99,7 +112,7 @@ class Sharing:
 
     def on(self, route: web.RouteDef) -> web.RouteDef:
         """A route of HLS for the public listener: what is made on another node comes from there."""
-        here = cast("Handler", route.handler)
+        here = cast("Handler", self._presentable(route).handler)
 
         async def handle(request: web.Request) -> web.StreamResponse:
             stream = request.match_info.get("room", "")
@@ -114,7 +127,34 @@ class Sharing:
                     raise
                 return await self.mirror.serve(request, stream, _name(request, stream))
 
-        return web.RouteDef(route.method, route.path, handle, route.kwargs) if _reads(route) else route
+        handler = unremembered(handle)
+        return web.RouteDef(route.method, route.path, handler, route.kwargs) if _reads(route) else route
+
+    def _presentable(self, route: web.RouteDef) -> web.RouteDef:
+        """The route, for playlists only when there is something for players that come from another node."""
+        here = cast("Handler", route.handler)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            await self._until_presentable(request)
+            return await here(request)
+
+        is_list = "m3u8" in route.path
+        return web.RouteDef(route.method, route.path, handle, route.kwargs) if is_list else route
+
+    async def _until_presentable(self, request: web.Request) -> None:
+        whole = self._hls.find(request.match_info["room"])
+        stream = whole.rendition(request.match_info.get("playlist", "media.m3u8")) if whole else None
+        if stream is None or stream.window.is_presentable:
+            return
+        try:
+            await stream.wait(lambda: stream.window.is_presentable, self._hls.config.wait_s)
+        except TooManyWaiting as error:
+            raise Refused("busy", retry_after_ms=1000) from error
+
+    def answers_at_once(self, stream: str) -> bool:
+        """Whether its playlist is made at this node, and players that come from another one may see it."""
+        found = self._hls.find(stream)
+        return found is not None and found.window.is_presentable and self.makes(stream)
 
     def makes(self, stream: str) -> bool:
         """Whether its playlist is made at this node."""
@@ -139,7 +179,7 @@ class Sharing:
             for name in names:
                 data = before.window.find(name)
                 if data is not None:
-                    self.mirror.adopt(stream, name, bytes(data), "video/mp4")
+                    self.mirror.adopt(stream, name, bytes(data))
 
     # --- what is known of a stream, wherever it is
 
@@ -181,14 +221,59 @@ class Sharing:
             raise Refused("temporarily_unavailable", retry_after_ms=1000) from error
         return found
 
+    # --- posters
+
+    async def fetch_poster(self, stream: str) -> Poster | None:
+        """The poster from the node that makes it; ``None`` if there is none, or it can't be had now."""
+        found = await self._at_origin("GET", "poster", stream)
+        if found is None:
+            return None
+        at_ms, body = found.headers.get(_SHOWN_AT, ""), found.body
+        return Poster(body, int(at_ms)) if at_ms.isascii() and at_ms.isdecimal() else None
+
+    async def hide_poster_there(self, stream: str) -> bool:
+        """Have the node that makes it make no more. Returns whether there is one."""
+        return await self._at_origin("DELETE", "poster", stream) is not None
+
+    async def _at_origin(self, method: str, what: str, stream: str) -> Found | None:
+        """What the stream's origin answers with 200; ``None`` for everything else."""
+        try:
+            owner = (await self.neighbours.whereabouts([stream]))[stream].owner
+            if owner is None:
+                return None
+            headers = {CREDENTIAL: self.neighbours.credential(owner, what, stream)}
+            url = f"{owner.url}/internal/{what}/{quote(stream, safe='')}"
+            timeout = aiohttp.ClientTimeout(total=_WITHIN_S)
+            async with self._http().request(method, url, headers=headers, timeout=timeout) as answer:
+                return Found(dict(answer.headers), await answer.read()) if answer.status == 200 else None
+        except (Refused, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.info("origin_not_asked", stream=stream, what=what, why=repr(error)[:200])
+            return None
+
+    async def _tell_poster(self, request: web.Request) -> web.Response:
+        poster = self._hls.posters.find(request.match_info["room"])
+        if poster is None:
+            raise Refused("not_found")
+        return web.Response(body=poster.body, headers={_SHOWN_AT: str(poster.at_ms)})
+
+    async def _hide_poster(self, request: web.Request) -> web.Response:
+        self._hls.posters.hide(request.match_info["room"])
+        return web.Response()
+
     # --- asked by other nodes
 
     def attach_internal(self, app: web.Application) -> None:
         """The internal listener's routes."""
         self._media.attach_internal(app)
-        app.add_routes(internal(hls_routes(self._hls, AnyNode()), self.neighbours, PURPOSE, self._note))
+        routes = [self._presentable(route) for route in hls_routes(self._hls, AnyNode())]
+        app.add_routes(internal(routes, self.neighbours, PURPOSE, self._note))
         publisher = [web.get("/publisher/{room}", self._tell_publisher)]
         app.add_routes(internal(publisher, self.neighbours, _PUBLISHER))
+        posters = [
+            web.get("/poster/{room}", self._tell_poster),
+            web.delete("/poster/{room}", self._hide_poster),
+        ]
+        app.add_routes(internal(posters, self.neighbours, "poster"))
 
     async def _tell_publisher(self, request: web.Request) -> web.Response:
         found = self.publisher_here(request.match_info["room"])

@@ -75,7 +75,9 @@ class EdgeStream:
     def follow(self, where: Whereabouts) -> None:
         """Pull from whoever publishes. Without an owner, what there is goes on: it may know better."""
         now = self._clock()
-        if not where.is_over:
+        # An origin that goes away for good says so; one that dies doesn't, and its publisher may come back.
+        stopped = self._pull is not None and self.status == "idle" and where.owner is None
+        if not where.is_over and not stopped:
             self._over_at = None
         elif self._over_at is None:
             self._over_at = now

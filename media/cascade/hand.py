@@ -42,18 +42,20 @@ class Hand:
         return self._carries_media if node is None else node == self._node
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
-        there = await self._find(request.match_info["room"], request.match_info.get("node"))
+        there = await self._find(request)
         return await self._cascade.passing.on(request, there)
 
-    async def _find(self, stream: str, node: str | None) -> Neighbour:
+    async def _find(self, request: web.Request) -> Neighbour:
         neighbours = self._cascade.neighbours
+        stream, node = request.match_info["room"], request.match_info.get("node")
         if node is not None:
             there = await neighbours.node(node)
             if there is None:
                 raise Refused("not_found", "There is no such session: its node is gone.")
             return there
         where = (await neighbours.whereabouts([stream]))[stream]
-        there = where.owner or await neighbours.carrier(stream)
+        for_viewer = request.path.startswith("/whep/")
+        there = await neighbours.carrier(where.owner, for_viewer=for_viewer)
         if there is None:
             raise Refused("temporarily_unavailable", retry_after_ms=2000)
         return there

@@ -20,23 +20,19 @@ from urllib.parse import quote
 import aiohttp
 from aiohttp import hdrs, web
 
+from media.cascade.passing import NOT_COPIED
 from media.cascade.ports import Neighbour, Neighbours, Whereabouts
 from media.cascade.pull import CREDENTIAL
+from media.hls import answers
+from media.hls.http import ranged, with_token
+from media.hls.wire import accepts_gzip
 from media.relay.counters import Counters
 from rooms.errors import Refused
 
 PURPOSE = "hls"
 VIEWERS = "X-Danmart-Viewers"
 NODE = "X-Danmart-Node"
-_COPIED = (
-    hdrs.CONTENT_TYPE,
-    hdrs.ETAG,
-    hdrs.VARY,
-    hdrs.ACCESS_CONTROL_ALLOW_ORIGIN,
-    hdrs.ACCESS_CONTROL_EXPOSE_HEADERS,
-    "Timing-Allow-Origin",
-)
-_URI = re.compile(rb"[\w.-]+\.(?:m4s|mp4|m3u8)")
+_NOT_KEPT = NOT_COPIED | {"cache-control"}
 _SCOPE = re.compile(r"^(?:public|private)\s*,\s*")
 # Whatever else a playlist is answered with (not live, busy) is said while the origin changes.
 _FINAL = (200, 400)
@@ -70,7 +66,7 @@ class Copy:
 
     @property
     def etag(self) -> str:
-        return self.headers.get(hdrs.ETAG, "")
+        return self.headers.get("Etag", self.headers.get("ETag", ""))
 
     @cached_property
     def gzipped(self) -> bytes:
@@ -168,10 +164,7 @@ class Mirror:
         await self._admit(request)
         mirrored = self._mirrored(stream)
         mirrored.used_at = self._clock()
-        query = "&".join(
-            f"{quote(key)}={quote(value)}" for key, value in request.query.items() if key != "token"
-        )
-        address = f"{name}?{query}" if query else name
+        address = _address(request, name)
         copy = self._shelf.get((stream, address)) or self._recent(mirrored, address)
         if copy is None:
             copy = await self._come(mirrored, stream, address)
@@ -210,7 +203,7 @@ class Mirror:
         copy = mirrored.lists.get(address)
         if copy is None:
             return None
-        allowed = 1.0 if "max-age=1" in copy.cache else 0.1
+        allowed = 1.0 if "max-age=1" in copy.cache or copy.status == 404 else 0.1
         return copy if self._clock() - copy.at < allowed else None
 
     # --- from the origin
@@ -254,19 +247,19 @@ class Mirror:
             return None
         if answer.status == 401:
             return None
-        kept = {name: answer.headers[name] for name in (*_COPIED, hdrs.RETRY_AFTER) if name in answer.headers}
+        kept = {str(name): value for name, value in answer.headers.items() if name.lower() not in _NOT_KEPT}
         cache = _SCOPE.sub("", answer.headers.get(hdrs.CACHE_CONTROL, ""))
         return Copy(answer.status, body, kept, cache, self._clock())
 
     def _keep(self, mirrored: _Mirrored, stream: str, address: str, copy: Copy) -> None:
         if copy.is_immutable:
             self._shelf.put((stream, address), copy)
-        elif copy.status == 200:
+        elif copy.status in (200, 404):
             mirrored.lists[address] = copy
             while len(mirrored.lists) > _MAX_LISTS:
                 mirrored.lists.popitem(last=False)
             name, _, query = address.partition("?")
-            if copy.is_playlist and "_HLS_skip" not in query:
+            if copy.status == 200 and copy.is_playlist and "_HLS_skip" not in query:
                 mirrored.latest[name] = copy
 
     # --- whose
@@ -301,14 +294,11 @@ class Mirror:
         newest = max((copy.at for copy in mirrored.latest.values()), default=float("-inf"))
         return self._clock() - newest < _GONE_AFTER_S
 
-    def adopt(self, stream: str, name: str, body: bytes, content_type: str) -> None:
+    def adopt(self, stream: str, name: str, body: bytes) -> None:
         """Keeps something of a stream that was made here until now, for players that know its name."""
-        headers: dict[str, str] = {
-            hdrs.CONTENT_TYPE: content_type,
-            hdrs.ETAG: f'"{name}"',
-            hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*",
-        }
-        copy = Copy(200, body, headers, "max-age=31536000, immutable", self._clock())
+        headers = answers.of_file(f'"{name}"', who="public")
+        headers.pop("Cache-Control")
+        copy = Copy(200, body, headers, answers.IMMUTABLE, self._clock())
         self._shelf.put((stream, name), copy)
 
     def viewers(self, stream: str) -> int:
@@ -328,27 +318,28 @@ class Mirror:
 def _answer(request: web.Request, copy: Copy) -> web.Response:
     """The origin's answer for this caller: what was given for a credential is not for others' caches."""
     token = request.query.get("token")
-    private = token or request.headers.get(hdrs.AUTHORIZATION)
     headers = dict(copy.headers)
-    if copy.cache:
-        headers[hdrs.CACHE_CONTROL] = f"{'private' if private else 'public'}, {copy.cache}"
-    if copy.status == 200 and copy.etag and copy.etag in _tags(request):
-        headers.pop(hdrs.CONTENT_TYPE, None)
+    if copy.status != 200:
+        return web.Response(
+            status=copy.status, body=copy.body, headers=headers | {"Cache-Control": copy.cache}
+        )
+    who = "private" if token or hdrs.AUTHORIZATION in request.headers else "public"
+    headers["Cache-Control"] = f"{who}, {copy.cache}"
+    if answers.matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), copy.etag):
         return web.Response(status=304, headers=headers)
-    body = copy.body
-    if copy.is_playlist:
-        if token:
-            body = _with_token(body, token)
-        elif "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
-            body = copy.gzipped
-            headers[hdrs.CONTENT_ENCODING] = "gzip"
-    return web.Response(status=copy.status, body=body, headers=headers)
+    if not copy.is_playlist:
+        return ranged(request, copy.body, headers | {"ETag": copy.etag})
+    if token:
+        return web.Response(body=with_token(copy.body, token), headers=headers)
+    if accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
+        return web.Response(body=copy.gzipped, headers=headers | {hdrs.CONTENT_ENCODING: "gzip"})
+    return web.Response(body=copy.body, headers=headers)
 
 
-def _tags(request: web.Request) -> list[str]:
-    return [tag.strip().removeprefix("W/") for tag in request.headers.get(hdrs.IF_NONE_MATCH, "").split(",")]
-
-
-def _with_token(body: bytes, token: str) -> bytes:
-    """Players resolve addresses without the playlist's query, so each gets the token."""
-    return _URI.sub(lambda found: found[0] + b"?token=" + quote(token, safe="").encode(), body)
+def _address(request: web.Request, name: str) -> str:
+    """What the origin is asked for: the directives of RFC 8216bis, and nothing else that a caller may add."""
+    asked = [
+        f"{quote(key)}={quote(value)}" for key, value in request.query.items() if key.startswith("_HLS_")
+    ]
+    path = quote(name, safe="/")
+    return f"{path}?{'&'.join(asked)}" if asked and path.endswith(".m3u8") else path

@@ -25,7 +25,7 @@ _ASKED = (
     "X-Danmart-Takeover",
 )
 # Of the connection, or made anew here.
-_NOT_ANSWERED = frozenset(
+NOT_COPIED = frozenset(
     name.lower()
     for name in (
         hdrs.CONNECTION,
@@ -80,7 +80,7 @@ async def _copy(answer: aiohttp.ClientResponse) -> web.Response:
         data += chunk
         if len(data) > MAX_BODY_BYTES:
             raise Refused("internal", "Another node's answer is too large.")
-    headers = [(name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_ANSWERED]
+    headers = [(name, value) for name, value in answer.headers.items() if name.lower() not in NOT_COPIED]
     return web.Response(status=answer.status, body=bytes(data), headers=CIMultiDict(headers))
 
 

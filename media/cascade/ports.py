@@ -36,9 +36,10 @@ class Neighbours(Protocol):
         """The node of that name, if it lives and is another one. Raises ``Refused``."""
         ...
 
-    async def carrier(self, stream: str) -> Neighbour | None:
-        """A node that carries media, for a stream that is published nowhere yet or whose origin is full:
-        the one with the most room. ``None``: there is no other. Raises ``Refused``."""
+    async def carrier(self, origin: Neighbour | None, *, for_viewer: bool) -> Neighbour | None:
+        """A node that carries media, for a newcomer: the ``origin``, unless there is none, or no room left
+        there for a viewer; then the node with the most room. ``None``: there is no other. Raises ``Refused``.
+        """
         ...
 
     def credential(self, neighbour: Neighbour, purpose: str, stream: str) -> str:

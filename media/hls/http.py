@@ -31,15 +31,15 @@ def routes(hub: HlsHub, gate: Gate, paths: OpenGate | None = None) -> list[web.R
     found = []
     for path in ("/hls/{room}", r"/hls/{room}/~{key:[\w.-]{1,64}}"):
         found += [
-            web.get(f"{path}/index.m3u8", _unremembered(views.index)),
-            web.get(f"{path}/{{playlist:media(?:-[0-9]+)?\\.m3u8}}", _unremembered(views.media)),
-            web.get(rf"{path}/{{name:[\w.-]+\.(?:m4s|mp4)}}", _unremembered(views.file)),
+            web.get(f"{path}/index.m3u8", unremembered(views.index)),
+            web.get(f"{path}/{{playlist:media(?:-[0-9]+)?\\.m3u8}}", unremembered(views.media)),
+            web.get(rf"{path}/{{name:[\w.-]+\.(?:m4s|mp4)}}", unremembered(views.file)),
             web.options(rf"{path}/{{name:[\w.-]+}}", views.preflight),
         ]
     return found
 
 
-def _unremembered(handler: Handler) -> Handler:
+def unremembered(handler: Handler) -> Handler:
     """A cache must not answer the next player with a refusal: what isn't there may be a moment later."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -104,7 +104,7 @@ class Views:
         headers = answers.of_file(etag, who=_who(request))
         if answers.matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
             return web.Response(status=304, headers=headers)
-        return _ranged(request, data, headers)
+        return ranged(request, data, headers)
 
     async def _stream(self, request: web.Request) -> Stream:
         room = request.match_info["room"]
@@ -134,7 +134,7 @@ class Views:
             return web.Response(status=304, headers=headers)
         token = request.query.get("token")
         if token:
-            return web.Response(body=_with_token(rendered.body, token), headers=headers)
+            return web.Response(body=with_token(rendered.body, token), headers=headers)
         if accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
             headers[hdrs.CONTENT_ENCODING] = "gzip"
             return web.Response(body=rendered.gzipped, headers=headers)
@@ -158,7 +158,7 @@ def _who(request: web.Request) -> str:
     return "private" if _bearer(request) else "public"
 
 
-def _ranged(request: web.Request, data: bytes | memoryview, headers: dict[str, str]) -> web.Response:
+def ranged(request: web.Request, data: bytes | memoryview, headers: dict[str, str]) -> web.Response:
     """All of it, or the one range that is asked for (RFC 9110, 14.2)."""
     wanted = request.headers.get(hdrs.RANGE)
     if wanted is None or request.headers.get(hdrs.IF_RANGE, headers["ETag"]) != headers["ETag"]:
@@ -175,6 +175,6 @@ def _ranged(request: web.Request, data: bytes | memoryview, headers: dict[str, s
     return web.Response(status=206, body=data[first : last + 1], headers=headers)
 
 
-def _with_token(body: bytes, token: str) -> bytes:
+def with_token(body: bytes, token: str) -> bytes:
     """Players resolve addresses without the playlist's query, so each gets the token."""
     return _URI.sub(lambda found: found[0] + b"?token=" + quote(token, safe="").encode(), body)

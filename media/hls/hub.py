@@ -77,7 +77,7 @@ class HlsHub:
         first = self._first_number(room)
         window = Window(secrets.token_hex(4), self.config.window_s, self.config.window_bytes, first)
         stream = Stream(window, self.config, self._waiting)
-        ladder = stream.ladder = self._ladder_for(room, stream)
+        ladder = stream.ladder = self._ladder_for(room, stream, first)
         if ladder is not None:
             stream.siblings = _siblings(stream, ladder)
         packager = Packager(
@@ -93,7 +93,7 @@ class HlsHub:
         )
         return packager
 
-    def _ladder_for(self, room: str, stream: Stream) -> Ladder | None:
+    def _ladder_for(self, room: str, stream: Stream, first_number: int) -> Ladder | None:
         """For a room that has one, unless too many others have."""
         config = self.config
         if not {room.partition(":")[0], "*"} & config.ladder_rooms or not config.ladder_heights:
@@ -105,7 +105,7 @@ class HlsHub:
         rungs = [Rung(height) for height in sorted(config.ladder_heights, reverse=True)]
 
         def make() -> Stream:
-            window = Window(secrets.token_hex(4), config.window_s, config.window_bytes)
+            window = Window(secrets.token_hex(4), config.window_s, config.window_bytes, first_number)
             rung = Stream(window, config, self._waiting)
             rung.siblings = stream.siblings
             return rung
@@ -136,7 +136,7 @@ class HlsHub:
         if packager is None:
             return None
         self._stop_timer(room)
-        packager.stream.close()
+        _gone(packager.stream)
         return packager.stream
 
     async def close(self) -> None:

@@ -32,6 +32,7 @@ from server.live.connection import as_caller
 from server.live.rooms import LiveRooms
 from server.packets import PacketPages
 from server.pictures import Pictures
+from server.posters_elsewhere import AllPosters
 from server.proxies import client_of
 from server.rights import PublishRights
 from server.signins import SignIns
@@ -56,6 +57,7 @@ class Api:
     live: LiveRooms
     media: MediaService
     hls: HlsHub
+    posters: AllPosters
     publisher: Callable[[str], Awaitable[dict[str, Any] | None]]
     """A room's publisher and viewers, whichever nodes they are at; see ``Picture.publisher``."""
     paths: SignedPaths

@@ -23,7 +23,7 @@ def poster_url(api: Api, room_id: str, *, public: bool) -> str | None:
 
     A private room's has the room's signed path with it: pictures in pages can't send a token.
     """
-    poster = api.hls.posters.find(room_id)
+    poster = api.posters.known(room_id)
     if poster is None:
         return None
     url = f"{PATH.replace('{room}', room_id)}?at={poster.at_ms}"
@@ -43,7 +43,7 @@ async def get_poster(request: web.Request) -> web.Response:
     else:
         _, identity, row, _ = await api.in_room(request)
         public = bool(row.public) and identity.is_guest
-    poster = api.hls.posters.find(room_id)
+    poster = await api.posters.find(room_id)
     if poster is None:
         raise Refused("not_found", "There is no picture of this room.")
     etag = f'"{poster.at_ms}"'
@@ -65,7 +65,7 @@ async def delete_poster(request: web.Request) -> web.Response:
     """Take the picture away; the stream gets none any more."""
     api = request.app[API]
     room_id, caller = await api.allowed(request, Action.DELETE_COMMENT)
-    api.hls.posters.hide(room_id)
+    await api.posters.hide(room_id)
 
     def note(tx: Unit) -> Steps[dict[str, str]]:
         yield from ()

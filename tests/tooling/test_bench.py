@@ -52,6 +52,8 @@ PACKETS = {
 
 RELAY = {"us_per_packet", "viewers_per_core", "stock_us_per_packet", "stock_viewers_per_core"}
 
+CASCADE = {"nodes", "origin_us_per_packet", "edge_us_per_packet", "dropped"}
+
 IMPORTS = {"lines_per_s", "portions", "held_p99_ms", "held_over_20ms", "alone_p99_ms", "beside_p99_ms"}
 
 DRAW = {
@@ -179,3 +181,13 @@ def test_draw_measures_both_sorts_of_draws() -> None:
     assert set(result) == DRAW
     assert result["entrants"] == 50_000
     assert all(result[name] > 0 for name in DRAW - {"held_ms", "weighted_held_ms"})
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(120)
+def test_cascade_measures_both_sides_and_loses_nothing() -> None:
+    result = _bench("cascade")
+    assert set(result) >= CASCADE
+    assert 0 < result["origin_us_per_packet"] < 100
+    assert 0 < result["edge_us_per_packet"] < 200
+    assert result["dropped"] == 0

@@ -55,7 +55,9 @@ class TownNeighbours:
         url = self.town.urls.get(name)
         return Neighbour(name, url) if url and name != self.name else None
 
-    async def carrier(self, stream: str) -> Neighbour | None:
+    async def carrier(self, origin: Neighbour | None, *, for_viewer: bool) -> Neighbour | None:
+        if origin is not None:
+            return origin
         others = sorted(name for name in self.town.urls if name != self.name)
         return await self.node(others[0]) if others else None
 
