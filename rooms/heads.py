@@ -13,7 +13,11 @@ from rooms.schema import metadata
 
 @dataclass(frozen=True, slots=True)
 class RoomRow:
-    """A room's head: whoever holds its lock gives the log its next offsets."""
+    """A room's head: whoever holds its lock gives the log its next offsets.
+
+    ``recording``: whether its streams are recorded by themselves, ``on`` or ``off``; empty: as the node's
+    settings say.
+    """
 
     id: str
     title: str
@@ -31,6 +35,7 @@ class RoomRow:
     started_at_ms: int | None
     ended_at_ms: int | None
     status_at_ms: int
+    recording: str = ""
 
 
 rooms_table = Table(
@@ -52,6 +57,7 @@ rooms_table = Table(
     Column("started_at_ms", BigInteger),
     Column("ended_at_ms", BigInteger),
     Column("status_at_ms", BigInteger, nullable=False),
+    Column("recording", String(8), nullable=False, server_default=""),
 )
 
 

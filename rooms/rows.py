@@ -45,6 +45,7 @@ class Rank:
     USERS = 60
     NODES = 64
     ORIGINS = 65
+    RECORDINGS = 68
     ROOMS = 70
     WEBHOOK_ENDPOINTS = 72
     WEBHOOK_LEASES = 74
