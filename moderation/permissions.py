@@ -52,6 +52,8 @@ class Action(StrEnum):
     END_ROOM = "end_room"
     GRANT_ROLE = "grant_role"
     PUBLISH = "publish"
+    RECORD = "record"
+    """Recording the stream, and what becomes of recordings."""
     SEE_ORDERS = "see_orders"
     REFUND = "refund"
     RUN_PLAY = "run_play"
@@ -87,6 +89,7 @@ _ADDED: dict[Role, tuple[Action, ...]] = {
         Action.END_ROOM,
         Action.GRANT_ROLE,
         Action.PUBLISH,
+        Action.RECORD,
         Action.SEE_ORDERS,
         Action.REFUND,
         Action.RUN_PLAY,

@@ -100,10 +100,11 @@ class ChangeRoom(Keyed):
     title: RawText | None = None
     slow_mode_s: Annotated[int, Field(ge=0, le=SLOW_MODE_MAX_S)] | None = None
     who_may_comment: Literal["everyone", "moderators"] | None = None
+    recording: Literal["on", "off", "default"] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> ChangeRoom:
-        return _needs_one(self, "title", "slow_mode_s", "who_may_comment")
+        return _needs_one(self, "title", "slow_mode_s", "who_may_comment", "recording")
 
 
 class PauseRoom(Keyed):

@@ -5,7 +5,7 @@ The picture drives the status (``live``, ``interrupted``, ``lost``, ``stopped``)
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -53,7 +53,7 @@ class Lifecycle:
     """Creating, changing and ending rooms, and following the picture.
 
     When a room ends, timers of the kinds ``over_timers`` are set: what else ends with it has locks of its
-    own, which come before the room's.
+    own, which come before the room's. ``on_air`` is told in the transaction in which a stream begins.
     """
 
     def __init__(
@@ -63,12 +63,14 @@ class Lifecycle:
         audit: Audit,
         rules: LifecycleRules,
         over_timers: Collection[str] = (),
+        on_air: Callable[[Unit, RoomRow], None] = lambda tx, room: None,
     ) -> None:
         self._standing = standing
         self._texts = texts
         self._audit = audit
         self._rules = rules
         self._over_timers = over_timers
+        self._on_air = on_air
 
     def create(self, tx: Unit, cmd: CreateRoom, caller: Caller) -> Steps[Any]:
         """Whoever creates a room is its host. Refuses with ``forbidden``, ``room_exists``, ``text_…``."""
@@ -99,6 +101,8 @@ class Lifecycle:
             for name in ("slow_mode_s", "who_may_comment")
             if (value := getattr(cmd, name)) is not None and value != getattr(room, name)
         }
+        if cmd.recording is not None:
+            room = self._set_recording(tx, room, cmd.recording, caller)
         if cmd.title is not None:
             title = self._texts.clean(cmd.title, TITLE_MAX_CHARS)
             if title != room.title:
@@ -108,7 +112,11 @@ class Lifecycle:
             tx.append(cmd.room, "room.changed", changes)
             self._audit.note(tx, cmd.room, caller, "room.change", cmd.room, changes)
         return {
-            "settings": {"slow_mode_s": room.slow_mode_s, "who_may_comment": room.who_may_comment},
+            "settings": {
+                "slow_mode_s": room.slow_mode_s,
+                "who_may_comment": room.who_may_comment,
+                "recording": room.recording or "default",
+            },
             "title": room.title,
         }
 
@@ -127,6 +135,13 @@ class Lifecycle:
         tx.append(cmd.room, "room.pause", data)
         self._audit.note(tx, cmd.room, caller, "room.pause", cmd.room, data)
         return data
+    def _set_recording(self, tx: Unit, room: RoomRow, mode: str, caller: Caller) -> RoomRow:
+        """Nothing for the room's log: that says when something is recorded."""
+        stored = "" if mode == "default" else mode
+        if stored != room.recording:
+            room = tx.put(ROOMS, replace(room, recording=stored))
+            self._audit.note(tx, room.id, caller, "room.change", room.id, {"recording": mode})
+        return room
 
     def end(self, tx: Unit, cmd: EndRoom, caller: Caller) -> Steps[Any]:
         """The host ends the stream. The lease goes with it: whichever node the publisher is at finds out that
@@ -183,6 +198,8 @@ class Lifecycle:
                 tx.wake(kind, room_id, room_id, tx.now_ms)
         data = {"status": status} | ({"reason": reason} if reason else {})
         tx.append(room_id, "room.status", data)
+        if status == "live" and room.status != "interrupted":
+            self._on_air(tx, tx.room(room_id))
         if status == "interrupted":
             # The media layer keeps this time too; the timer is for when this node dies in between.
             tx.wake(GRACE_TIMER, str(tx.now_ms), room_id, tx.now_ms + self._rules.grace_ms)

@@ -242,6 +242,16 @@ def _layout(state: RoomState, event: LogEvent) -> RoomState:
     return replace(state, stage={**state.stage, "layout": event.data["layout"]})
 
 
+def _recording(state: RoomState, event: LogEvent) -> RoomState:
+    """While the stream is recorded, the room says as what."""
+    which = event.data["id"]
+    if event.kind == "recording.started":
+        return replace(state, room={**state.room, "recording": which})
+    if state.room.get("recording") != which:
+        return state
+    return replace(state, room={name: value for name, value in state.room.items() if name != "recording"})
+
+
 _RULES = {
     "room.created": _created,
     "room.status": _status,
@@ -277,6 +287,8 @@ _RULES = {
     "guest.joined": _guest_joined,
     "guest.left": _guest_left,
     "stage.layout": _layout,
+    "recording.started": _recording,
+    "recording.stopped": _recording,
 }
 
 

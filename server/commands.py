@@ -36,6 +36,8 @@ from rooms.play.quizzes.service import Quizzes
 from rooms.points.offers import Offers
 from rooms.points.redeeming import Points
 from rooms.ports import Caller
+from rooms.recordings.commands import RecordStream
+from rooms.recordings.service import Recordings
 from rooms.rows import Steps
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.service import Coupons
@@ -82,6 +84,7 @@ class Services:
     points: Points
     offers: Offers
     guests: Guests
+    recordings: Recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,8 @@ SPECS: dict[str, Spec] = {
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
         Spec("room.pause", c.PauseRoom, "Show viewers a pause, or go on.", lambda s: s.lifecycle.pause),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
+        Spec("recording.start", RecordStream, "Record the stream.", lambda s: s.recordings.start),
+        Spec("recording.stop", RecordStream, "Stop recording the stream.", lambda s: s.recordings.stop),
         Spec("room.grant", c.Grant, "Give or take a role.", lambda s: s.roles.grant),
         Spec("guest.ask", stage.OwnPlace, "Ask to come on stage.", lambda s: s.guests.ask),
         Spec("guest.withdraw", stage.OwnPlace, "Not any more; or leave it.", lambda s: s.guests.withdraw),

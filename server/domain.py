@@ -33,6 +33,8 @@ from rooms.play.quizzes.service import Quizzes
 from rooms.points.earning import Earnings, Levels
 from rooms.points.offers import Offers
 from rooms.points.redeeming import Points
+from rooms.recordings import service as recordings
+from rooms.recordings.service import Recordings
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
@@ -50,7 +52,15 @@ from server.credentials import StreamKeyring
 from server.draws import Draws
 from server.facts import HouseFacts
 from server.gifts import GiftKeeper
-from server.house_rules import coin_rules, comment_rules, fan_rules, gift_rules, guest_rules, point_rules
+from server.house_rules import (
+    coin_rules,
+    comment_rules,
+    fan_rules,
+    gift_rules,
+    guest_rules,
+    point_rules,
+    recording_rules,
+)
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.outbound import Outbound
@@ -108,12 +118,13 @@ class Domain:
         given = gift_rules(settings.gifts, settings.coins)
         gifts = Gifts(standing, texts, audit, given, self.fans, self.levels)
         grace = LifecycleRules(round(settings.media.grace_s * 1000), rules.rooms_max)
-        over = (quizzes.OVER_TIMER, polls.OVER_TIMER, guests.OVER_TIMER)
+        over = (quizzes.OVER_TIMER, polls.OVER_TIMER, guests.OVER_TIMER, recordings.OVER_TIMER)
         stage = Guests(standing, audit, guest_rules(rules, settings.media))
+        kept = Recordings(standing, texts, audit, recording_rules(settings.recording))
         products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
         return Services(
             comments=Comments(standing, texts, comments, self.fans, self.levels),
-            lifecycle=Lifecycle(standing, texts, audit, grace, over_timers=over),
+            lifecycle=Lifecycle(standing, texts, audit, grace, over, kept.went_live),
             catalogue=products(standing, texts, audit),
             orders=Orders(standing, order_rules, coupons),
             sales=Sales(standing, audit),
@@ -136,6 +147,7 @@ class Domain:
             points=Points(standing, self.earnings, gifts),
             offers=Offers(texts, audit),
             guests=stage,
+            recordings=kept,
         )
 
     def _make_cashier(self, coupons: CouponRedeeming) -> Cashier:
@@ -196,6 +208,7 @@ class Domain:
                 guests.OVER_TIMER: services.guests.room_over,
                 PACKET_TIMER: services.packets.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
+                recordings.OVER_TIMER: services.recordings.room_over,
             },
             outside={
                 CHECK_TIMER: services.cashier.check,

@@ -8,7 +8,9 @@ from rooms.gifts.fans import FanRules
 from rooms.gifts.rules import GiftRules
 from rooms.guests.rules import GuestRules
 from rooms.points.rules import PointRules, Task
+from rooms.recordings.service import RecordingRules
 from rooms.wallet.coins import CoinPack, CoinRules
+from server.config.recording import Recording
 from server.config.sections import Coins, Media, Rooms
 from server.config.sections import Gifts as GiftSettings
 from server.config.sections import Points as PointSettings
@@ -66,3 +68,13 @@ def point_rules(points: PointSettings) -> PointRules:
     }
     asked = {name: task for name, task in tasks.items() if task.points}
     return PointRules(asked, points.a_day, points.levels)
+
+
+def recording_rules(recording: Recording) -> RecordingRules:
+    return RecordingRules(
+        by_default=recording.default == "on",
+        public=recording.public,
+        archive="s3" if recording.s3.bucket else "folder",
+        room_max_bytes=recording.room_max_bytes,
+        max_bytes=recording.max_bytes,
+    )

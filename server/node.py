@@ -180,6 +180,7 @@ class Node:
             lifecycle=self.services.lifecycle,
             guests=self.services.guests,
             live=self.live,
+            recordings=self.services.recordings,
             registry=self.registry,
             clock_ms=self._clock_ms,
             cluster_tokens=ClusterTokens(secret),
@@ -275,6 +276,7 @@ class Node:
             gift_keeper=self.domain.gift_keeper,
             packet_pages=self.domain.packet_pages,
             rights=self.picture.rights,
+            library=self.picture.library,
         )
         api.attach(app)
         self._health(internal=False).attach(app)

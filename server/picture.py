@@ -16,19 +16,28 @@ from media.hls import HlsConfig, HlsHub
 from media.hls import routes as hls_routes
 from media.hls.players import Players
 from media.rtc.udp import any_address
+from media.recording.archive import Archive
+from media.recording.bucket import BucketArchive, BucketConfig
+from media.recording.folder import FolderArchive
+from media.recording.http import routes as recording_routes
+from media.recording.metrics import RecordingMetrics
 from media.service import MediaService
 from media.turn import Turn
 from rooms.guests.service import Guests
 from rooms.lifecycle import Lifecycle
 from server.auth import PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
+from rooms.recordings.service import Recordings
 from server.bus.port import Bus
 from server.config import Settings
 from server.live.rooms import LiveRooms
+from server.house_rules import recording_rules
 from server.origins import Origins
 from server.posters_elsewhere import AllPosters
 from server.rights import PublishRights
 from server.sharing import Sharing
+from server.recording_library import RecordingLibrary
+from server.recordings import RecordingKeeper
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.store import Store
@@ -47,6 +56,7 @@ class Surroundings:
     lifecycle: Lifecycle
     guests: Guests
     live: LiveRooms
+    recordings: Recordings
     registry: CollectorRegistry
     clock_ms: Callable[[], int]
     cluster_tokens: ClusterTokens
@@ -65,7 +75,13 @@ class Picture:
         self.sharing = (
             None if alone else Sharing(settings, around.store, around.cluster_tokens, around.clock_ms)
         )
-        self.hls = HlsHub(_hls_config(settings), registry=around.registry, first_number=self._first_number)
+        self._make_recordings(settings, around)
+        self.hls = HlsHub(
+            _hls_config(settings),
+            registry=around.registry,
+            first_number=self._first_number,
+            taps=self.recordings.taps,
+        )
         self.origins = Origins(
             around.store,
             around.bus,
@@ -100,6 +116,22 @@ class Picture:
         hls_viewers = self.sharing.hls_viewers if self.sharing is not None else self.hls.viewers
         self.vitals = Vitals(self.media, hls_viewers, around.live, around.bus)
 
+    def _make_recordings(self, settings: Settings, around: Surroundings) -> None:
+        metrics = RecordingMetrics(around.registry)
+        self.archive = make_archive(settings, metrics)
+        self.recordings = RecordingKeeper(
+            around.store,
+            self.archive,
+            around.recordings,
+            recording_rules(settings.recording),
+            metrics,
+            settings.node.name,
+            alone=is_sqlite(settings.database_url),
+            keep_days=settings.recording.keep_days,
+            clock_ms=around.clock_ms,
+        )
+        self.library = RecordingLibrary(around.store, self.archive, self.gate, around.tokens, around.clock_ms)
+
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
         self.media.attach(app)
@@ -107,6 +139,7 @@ class Picture:
         if self.sharing is not None:
             routes = [self.sharing.on(route) for route in routes]
         app.add_routes(routes)
+        app.add_routes(recording_routes(self.library))
 
     def players(self, hosts: frozenset[str] | None) -> Players:
         """Those who answer most of what players ask for, before aiohttp; ``hosts`` as the door's."""
@@ -152,6 +185,7 @@ class Picture:
     async def start(self) -> None:
         """Raises ``OSError`` if the UDP port is taken."""
         await self.origins.start()
+        await self.recordings.start()
         await self.media.start()
         await self.rights.start()
         await self.vitals.start()
@@ -167,6 +201,7 @@ class Picture:
         if self._players is not None:
             self._players.close()
         await self.hls.close()
+        await self.recordings.close()
 
     async def let_go(self) -> None:
         """Gives back the leases that this node holds. Idempotent."""
@@ -217,3 +252,25 @@ def _hls_config(settings: Settings) -> HlsConfig:
         ladder_heights=tuple(dict.fromkeys(media.ladder.heights)),
         ladder_rooms_max=media.ladder.rooms_max,
     )
+
+
+def make_archive(settings: Settings, metrics: RecordingMetrics) -> Archive:
+    """Where recordings are kept: a folder, or a bucket with the folder as its spool."""
+    recording, s3 = settings.recording, settings.recording.s3
+    folder = FolderArchive(
+        recording.folder or settings.node.data_dir / "recordings", min_free_bytes=recording.min_free_bytes
+    )
+    if s3.bucket is None:
+        return folder
+    config = BucketConfig(
+        bucket=s3.bucket,
+        region=s3.region,
+        endpoint=s3.endpoint,
+        access_key=s3.access_key.get_secret_value() if s3.access_key else None,
+        secret_key=s3.secret_key.get_secret_value() if s3.secret_key else None,
+        prefix=s3.prefix,
+        path_style=s3.path_style,
+        timeout_s=s3.timeout_s,
+        spool_max_bytes=s3.spool_max_bytes,
+    )
+    return BucketArchive(config, folder, metrics)

@@ -8,7 +8,7 @@ folder that all nodes mount).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -65,7 +65,7 @@ class Archive(Protocol):
         """The same in pieces of bounded size, for what is too large to hold."""
         ...
 
-    async def list(self, recording: str) -> list[ArchivedFile]:
+    async def list(self, recording: str) -> Sequence[ArchivedFile]:
         """All files of a recording, in no order."""
         ...
 
@@ -78,8 +78,12 @@ class Archive(Protocol):
         """What can still be written; None: nobody knows."""
         ...
 
+    async def unsent(self) -> Sequence[str]:
+        """The recordings with files of which this node alone knows until they are handed on."""
+        ...
+
     async def start(self) -> None:
-        """Go on with what was left undone (uploads). Doesn't wait for others."""
+        """Go on with what was left undone (uploads). Waits for nothing but the disk."""
         ...
 
     async def close(self) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, Text, select, text
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, Text, func, select, text
 
+from rooms.heads import rooms_table
 from rooms.rows import Kind, Rank
 from rooms.schema import metadata
 
@@ -222,3 +223,17 @@ def read_periods(conn: Connection, recording_id: str) -> dict[int, PeriodRow]:
     """The periods by their numbers."""
     query = select(periods_table).where(periods_table.c.recording_id == recording_id)
     return {row.period: PeriodRow(*row) for row in conn.execute(query)}
+
+
+def read_usage(conn: Connection) -> dict[str, int]:
+    """Bytes in the archive by room, deleted recordings included until their files are gone."""
+    table = recordings_table.c
+    query = select(table.room_id, func.sum(table.bytes)).where(table.files_gone == 0).group_by(table.room_id)
+    return {room: int(total) for room, total in conn.execute(query)}
+
+
+def read_statuses(conn: Connection, room_ids: Collection[str]) -> dict[str, str]:
+    """The rooms' statuses."""
+    rooms = rooms_table.c
+    found = conn.execute(select(rooms.id, rooms.status).where(rooms.id.in_(room_ids)))
+    return {row.id: row.status for row in found}

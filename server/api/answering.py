@@ -16,6 +16,7 @@ from server.api.shapes import lotteries as lo
 from server.api.shapes import packets as p
 from server.api.shapes import points as pt
 from server.api.shapes import quizzes as q
+from server.api.shapes import recordings as rec
 from server.api.shapes import rooms as r
 from server.api.shapes import shop as s
 from server.api.shapes import wallets as c
@@ -62,6 +63,10 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/rooms/{room}/publisher"): Answer(r.Publisher),
     ("DELETE", "/api/v1/rooms/{room}/poster.jpg"): Answer(Nothing),
     ("POST", "/api/v1/rooms/{room}/pictures"): Answer(r.Picture, 201),
+    ("GET", "/api/v1/rooms/{room}/recordings"): Answer(Page[rec.Recording]),
+    ("GET", "/api/v1/recordings/{recording}"): Answer(rec.Recording),
+    ("PATCH", "/api/v1/recordings/{recording}"): Answer(rec.Recording),
+    ("DELETE", "/api/v1/recordings/{recording}"): Answer(Nothing),
     ("GET", "/api/v1/rooms/{room}/followers"): Answer(pt.Followers),
     ("GET", "/api/v1/rooms/{room}/points"): Answer(pt.Points),
     ("GET", "/api/v1/points/offers"): Answer(pt.Offers),

@@ -35,6 +35,7 @@ from server.pictures import Pictures
 from server.posters_elsewhere import AllPosters
 from server.proxies import client_of
 from server.rights import PublishRights
+from server.recording_library import RecordingLibrary
 from server.signins import SignIns
 from server.store.group import Answer
 from server.store.store import Store
@@ -76,6 +77,7 @@ class Api:
     gift_keeper: GiftKeeper
     packet_pages: PacketPages
     rights: PublishRights
+    library: RecordingLibrary
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

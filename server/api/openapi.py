@@ -14,6 +14,7 @@ from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
 from rooms.gifts.catalogue import GiftTerms
 from rooms.points.offers import EditOffer, NewOffer
+from rooms.recordings.commands import ChangeRecording
 from rooms.shop.sheets import COLUMNS, ProductFile
 from server.api import files, payments, wallets
 from server.api.answering import ANSWERS, REF, Answer, schema_of
@@ -47,6 +48,7 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/api/v1/products/import"): ProductFile,
     ("POST", "/api/v1/points/offers"): NewOffer,
     ("PATCH", "/api/v1/points/offers/{offer}"): EditOffer,
+    ("PATCH", "/api/v1/recordings/{recording}"): ChangeRecording,
     ("PUT", "/api/v1/stock"): files.StockRows,
     ("POST", "/api/v1/payouts"): wallets.NewPayout,
     ("POST", "/api/v1/payouts/{payout}/done"): wallets.SettledPayout,
@@ -123,6 +125,7 @@ _TAGS = {
     "gifts": "Gifts",
     "points": "Points",
     "followers": "Points",
+    "recordings": "Recordings",
     "rooms": "Rooms",
     "pictures": "Rooms",
     "coins": "Wallets",

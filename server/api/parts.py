@@ -15,6 +15,7 @@ from server.api import (
     posters,
     products,
     quizzes,
+    recordings,
     rooms,
     wallets,
     webhooks,
@@ -24,6 +25,7 @@ from server.api import (
 PARTS = (
     rooms,
     posters,
+    recordings,
     desk,
     payments,
     orders,

@@ -114,6 +114,8 @@ async def get_room(request: web.Request) -> web.Response:
     api = request.app[API]
     _, _, row, role = await api.in_room(request)
     page = room_page(api, row)
+    if may(role, Action.RECORD):
+        page["settings"]["recording"] = row.recording or "default"
     if may(role, Action.SEE_STAFF) and (unique := api.live.unique_viewers(row.id)) is not None:
         page["viewers_unique"] = unique
     return ok(page)

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from server.config.recording import Recording
 from server.config.sections import (
     Auth,
     Bus,
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     auth: Auth = Field(default_factory=Auth)
     rooms: Rooms = Field(default_factory=Rooms)
     media: Media = Field(default_factory=Media)
+    recording: Recording = Field(default_factory=Recording)
     moderation: Moderation = Field(default_factory=Moderation)
     payments: Payments = Field(default_factory=Payments)
     coins: Coins = Field(default_factory=Coins)

@@ -51,6 +51,8 @@ from rooms.points.offers import NewOffer, Offers
 from rooms.points.redeeming import Points
 from rooms.points.rules import PointRules
 from rooms.ports import Caller
+from rooms.recordings import service as recordings
+from rooms.recordings.service import RecordingRules, Recordings
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
 from rooms.shop.coupons.service import DROP_TIMER, Coupons
@@ -110,6 +112,7 @@ class House:
         skus_max: int = 1000,
         comments: CommentRules | None = None,
         points: PointRules | None = None,
+        recording: RecordingRules | None = None,
         answer_within_s: float = 8.0,
     ) -> None:
         self.url = url
@@ -156,6 +159,7 @@ class House:
         order_rules = OrderRules(hold_ms)
         gifts = Gifts(standing, texts, audit, GiftRules(), self.fans, self.levels)
         stage = Guests(standing, audit, GuestRules())
+        kept = Recordings(standing, texts, audit, recording or RecordingRules())
         self.services = Services(
             comments=Comments(
                 standing,
@@ -169,7 +173,13 @@ class House:
                 texts,
                 audit,
                 LifecycleRules(),
-                over_timers=(quizzes.OVER_TIMER, polls.OVER_TIMER, guests.OVER_TIMER),
+                over_timers=(
+                    quizzes.OVER_TIMER,
+                    polls.OVER_TIMER,
+                    guests.OVER_TIMER,
+                    recordings.OVER_TIMER,
+                ),
+                on_air=kept.went_live,
             ),
             catalogue=Catalogue(standing, texts, audit, products_max=products_max, skus_max=skus_max),
             orders=Orders(standing, order_rules, coupons),
@@ -193,6 +203,7 @@ class House:
             points=Points(standing, self.earnings, gifts),
             offers=Offers(texts, audit),
             guests=stage,
+            recordings=kept,
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
         self.own_parts = OwnParts(self.store)
@@ -393,6 +404,7 @@ class House:
             guests.OVER_TIMER: self.services.guests.room_over,
             PACKET_TIMER: self.services.packets.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
+            recordings.OVER_TIMER: self.services.recordings.room_over,
         }
         outside = {
             CHECK_TIMER: self.cashier.check,

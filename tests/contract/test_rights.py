@@ -79,6 +79,8 @@ poll.start       -     -      -         -      x    x
 poll.vote        -     x      x         x      x    x
 poll.close       -     -      -         -      x    x
 poll.check       -     x      x         x      x    x
+recording.start  -     -      -         -      x    x
+recording.stop   -     -      -         -      x    x
 room.change      -     -      -         -      x    x
 room.pause       -     -      -         -      x    x
 room.end         -     -      -         -      x    x

@@ -133,6 +133,11 @@ class Layout(TypedDict):
     layout: Annotated[str, Field(description="`host`, `side`, `grid`, or `guest:` and a slot.")]
 
 
+@with_config(OPEN)
+class OfRecording(TypedDict):
+    recording: Annotated[str, Field(description="Its id.")]
+
+
 COMMANDS: dict[str, Any] = {
     "comment": OfEvent,
     "like": Counted,
@@ -188,6 +193,8 @@ COMMANDS: dict[str, Any] = {
     "unfollow": Following,
     "points.redeem": Redeemed,
     "share": Shared,
+    "recording.start": OfRecording,
+    "recording.stop": OfRecording,
     "room.change": Changed,
     "room.pause": Paused,
     "room.end": Nothing,

@@ -14,6 +14,12 @@ from server.api.shapes.base import OPEN, Count, Person, TimeMs
 class Settings(TypedDict):
     slow_mode_s: Count
     who_may_comment: Literal["everyone", "moderators"]
+    recording: NotRequired[
+        Annotated[
+            Literal["on", "off", "default"],
+            Field(description="To the host: whether streams are recorded by themselves."),
+        ]
+    ]
 
 
 @with_config(OPEN)

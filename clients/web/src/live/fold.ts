@@ -169,6 +169,12 @@ const rules: Record<string, Rule> = {
   },
 
   "stage.layout": (state, event) => ({ ...state, stage: { ...state.stage, layout: event.data.layout as string } }),
+  "recording.started": (state, event) => ({ ...state, room: { ...state.room, recording: event.data.id as string } }),
+
+  "recording.stopped": (state, event) => {
+    const { recording, ...room } = state.room;
+    return recording === event.data.id ? { ...state, room } : state;
+  },
 };
 
 /** A lottery, red packet, quiz or poll begins, or goes on: then it keeps its place. Only the newest of each kind. */

@@ -117,6 +117,8 @@ export interface RoomInfo {
 export interface Pause {
   on: boolean;
   picture: string | null;
+  /** While the stream is recorded: as what. */
+  recording?: string;
 }
 
 export interface RoomSettings {

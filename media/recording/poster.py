@@ -1,0 +1,24 @@
+"""A recording's poster: its first picture, as a JPEG. Runs in a thread."""
+
+from __future__ import annotations
+
+import io
+
+import av
+
+WIDTH_MAX = 1280
+
+
+def make_poster(init: bytes, segment: bytes) -> bytes | None:
+    """The first keyframe of a segment that begins with one; None if it can't be decoded."""
+    try:
+        with av.open(io.BytesIO(init + segment), "r", format="mp4") as container:
+            for frame in container.decode(video=0):
+                picture = frame.to_image()  # type: ignore[no-untyped-call]
+                picture.thumbnail((WIDTH_MAX, WIDTH_MAX))
+                out = io.BytesIO()
+                picture.save(out, "JPEG", quality=82, optimize=True)
+                return out.getvalue()
+    except (av.FFmpegError, ValueError, IndexError):
+        return None
+    return None
