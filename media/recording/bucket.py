@@ -179,6 +179,11 @@ class BucketArchive:
 
     # the uploads
 
+    @property
+    def spooled_bytes(self) -> int:
+        """What isn't in the bucket yet."""
+        return self._bytes
+
     async def start(self) -> None:
         await self._spool.start()
         for recording in await self._spool.recordings():
@@ -237,7 +242,7 @@ class BucketArchive:
         while True:
             try:
                 await self._ask(self._store.put_async(self._key(*file), data, use_multipart=False))
-            except ArchiveError as error:
+            except (ArchiveError, FileNotFoundError) as error:  # there may be no bucket (yet)
                 self._metrics.uploads.labels("failed").inc()
                 log.warning("an upload failed", extra={"file": "/".join(file), "error": str(error)})
                 await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))  # noqa: S311

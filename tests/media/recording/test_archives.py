@@ -58,8 +58,9 @@ def files_in(folder: Path) -> list[str]:
     return [str(path) for path in folder.rglob("*") if path.is_file()]
 
 
-async def uploaded(spool: Path) -> None:
-    await until(lambda: not files_in(spool))
+async def uploaded(archive: BucketArchive) -> None:
+    """Returns when nothing waits in the spool any more."""
+    await until(lambda: archive.spooled_bytes == 0)
 
 
 async def test_a_file_grows_and_is_read_meanwhile(archive: Archive) -> None:
@@ -175,7 +176,8 @@ async def test_what_is_complete_moves_into_the_bucket(tmp_path: Path, s3: S3Serv
     await archive.write(REC, "p1-init.mp4", b"init")
     await archive.append(REC, "p1-1.m4s", b"0123456789")
     await archive.complete(REC, "p1-1.m4s")
-    await uploaded(tmp_path)
+    await uploaded(archive)
+    assert files_in(tmp_path) == []
     assert await archive.read(REC, "p1-1.m4s", 3, 4) == b"3456"
     assert await archive.size(REC, "p1-init.mp4") == 4
     assert list(await archive.unsent()) == []
@@ -191,7 +193,7 @@ async def test_a_crash_s_spool_is_uploaded_by_the_next_start(tmp_path: Path, s3:
     assert list(await dead.unsent()) == [REC]
     archive = bucket_at(s3, tmp_path, prefix="crash")
     await archive.start()
-    await uploaded(tmp_path)
+    await uploaded(archive)
     assert await archive.read(REC, "p1-1.m4s") == b"recorded"
     await archive.close()
 
@@ -213,10 +215,10 @@ async def test_the_spool_holds_what_a_bucket_that_is_away_cant_take(tmp_path: Pa
     assert refused.value.full
     assert await archive.read(REC, "p1-1.m4s") == b"0123456789"
     await asyncio.to_thread(own_s3.start)
-    await uploaded(tmp_path)
+    await uploaded(archive)
     await archive.append(REC, "p1-2.m4s", b"room again")
     await archive.complete(REC, "p1-2.m4s")
-    await uploaded(tmp_path)
+    await uploaded(archive)
     assert await archive.read(REC, "p1-1.m4s") == b"0123456789"
     await asyncio.to_thread(own_s3.stop)
     with pytest.raises(ArchiveError):
