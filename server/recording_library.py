@@ -130,10 +130,11 @@ class RecordingLibrary:
         await self.sees(await self._tokens.verify(bearer, self._clock_ms()), row)
 
     async def _list(self, known: _Known) -> Played:
-        if (played := known.played) is None:
-            played, sizes = await self._store.read(lambda conn: _read_played(conn, known.row))
-            known.played = played
-            known.sizes |= sizes
+        if known.played is not None:
+            return known.played
+        played, sizes = await self._store.read(lambda conn: _read_played(conn, known.row))
+        known.played = played
+        known.sizes |= sizes
         return played
 
     async def _size(self, recording: str, name: str) -> int:

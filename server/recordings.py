@@ -212,15 +212,14 @@ class RecordingKeeper:
         )
         for room, recorder in list(self._recorders.items()):
             row = running.get(room)
-            if recorder.closed:
+            if recorder.closed and recorder.decided:
                 # The recording goes on if the room does: with a later stream, here or at another node.
                 if not recorder.busy_with:
                     del self._recorders[room]
             elif row is not None:
                 if recorder.recording != row.id or self._is_lost(row):
                     await self._begin(recorder, row)
-            elif recorder.recording is not None or (not recorder.decided and statuses.get(room) == "live"):
-                # Going live and beginning to record are one transaction; before it, nothing is known.
+            elif recorder.recording is not None or _is_known(recorder, statuses.get(room)):
                 recorder.assign(None)
         await self._finish_ended()
 
@@ -387,3 +386,9 @@ class RecordingKeeper:
         await self._do("gone", lambda tx: writing.files_gone(tx, recording))
         self._metrics.deleted.inc()
         log.info("recording_deleted", recording=recording)
+
+
+def _is_known(recorder: Recorder, status: str | None) -> bool:
+    """Whether it has just turned out that a stream isn't to be recorded. Going live and beginning to record
+    are one transaction; before it, nothing is known."""
+    return not recorder.decided and (recorder.closed or status == "live")

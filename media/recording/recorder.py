@@ -150,7 +150,7 @@ class Recorder:
         self._put(_Gap())
 
     async def close(self) -> None:
-        """What is queued is written, for ``CLOSE_WITHIN_S`` at most."""
+        """What is queued is written (once it is known whether to), for ``CLOSE_WITHIN_S`` at most."""
         if not self.closed:
             self.closed = True
             self._put(_Gap())
@@ -202,8 +202,7 @@ class Recorder:
         if isinstance(item, CmafPart):
             self._queued += len(item.data)
             self._metrics.queued.inc(len(item.data))
-        if self._decided or self.closed:
-            self._news.set()
+        self._news.set()
 
     def _lose(self, part: CmafPart, why: Trouble) -> None:
         self._metrics.lost.labels(why).inc(len(part.data))
@@ -220,7 +219,7 @@ class Recorder:
             while not (self.closed and not self._queue):
                 await self._news.wait()
                 self._news.clear()
-                while self._queue:
+                while self._queue and self._decided:
                     await self._take(self._queue.popleft())
         except Exception:
             log.exception("a recorder failed", extra={"room": self.stream})

@@ -60,6 +60,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "guest.joined": ("guest.joined",),
     "guest.left": ("guest.left",),
     "stage.layout": ("stage.layout",),
+    "recording.started": ("recording.started",),
+    "recording.stopped": ("recording.stopped",),
     "comment": ("comment.created",),
     "comment.deleted": ("comment.deleted",),
 }
@@ -86,6 +88,8 @@ _STAFF: dict[str, tuple[str, ...]] = {
     "role": ("moderation.role_changed",),
     "followed": ("host.followed",),
     "guest": ("guest.changed",),
+    "recording": ("recording.ready", "recording.failed"),
+    "recording_trouble": ("recording.trouble",),
 }
 _KINDS = {Log.ROOM: _PUBLIC, Log.STAFF: _STAFF}
 # What an order's change of status says of its payment, and whether it moved stock.
@@ -180,6 +184,9 @@ def of_staff(event: StaffEvent, epoch: str) -> list[Message]:
     if event.kind == "payment":
         payment = data["payment"]
         return [_message(*base, f"payment.{payment['status']}", f"order:{payment.get('order')}", data)]
+    if event.kind == "recording":
+        name = f"recording.{data['recording']['status']}"
+        return [_message(*base, name, _subject(name, data, event.room_id), data)]
     name = _STAFF[event.kind][0]
     return [_message(*base, name, _subject(name, data, event.room_id), data)]
 

@@ -73,12 +73,13 @@ async def test_settings_are_the_hosts(house: House) -> None:
     assert await house.code("room.change", HOST, title="\u202e\n") == "text_empty"
 
     answer = await house.ok("room.change", HOST, title=" New\n title ", slow_mode_s=10)
-    assert answer["settings"] == {"slow_mode_s": 10, "who_may_comment": "everyone"}
+    assert answer["settings"] == {"slow_mode_s": 10, "who_may_comment": "everyone", "recording": "default"}
     assert (await house.log())[-1].data == {"title": "New title", "slow_mode_s": 10}
     head = (await room_of(house)).head
     await house.ok("room.change", HOST, slow_mode_s=10)
     assert (await room_of(house)).head == head  # nothing changed, so nothing is said
     answer = await house.ok("room.change", OPERATOR, who_may_comment="moderators")
+    assert answer["settings"].pop("recording") == "default"
     assert answer["settings"] == {"slow_mode_s": 10, "who_may_comment": "moderators"}
     now = await house.store.read(lambda conn: read_now(conn, ROOM))
     assert now is not None

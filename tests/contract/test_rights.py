@@ -253,8 +253,16 @@ async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str
     return coupon | ({"seconds": 3} if command == "coupon.drop" else {})
 
 
+async def recording_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    await house.go_live()
+    if command == "recording.stop":
+        await house.ok("recording.start", OPERATOR)
+    return {}
+
+
 OF_PART = {
     "guest": guest_payload,
+    "recording": recording_payload,
     "coupon": coupon_payload,
     "gift": gift_payload,
     "lottery": lottery_payload,

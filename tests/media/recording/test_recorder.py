@@ -159,12 +159,12 @@ async def test_recording_begins_and_ends_in_the_middle_of_a_stream(archive: Arch
 
 
 async def test_a_slow_archive_makes_a_hole_and_holds_up_nobody(archive: Archive) -> None:
-    studio = RecordedStudio(archive, queue_bytes=60_000)
+    studio = RecordedStudio(archive, queue_bytes=40_000)
     studio.begin()
-    packets = list(broadcast(20))
+    packets = list(broadcast(12))
     archive.gate.clear()
     await studio.feed(packets[: len(packets) // 2])
-    assert studio.metrics.queued._value.get() <= 60_000
+    assert studio.metrics.queued._value.get() <= 40_000
     assert studio.book.troubles == ["slow"]
     archive.gate.set()
     await studio.written()
