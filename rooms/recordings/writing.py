@@ -23,7 +23,7 @@ from rooms.recordings.store import (
     recordings_table,
     segments_table,
 )
-from rooms.rows import Steps
+from rooms.rows import Steps, as_dict
 from rooms.unit import Unit
 
 NUMBERS_LEFT = 1000
@@ -106,14 +106,15 @@ def _write_one(tx: Unit, row: RecordingRow, made: Made) -> RecordingRow:
             has_audio=max(row.has_audio, period.has_audio),
         )
     last = read_last_segment(tx.conn, row.id)
-    before = last
-    for segment in sorted(made.segments, key=lambda each: each.number):
-        if last is not None and segment.number <= last.number:
-            row = _squeeze_in(tx, row, segment)
-            continue
-        new = placed(segment, row.id, before)
-        tx.add(segments_table, new)
-        row, before = _grown(row, new), new
+    segments = sorted(made.segments, key=lambda each: each.number)
+    late = [each for each in segments if last is not None and each.number <= last.number]
+    for segment in late:
+        row = _squeeze_in(tx, row, segment)
+    before = read_last_segment(tx.conn, row.id) if late else last
+    for segment in segments[len(late) :]:
+        before = placed(segment, row.id, before)
+        tx.add(segments_table, before)
+        row = _grown(row, before)
     status = "ready" if row.status == "failed" and row.segments else row.status
     return replace(row, status=status, holes=row.holes + made.holes)
 
@@ -151,7 +152,8 @@ def _grown(row: RecordingRow, new: SegmentRow) -> RecordingRow:
 
 
 def _squeeze_in(tx: Unit, row: RecordingRow, segment: MadeSegment) -> RecordingRow:
-    """A segment that another node made and didn't write down, found later: what follows moves on."""
+    """A segment that another node made and didn't write down, found later: what follows moves on. It is
+    rare, and written at once, so that the next one sees it."""
     table = segments_table.c
     mine = table.recording_id == row.id
     if tx.conn.scalar(select(table.number).where(mine, table.number == segment.number)) is not None:
@@ -161,7 +163,7 @@ def _squeeze_in(tx: Unit, row: RecordingRow, segment: MadeSegment) -> RecordingR
     new = placed(segment, row.id, SegmentRow(*found) if found else None)
     later = update(segments_table).where(mine, table.number > segment.number)
     tx.conn.execute(later.values(media_ms=table.media_ms + new.duration_ms))
-    tx.insert(segments_table, {column: getattr(new, column) for column in table.keys()})  # noqa: SIM118
+    tx.conn.execute(segments_table.insert(), as_dict(new))
     return _grown(row, new)
 
 

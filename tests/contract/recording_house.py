@@ -52,6 +52,7 @@ class Cinema(Studio):
         )
 
     async def open(self) -> None:
+        self.keeper._run = asyncio.Event().wait  # type: ignore[method-assign, assignment]
         await self.keeper.start()
         self.hub = HlsHub(
             HlsConfig(), CollectorRegistry(), clock=lambda: self.house.now_ms, taps=self.keeper.taps
@@ -70,7 +71,9 @@ class Cinema(Studio):
         await self.sink.drain()
 
     async def look(self) -> None:
-        """As the keeper does once a second, with what it does now and then."""
+        """As the keeper does once a second, with what it does now and then; by itself it does nothing."""
+        if self.keeper._to_recover is None:
+            await self.keeper._recover()
         await self.keeper._look()
         await self.keeper._tidy()
 
@@ -91,8 +94,16 @@ class Cinema(Studio):
                 await self.look()
                 await asyncio.sleep(0.01)
 
+    async def stop(self) -> None:
+        """The stream is over; the keeper goes on meanwhile."""
+        closing = asyncio.create_task(self.sink.close())
+        while not closing.done():
+            await self.look()
+            await asyncio.sleep(0.005)
+        await closing
+
     async def close(self) -> None:
-        await self.sink.close()
+        await self.stop()
         await self.hub.close()
         await self.keeper.close()
 

@@ -65,7 +65,7 @@ async def test_a_stream_is_recorded_from_its_first_picture_to_its_end(house: Hou
         await live(house)
         assert house.events[-1].kind == "recording.started"
         await studio.play(packets(5))
-        await studio.sink.close()
+        await studio.stop()
         await ended(house)
         row = await studio.settle("ready")
     segments = await segments_of(house, row.id)
@@ -111,7 +111,7 @@ async def test_the_host_begins_and_ends_it(house: House, tmp_path: Path) -> None
         assert again != recording
         await studio.assigned()
         await studio.play(packets(2))
-        await studio.sink.close()
+        await studio.stop()
         await ended(house)
         second = await studio.settle("ready")
         assert second.id == again
@@ -129,7 +129,7 @@ async def test_an_interruption_stays_within_the_recording(house: House, tmp_path
         at_ms = house.now_ms - 4000
         await house.picture("publishing")
         await studio.play(packets(2))
-        await studio.sink.close()
+        await studio.stop()
         await ended(house)
         row = await studio.settle("ready")
     segments = await segments_of(house, row.id)
@@ -146,14 +146,14 @@ async def test_a_second_stream_is_another_recording(house: House, tmp_path: Path
     async with cinema(house, tmp_path) as studio:
         await live(house)
         await studio.play(packets(1))
-        await studio.sink.close()
+        await studio.stop()
         await ended(house)
         await studio.settle("ready")
         house.now_ms += 1000
         await house.picture("publishing")
         studio.sink = studio.hub.sink("tea")
         await studio.play(packets(1))
-        await studio.sink.close()
+        await studio.stop()
         await ended(house)
         await studio.settle("ready")
     assert [row.status for row in await recordings_of(house)] == ["ready", "ready"]
@@ -175,7 +175,7 @@ async def test_another_node_goes_on_with_it_and_nothing_is_lost(house: House, tm
     async with cinema(house, tmp_path, node="second", alone=False) as second:
         await house.picture("publishing")
         await second.play(packets(2))
-        await second.sink.close()
+        await second.stop()
         await ended(house)
         row = await second.settle("ready")
     segments = await segments_of(house, row.id)
@@ -203,7 +203,6 @@ async def test_what_a_crash_left_is_repaired_by_the_next_start(house: House, tmp
     (tmp_path / row.id / "p2-9999.m4s").write_bytes(b"\0\0\0\x10prft")
     async with cinema(house, tmp_path) as studio:
         await studio.look()
-        await studio.keeper._recover()
         after = await segments_of(house, row.id)
         assert len(after) > len(known)
         assert (await recordings_of(house))[0].status == "recording"  # its publisher may come back
@@ -227,7 +226,7 @@ async def test_a_stream_without_a_picture_leaves_nothing_to_play(house: House, t
 async def recorded(house: House, studio: Cinema, seconds: float = 1) -> RecordingRow:
     await live(house)
     await studio.play(packets(seconds))
-    await studio.sink.close()
+    await studio.stop()
     await ended(house)
     return await studio.settle("ready")
 
@@ -264,7 +263,7 @@ async def test_deleting_deletes(house: House, tmp_path: Path) -> None:
         await studio.look()
         running = (await recordings_of(house))[0]
         assert await delete(house, running.id) == "recording_running"
-        await studio.sink.close()
+        await studio.stop()
         await ended(house)
         row = await studio.settle("ready")
         assert await delete(house, row.id, MODERATOR) == "forbidden"
