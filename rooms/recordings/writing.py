@@ -164,6 +164,9 @@ def _squeeze_in(tx: Unit, row: RecordingRow, segment: MadeSegment) -> RecordingR
     later = update(segments_table).where(mine, table.number > segment.number)
     tx.conn.execute(later.values(media_ms=table.media_ms + new.duration_ms))
     tx.conn.execute(segments_table.insert(), as_dict(new))
+    following = select(func.min(table.number)).where(mine, table.number > segment.number).scalar_subquery()
+    seam = update(segments_table).where(mine, table.number == following, table.period != segment.period)
+    tx.conn.execute(seam.values(discontinuity=1))
     return _grown(row, new)
 
 
