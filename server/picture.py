@@ -15,19 +15,16 @@ from media.config import MediaConfig
 from media.hls import HlsConfig, HlsHub
 from media.hls import routes as hls_routes
 from media.hls.players import Players
-from media.rtc.udp import any_address
-from media.recording.archive import Archive
-from media.recording.bucket import BucketArchive, BucketConfig
-from media.recording.folder import FolderArchive
 from media.recording.http import routes as recording_routes
 from media.recording.metrics import RecordingMetrics
+from media.rtc.udp import any_address
 from media.service import MediaService
 from media.turn import Turn
 from rooms.guests.service import Guests
 from rooms.lifecycle import Lifecycle
+from rooms.recordings.service import Recordings
 from server.auth import PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
-from rooms.recordings.service import Recordings
 from server.bus.port import Bus
 from server.config import Settings
 from server.live.rooms import LiveRooms
@@ -36,8 +33,10 @@ from server.origins import Origins
 from server.posters_elsewhere import AllPosters
 from server.rights import PublishRights
 from server.sharing import Sharing
+from server.recording_archive import make_archive
 from server.recording_library import RecordingLibrary
 from server.recordings import RecordingKeeper
+from server.sharing import Sharing
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.store import Store
@@ -252,25 +251,3 @@ def _hls_config(settings: Settings) -> HlsConfig:
         ladder_heights=tuple(dict.fromkeys(media.ladder.heights)),
         ladder_rooms_max=media.ladder.rooms_max,
     )
-
-
-def make_archive(settings: Settings, metrics: RecordingMetrics) -> Archive:
-    """Where recordings are kept: a folder, or a bucket with the folder as its spool."""
-    recording, s3 = settings.recording, settings.recording.s3
-    folder = FolderArchive(
-        recording.folder or settings.node.data_dir / "recordings", min_free_bytes=recording.min_free_bytes
-    )
-    if s3.bucket is None:
-        return folder
-    config = BucketConfig(
-        bucket=s3.bucket,
-        region=s3.region,
-        endpoint=s3.endpoint,
-        access_key=s3.access_key.get_secret_value() if s3.access_key else None,
-        secret_key=s3.secret_key.get_secret_value() if s3.secret_key else None,
-        prefix=s3.prefix,
-        path_style=s3.path_style,
-        timeout_s=s3.timeout_s,
-        spool_max_bytes=s3.spool_max_bytes,
-    )
-    return BucketArchive(config, folder, metrics)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from server.config import Settings
-from server.doctor import files, machine, network, payments, services, turn
+from server.doctor import files, machine, network, payments, recordings, services, turn
 from server.doctor.finding import Finding, Level, error
 
 __all__ = ["Finding", "Level", "diagnose"]
@@ -15,6 +15,7 @@ _BLOCKING: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     lambda _: machine.check_python(),
     lambda _: machine.check_libraries(),
     files.check_data_directory,
+    recordings.check_folder,
     files.check_secret,
     files.check_sqlite,
     services.check_database,
@@ -32,6 +33,7 @@ _BLOCKING: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
 _ASYNCHRONOUS: tuple[Callable[[Settings], Awaitable[list[Finding]]], ...] = (
     services.check_auth,
     turn.check_turn,
+    recordings.check_bucket,
 )
 
 
