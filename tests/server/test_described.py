@@ -101,6 +101,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_quizzes(host, viewer)
     await of_polls(host, viewer)
     await of_points(host, viewer)
+    await of_recordings(host)
     await of_people(host, viewer, await world.join(viewer.user))
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -170,6 +171,18 @@ async def of_gifts(host: Caller, viewer: Caller) -> None:
     await viewer.read("/gifts", f"/rooms/{host.room}/gifts/top")
     await host.do("gift.refund", gift=gift, reason="by mistake")
     await host.read(f"/rooms/{host.room}/gifts")
+
+
+async def of_recordings(host: Caller) -> None:
+    """Nothing comes to be recorded; what there is of it is kept, and deleted."""
+    recording = (await host.do("recording.start"))["recording"]
+    await host.read(f"/rooms/{host.room}/recordings", f"/recordings/{recording}")
+    await host.ask("PATCH", f"/recordings/{recording}", json={"title": "Spring tea", "keep_days": 3})
+    await host.do("recording.stop")
+    async with asyncio.timeout(30):
+        while (await host.ask("GET", f"/recordings/{recording}"))["status"] != "failed":
+            await asyncio.sleep(0.1)
+    await host.ask("DELETE", f"/recordings/{recording}")
 
 
 async def of_coupons(host: Caller, viewer: Caller) -> None:

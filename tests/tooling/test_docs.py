@@ -152,6 +152,14 @@ _SAID_IN_WORDS = frozenset(
         "NODE__NAME",
         "NODE__SECRET",
         "OUTBOUND__ALLOW_PRIVATE",
+        "RECORDING__FOLDER",
+        "RECORDING__KEEP_DAYS",
+        "RECORDING__MAX_BYTES",
+        "RECORDING__ROOM_MAX_BYTES",
+        "RECORDING__S3__ACCESS_KEY",
+        "RECORDING__S3__BUCKET",
+        "RECORDING__S3__ENDPOINT",
+        "RECORDING__S3__SECRET_KEY",
         "STORE__URL",
     )
 )
