@@ -17,6 +17,7 @@ from media.recording.names import POSTER
 from media.recording.playlist import Played
 from rooms.errors import Refused
 
+_FILE = rf"p\d+-(?:init\.mp4|\d+\.m4s)|{re.escape(POSTER)}"
 _IMMUTABLE = "max-age=31536000, immutable"
 _GROWING = "max-age=1"
 _COMPLETE = "max-age=60"  # it may be deleted, or become private
@@ -67,8 +68,8 @@ def routes(library: Library) -> list[web.RouteDef]:
     return [
         web.get(f"{path}/{playlist.INDEX_NAME}", views.index),
         web.get(f"{path}/{playlist.MEDIA_NAME}", views.media),
-        web.get(rf"{path}/{{name:p\d+-(?:init\.mp4|\d+\.m4s)|{re.escape(POSTER)}}}", views.file),
-        web.options(rf"{path}/{{name:[\w.-]+}}", views.preflight),
+        web.get(rf"{path}/{{name:{_FILE}}}", views.file),
+        web.options(rf"{path}/{{name:(?:index|media)\.m3u8|{_FILE}}}", views.preflight),
     ]
 
 

@@ -180,7 +180,7 @@ async def of_recordings(host: Caller) -> None:
     await host.ask("PATCH", f"/recordings/{recording}", json={"title": "Spring tea", "keep_days": 3})
     await host.do("recording.stop")
     async with asyncio.timeout(30):
-        while (await host.ask("GET", f"/recordings/{recording}"))["status"] != "failed":
+        while (await host.ask("GET", f"/recordings/{recording}"))["status"] != "failed":  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     await host.ask("DELETE", f"/recordings/{recording}")
 
