@@ -2,6 +2,7 @@
 import { gifts } from "./gifts.en";
 import { guests } from "./guests.en";
 import { ingest } from "./ingest.en";
+import { recording } from "./recording.en";
 import { lottery } from "./lottery.en";
 import { quiz } from "./quiz.en";
 import { packet } from "./packet.en";
@@ -13,6 +14,7 @@ export const en = {
   ...gifts,
   ...guests,
   ...ingest,
+  ...recording,
   ...packet,
   ...shop,
   ...points,

@@ -3,6 +3,7 @@ import type { Key } from "./index";
 import { gifts } from "./gifts.zh";
 import { guests } from "./guests.zh";
 import { ingest } from "./ingest.zh";
+import { recording } from "./recording.zh";
 import { lottery } from "./lottery.zh";
 import { quiz } from "./quiz.zh";
 import { packet } from "./packet.zh";
@@ -14,6 +15,7 @@ export const zh: Record<Key, string> = {
   ...gifts,
   ...guests,
   ...ingest,
+  ...recording,
   ...packet,
   ...shop,
   ...points,

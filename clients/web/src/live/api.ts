@@ -102,6 +102,17 @@ export function uploadPicture(room: string, picture: Blob, token: string | null)
   });
 }
 
+export type Recorded = "default" | "on" | "off";
+
+/** What a host sees of the room's settings beside what everybody does. */
+export async function roomSettings(room: string, token: string | null): Promise<{ recording?: Recorded }> {
+  return (await json<{ settings: { recording?: Recorded } }>(inRoom(room, ""), { token })).settings;
+}
+
+export function publisher(room: string, token: string | null): Promise<PublisherHealth> {
+  return json(inRoom(room, "/publisher"), { token });
+}
+
 /** What a host sees of a coupon beside what everybody does. */
 export interface MadeCoupon extends Coupon {
   claimed: number;

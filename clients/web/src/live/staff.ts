@@ -4,6 +4,11 @@ import { batch, signal } from "@preact/signals";
 import type { Guest } from "./stage_wire";
 import type { NumberedEvent, Order, Person, Sanction, Staff } from "./wire";
 
+export interface RecordingTrouble {
+  recording: string;
+  trouble: "slow" | "full" | "failed" | "nearly_full" | "quota";
+}
+
 const LOG_KEPT = 300;
 const ORDERS_KEPT = 200;
 
@@ -19,6 +24,11 @@ export class StaffSide {
   onOrder: ((order: Order) => void) | null = null;
   /** Called with each change of who waits for the stage or is on it, as it comes in live. */
   onGuest: ((guest: Guest) => void) | null = null;
+
+  /** What was last said to be missing from a recording, if anything. */
+  readonly recordingTrouble = signal<RecordingTrouble | null>(null);
+  /** Called when a recording is complete, or has come to nothing. */
+  onRecording: ((status: "ready" | "failed") => void) | null = null;
 
   private last = 0;
 
@@ -40,6 +50,7 @@ export class StaffSide {
     batch(() => this.apply(event));
     if (event.kind === "guest") this.onGuest?.(event.data.guest as Guest);
     if (event.kind === "order") this.onOrder?.(event.data.order as Order);
+    if (event.kind === "recording") this.onRecording?.((event.data.recording as { status: "ready" | "failed" }).status);
   }
 
   isMuted(user: string): boolean {
@@ -55,6 +66,12 @@ export class StaffSide {
       this.addGuest(event.data.guest as Guest);
       return;
     }
+    if (event.kind === "recording_trouble") {
+      const said = event.data as unknown as { recording: string; trouble: RecordingTrouble["trouble"] | null };
+      this.recordingTrouble.value = said.trouble === null ? null : { recording: said.recording, trouble: said.trouble };
+      return;
+    }
+    if (event.kind === "recording") return;
     if (event.kind === "muted") {
       const sanction = event.data.sanction as Sanction;
       this.mutes.value = [sanction, ...this.without(sanction.user)];

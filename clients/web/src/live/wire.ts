@@ -34,6 +34,7 @@ export type Action =
   | "end_room"
   | "grant_role"
   | "publish"
+  | "record"
   | "see_orders"
   | "refund"
   | "play"
@@ -343,10 +344,18 @@ export interface Commands extends GiftCommands, PointsCommands, StageCommands {
   "explain.start": [{ room: string; product: string }, { explaining: string }];
   "explain.stop": [{ room: string }, { explaining: null }];
   "room.change": [
-    { room: string; title?: string; slow_mode_s?: number; who_may_comment?: WhoMayComment },
+    {
+      room: string;
+      title?: string;
+      slow_mode_s?: number;
+      who_may_comment?: WhoMayComment;
+      recording?: "default" | "on" | "off";
+    },
     { settings: RoomSettings },
   ];
   "room.pause": [{ room: string; on: boolean; picture?: string | null }, Pause];
+  "recording.start": [{ room: string }, { recording: string }];
+  "recording.stop": [{ room: string }, { recording: string }];
   "room.end": [{ room: string }, object];
   "room.grant": [{ room: string; user: string; role: "viewer" | "moderator" | "senior_moderator" }, object];
   "publish.token": [{ room: string; slot?: string }, { token: string; expires_at_ms: number }];

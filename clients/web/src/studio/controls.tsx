@@ -11,6 +11,7 @@ import { toast } from "../ui/toasts";
 import type { Broadcast } from "./broadcast";
 import { HealthLine } from "./health";
 import { PauseButton } from "./pause";
+import { RecordSwitch } from "./recording";
 
 export function Controls({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
   const air = broadcast.publisher.air.value;
@@ -85,6 +86,7 @@ function OnAir({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
       )}
       <HealthLine room={room} publisher={broadcast.publisher} />
       <PauseButton room={room} broadcast={broadcast} />
+      <RecordSwitch room={room} />
       <button class="button wide stop" onClick={() => (asking.value = true)} data-testid="end-stream">
         <Icon name="stop" fill />
         {t("stop")}

@@ -1,7 +1,8 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { span } from "../i18n/format";
 import { t } from "../i18n";
+import { roomSettings, type Recorded } from "../live/api";
 import type { Room } from "../live/room";
 import type { WhoMayComment } from "../live/wire";
 import { useTask } from "../ui/hooks";
@@ -14,7 +15,16 @@ export function Settings({ room }: { room: Room }) {
   const { room: info, settings } = room.state.value;
   const [title, setTitle] = useState(info.title);
   const task = useTask();
-  const change = (fields: { title?: string; slow_mode_s?: number; who_may_comment?: WhoMayComment }) =>
+  const [recording, setRecording] = useState<Recorded>("default");
+  useEffect(() => {
+    roomSettings(room.id, room.token).then((kept) => setRecording(kept.recording ?? "default"), toastError);
+  }, [room]);
+  const change = (fields: {
+    title?: string;
+    slow_mode_s?: number;
+    who_may_comment?: WhoMayComment;
+    recording?: Recorded;
+  }) =>
     task.run(() => room.send("room.change", fields).then(() => toast(t("saved")), toastError));
   const choices = [...new Set([...SLOW_MODES_S, settings.slow_mode_s])].sort((a, b) => a - b);
   return (
@@ -73,6 +83,27 @@ export function Settings({ room }: { room: Room }) {
           <option value="everyone">{t("settings.who.everyone")}</option>
           <option value="moderators">{t("settings.who.moderators")}</option>
         </select>
+      </label>
+      <label class="field">
+        <span class="label">{t("settings.recording")}</span>
+        <select
+          class="input"
+          value={recording}
+          disabled={task.busy}
+          onChange={(event) => {
+            const chosen = event.currentTarget.value as Recorded;
+            setRecording(chosen);
+            void change({ recording: chosen });
+          }}
+          data-testid="recording-mode"
+        >
+          {(["default", "on", "off"] as const).map((mode) => (
+            <option key={mode} value={mode}>
+              {t(`settings.recording.${mode}`)}
+            </option>
+          ))}
+        </select>
+        <span class="hint">{t("settings.recording.hint")}</span>
       </label>
     </div>
   );

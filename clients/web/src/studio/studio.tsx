@@ -45,7 +45,9 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
     room.staff.onGuest = ({ status, user }) => {
       if (status === "asked") toast(t("guests.asks", { name: user.name }));
     };
+    room.staff.onRecording = (status) => toast(t(`rec.${status}`));
     return () => {
+      room.staff.onRecording = null;
       room.staff.onOrder = null;
       room.staff.onGuest = null;
     };

@@ -11,6 +11,7 @@ import type { Player } from "../media/player";
 import { Avatar, IconButton, LangSwitch, LiveBadge, Spinner, ViewerCount } from "../ui/basics";
 import { WalletChip } from "../ui/coins";
 import { Icon } from "../ui/icon";
+import { RecSign } from "../ui/rec";
 import { Bullets } from "./bullets";
 import { Hearts } from "./hearts";
 import type { OwnPicture } from "./guests/own";
@@ -85,6 +86,7 @@ function TopBar({ room, player, onOpen }: { room: Room; player: Player; onOpen: 
       </div>
       <div class="top-state">
         <LiveBadge status={status} />
+        <RecSign room={room} />
         <ViewerCount count={room.viewers.value} />
         <ProtocolMark player={player} />
         <WalletChip room={room} onOpen={() => onOpen("wallet")} />
