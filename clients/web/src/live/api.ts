@@ -109,10 +109,6 @@ export async function roomSettings(room: string, token: string | null): Promise<
   return (await json<{ settings: { recording?: Recorded } }>(inRoom(room, ""), { token })).settings;
 }
 
-export function publisher(room: string, token: string | null): Promise<PublisherHealth> {
-  return json(inRoom(room, "/publisher"), { token });
-}
-
 /** What a host sees of a coupon beside what everybody does. */
 export interface MadeCoupon extends Coupon {
   claimed: number;

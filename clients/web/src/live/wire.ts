@@ -112,14 +112,14 @@ export interface RoomInfo {
   ended_at_ms: number | null;
   /** Absent until the host has set one. */
   pause?: Pause;
+  /** While the stream is recorded: as what. */
+  recording?: string;
 }
 
 /** What viewers see instead of the picture; `picture` also while the publisher is away. */
 export interface Pause {
   on: boolean;
   picture: string | null;
-  /** While the stream is recorded: as what. */
-  recording?: string;
 }
 
 export interface RoomSettings {
