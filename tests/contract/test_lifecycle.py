@@ -133,7 +133,7 @@ async def test_an_interruption_ends_the_room_after_the_grace(house: House) -> No
     row = await room_of(house)
     assert (row.status, row.ended_at_ms) == ("ended", house.now_ms)
     assert (await statuses(house))[-1] == ("ended", "lost")
-    assert await house.run_timers() == 3  # quizzes, polls and the stage end with their room
+    assert await house.run_timers() == 4  # quizzes, polls, the stage and a recording end with their room
     assert await house.run_timers() == 0
 
 
