@@ -10,7 +10,7 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
-from media.hls.http import MEDIA_TYPE, PLAYLIST_TYPE
+from media.hls.answers import MEDIA_TYPE, PLAYLIST_TYPE
 from media.recording import playlist
 from media.recording.asking import bearer_of, matches, with_token
 from media.recording.names import POSTER
