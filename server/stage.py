@@ -126,14 +126,14 @@ class MediaGate:
 
     def is_open(self, room: str) -> bool:
         """Whether the room was found to be public a moment ago: see ``media.hls.players.OpenGate``."""
-        known = self._rooms_seen.get(_room_of(room))
+        known = self._rooms_seen.get(split_stream(room)[0])
         # Looked up every second: what is older than two looks is in doubt, unless there was nobody to ask.
         good_ms = STALE_MS if self._unreachable else 2 * SEEN_MS
         return known is not None and known.public and self._clock_ms() - known.at_ms < good_ms
 
     async def look(self, room: str) -> None:
         """Find out anew whether the room is public."""
-        room = _room_of(room)
+        room, _ = split_stream(room)
         try:
             row = await self._store.read(lambda conn: read_room(conn, room))
         except Refused:
@@ -144,7 +144,7 @@ class MediaGate:
 
     def opens(self, room: str, key: str) -> bool:
         """Whether ``key`` is a signed path of the room that is still good."""
-        return self.paths.verify(key, _room_of(room), self._clock_ms())
+        return self.paths.verify(key, split_stream(room)[0], self._clock_ms())
 
     async def _is_public(self, room: str) -> bool:
         """Asked for each part of a stream by each viewer, so remembered for a moment, and for longer while
@@ -207,11 +207,6 @@ class MediaStage:
         if self._closed:
             return
         await self._origins.tell(stream, happening, reason, principal)
-
-
-def _room_of(stream: str) -> str:
-    """A guest's stream is called ``room:slot``; who may watch is the room's to say."""
-    return stream.partition(":")[0]
 
 
 def _may_publish(conn: Connection, room_id: str, user_id: str) -> tuple[RoomRow, bool]:

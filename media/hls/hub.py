@@ -20,6 +20,7 @@ from media.hls.rungs import Rung
 from media.hls.stream import Stream, Waiting
 from media.hls.thumbnails import be_nice
 from media.hls.window import Window
+from media.names import split_stream
 from media.ports import PartTap
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,8 @@ class HlsHub:
         first = self._first_number(room)
         window = Window(secrets.token_hex(4), self.config.window_s, self.config.window_bytes, first)
         stream = Stream(window, self.config, self._waiting)
-        ladder = stream.ladder = self._ladder_for(room, stream, first)
+        is_guest = split_stream(room)[1] is not None
+        ladder = stream.ladder = None if is_guest else self._ladder_for(room, stream, first)
         if ladder is not None:
             stream.siblings = _siblings(stream, ladder)
         packager = Packager(
@@ -88,7 +90,7 @@ class HlsHub:
             self._clock,
             on_start=lambda: self._serve(room, packager),
             on_end=lambda: self._linger(room, packager),
-            taps=[*self._taps(room), self.posters.tap(room)],
+            taps=[*self._taps(room), *([] if is_guest else [self.posters.tap(room)])],
             ladder=ladder,
         )
         return packager
@@ -96,7 +98,7 @@ class HlsHub:
     def _ladder_for(self, room: str, stream: Stream, first_number: int) -> Ladder | None:
         """For a room that has one, unless too many others have."""
         config = self.config
-        if not {room.partition(":")[0], "*"} & config.ladder_rooms or not config.ladder_heights:
+        if not {room, "*"} & config.ladder_rooms or not config.ladder_heights:
             return None
         busy = [p.stream.ladder for p in self._rooms.values() if p.running and p.stream.ladder is not None]
         if sum(ladder.gave_up is None for ladder in busy) >= config.ladder_rooms_max:

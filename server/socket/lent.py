@@ -63,7 +63,8 @@ class Lent(asyncio.Protocol):
         if heir is None:
             return False
         self._transport = None
-        self._handler.connection_lost(None)  # which closes nothing that it was only lent
+        self._handler.transport = None  # it was only lent: it must not close what is another's now
+        self._handler.connection_lost(None)
         heir.data_received(data)
         return True
 
@@ -71,7 +72,7 @@ class Lent(asyncio.Protocol):
 def is_idle(handler: RequestHandler) -> bool:
     """Whether it waits for a request, with all that it was given answered.
 
-    These names are aiohttp's own business; ``tests/server/test_lent.py`` fails should they change.
+    These names are aiohttp's own business; ``tests/server/test_hls.py`` fails should they change.
     """
     waiter = handler._waiter
     return (

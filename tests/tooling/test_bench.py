@@ -53,6 +53,10 @@ PACKETS = {
 RELAY = {"us_per_packet", "viewers_per_core", "stock_us_per_packet", "stock_viewers_per_core"}
 
 CASCADE = {"nodes", "origin_us_per_packet", "edge_us_per_packet", "dropped"}
+HLS = {
+    "viewers", "viewers_per_core", "requests_per_s", "p99_ms", "core_share", "us_per_request",
+    "packaging_core_share", "peer_viewers_per_core", "peer_us_per_request", "vs_aiohttp", "raw", "versions",
+}  # fmt: skip
 
 IMPORTS = {"lines_per_s", "portions", "held_p99_ms", "held_over_20ms", "alone_p99_ms", "beside_p99_ms"}
 
@@ -191,3 +195,16 @@ def test_cascade_measures_both_sides_and_loses_nothing() -> None:
     assert 0 < result["origin_us_per_packet"] < 100
     assert 0 < result["edge_us_per_packet"] < 200
     assert result["dropped"] == 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_hls_carries_its_viewers() -> None:
+    result = _bench("hls")
+    assert set(result) >= HLS
+    assert result["viewers"] >= 600
+    assert result["viewers_per_core"] >= 600
+    assert result["packaging_core_share"] <= 0.1
+    assert result["vs_aiohttp"] > 1
+    for window in result["raw"]["ours"]:
+        assert window["parts_per_viewer_s"] >= 3.5

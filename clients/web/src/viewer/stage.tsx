@@ -56,7 +56,6 @@ export function Stage({ room, player, cast, own, hearts, onLike, onOpen, childre
   );
 }
 
-/** What the room looked like a few seconds ago, until it plays. */
 function BulletLayer({ room }: { room: Room }) {
   const box = useRef<HTMLDivElement>(null);
   useSignalEffect(() => {

@@ -1,14 +1,14 @@
 /** Host and guests by the stage's layout. The elements stay where they are: only their places change. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 
 import { t } from "../../i18n";
 import type { Room } from "../../live/room";
 import type { Cast, Member } from "../../media/cast";
-import { roomPage } from "../../media/playback";
 import type { Player } from "../../media/player";
 import { Avatar } from "../../ui/basics";
 import { Icon } from "../../ui/icon";
+import { usePoster } from "../poster";
 import { arrange, type Place } from "./arrange";
 import "./guests.css";
 import type { OwnPicture } from "./own";
@@ -51,20 +51,9 @@ function Tile({ place, slot, name, children }: { place: Place; slot: string | nu
 
 function HostVideo({ room, player }: { room: Room; player: Player }) {
   const video = useRef<HTMLVideoElement>(null);
-  const poster = usePoster(room);
+  const poster = usePoster(room, player);
   useEffect(() => (video.current ? player.attach(video.current) : undefined), [player]);
   return <video ref={video} class="picture" playsInline muted autoPlay disablePictureInPicture poster={poster} data-testid="video" />;
-}
-
-function usePoster(room: Room): string | undefined {
-  const [poster, setPoster] = useState<string | undefined>(undefined);
-  useEffect(() => {
-    roomPage(room.id, room.token).then(
-      (page) => setPoster(page.poster ?? undefined),
-      () => undefined, // a page without it is none the worse
-    );
-  }, [room]);
-  return poster;
 }
 
 function GuestVideo({ player, member }: { player: Player; member: Member }) {
