@@ -135,6 +135,7 @@ class Lifecycle:
         tx.append(cmd.room, "room.pause", data)
         self._audit.note(tx, cmd.room, caller, "room.pause", cmd.room, data)
         return data
+
     def _set_recording(self, tx: Unit, room: RoomRow, mode: str, caller: Caller) -> RoomRow:
         """Nothing for the room's log: that says when something is recorded."""
         stored = "" if mode == "default" else mode

@@ -27,15 +27,14 @@ from server.auth import PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
 from server.bus.port import Bus
 from server.config import Settings
-from server.live.rooms import LiveRooms
 from server.house_rules import recording_rules
+from server.live.rooms import LiveRooms
 from server.origins import Origins
 from server.posters_elsewhere import AllPosters
-from server.rights import PublishRights
-from server.sharing import Sharing
 from server.recording_archive import make_archive
 from server.recording_library import RecordingLibrary
 from server.recordings import RecordingKeeper
+from server.rights import PublishRights
 from server.sharing import Sharing
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite

@@ -34,8 +34,8 @@ from server.packets import PacketPages
 from server.pictures import Pictures
 from server.posters_elsewhere import AllPosters
 from server.proxies import client_of
-from server.rights import PublishRights
 from server.recording_library import RecordingLibrary
+from server.rights import PublishRights
 from server.signins import SignIns
 from server.store.group import Answer
 from server.store.store import Store
