@@ -49,7 +49,7 @@ export function Stage({ room, player, cast, own, hearts, onLike, onOpen, childre
       }} />
       <Overlay room={room} player={player} />
       <TopBar room={room} player={player} onOpen={onOpen} />
-      <SoundInvitation player={player} live={room.status.value === "live"} />
+      <SoundInvitation player={player} live={room.status.value === "live" && !room.state.value.room.pause?.on} />
       <WayToStage room={room} own={own} />
       {children}
     </section>
