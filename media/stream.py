@@ -166,7 +166,7 @@ class RoomStream:
     @property
     def is_published(self) -> bool:
         """True from the first packets to the end, interruptions included: the picture's place is here."""
-        return self.status != "idle" and self.relay.feeder is self
+        return self.status != "idle"
 
     @property
     def tracks(self) -> tuple[TrackInfo, ...]:

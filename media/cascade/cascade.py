@@ -57,6 +57,7 @@ class Cascade:
         self._http: aiohttp.ClientSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._needed = asyncio.Event()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -81,7 +82,7 @@ class Cascade:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         edges, self.edges = self.edges, {}
-        await asyncio.gather(*(edge.close() for edge in edges.values()))
+        await asyncio.gather(*(edge.close() for edge in edges.values()), *self._leaving)
         await self.serving.close()
         http, self._http = self._http, None
         if http is not None:
@@ -116,7 +117,13 @@ class Cascade:
     def _edge(self, name: str) -> EdgeStream:
         edge = self.edges.get(name)
         if edge is None:
-            edge = self.edges[name] = EdgeStream(name, self._relay(name), self._pull_of(name), self._clock)
+            edge = self.edges[name] = EdgeStream(
+                name,
+                self._relay(name),
+                self._pull_of(name),
+                is_free=lambda: not self._is_here(name),
+                clock=self._clock,
+            )
             self._needed.set()
         return edge
 
@@ -150,7 +157,9 @@ class Cascade:
         for name, edge in list(self.edges.items()):
             if self._is_here(name) or edge.is_superseded or edge.is_unneeded(self._config.linger_s):
                 del self.edges[name]
-                await edge.close()
+                task = asyncio.create_task(edge.close())  # a goodbye may take its time
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
         names = self._names()
         if not names:
             return

@@ -25,7 +25,8 @@ class EdgeStream:
     """Feeds its stream's relay from whichever node publishes it. A ``Watched``, ``Feeder``, ``PullTarget``.
 
     The relay is the same one that a publisher at this node feeds: where a publisher goes, from node to node
-    or to this one, numbers and times go on, and viewers notice nothing.
+    or to this one, numbers and times go on, and viewers notice nothing. While ``is_free`` says no, a
+    publisher at this node has the relay, and it is left alone.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class EdgeStream:
         name: str,
         relay: RoomRelay,
         pull: Callable[[Neighbour, PullTarget], Pull],
+        is_free: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self.relay = relay
         self.status: wire.Status = "idle"
         self._make_pull = pull
+        self._is_free = is_free
         self._clock = clock
         self._pull: Pull | None = None
         self._successor: Pull | None = None
@@ -108,7 +111,8 @@ class EdgeStream:
 
     def began(self, pull: Pull, tracks: Sequence[TrackInfo]) -> None:
         if self._pull is None and pull is self._successor:
-            self._promote(pull)
+            if self._is_free():
+                self._promote(pull)
         elif pull is self._pull and self.relay.feeder is self:
             self.relay.begin(tracks, self)
         if pull is self._pull:
@@ -139,6 +143,8 @@ class EdgeStream:
                 self.status = "interrupted"
 
     def _ready(self, pull: Pull, packet: Packet) -> bool:
+        if not self._is_free():
+            return False
         if self._pull is None or not self._pull.is_connected:
             return True
         has_video = any(track.kind == "video" for track in pull.tracks)
@@ -192,5 +198,6 @@ class EdgeStream:
             if pull is not None:
                 self._drop(pull)
         self._successor = None
-        closing, self._closing = self._closing, set()
-        await asyncio.gather(*(pull.wait_closed() for pull in closing))
+        for pull in list(self._closing):
+            await pull.wait_closed()
+            self._closing.discard(pull)

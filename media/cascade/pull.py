@@ -105,7 +105,8 @@ class Pull:
         self._task.cancel()
 
     async def wait_closed(self) -> None:
-        await asyncio.gather(self._task, return_exceptions=True)
+        """Safe to cancel: the goodbye goes on."""
+        await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         pause_s = _FIRST_PAUSE_S
@@ -133,7 +134,12 @@ class Pull:
         self._counters.relay_connects += 1
         async with asyncio.timeout(_CONNECT_S):
             ws = await self._http.ws_connect(
-                url, headers=headers, heartbeat=_HEARTBEAT_S, max_msg_size=_MAX_MESSAGE_BYTES, compress=0
+                url,
+                headers=headers,
+                heartbeat=_HEARTBEAT_S,
+                max_msg_size=_MAX_MESSAGE_BYTES,
+                compress=0,
+                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
             )
         asker = asyncio.create_task(self._ask(ws))
         try:

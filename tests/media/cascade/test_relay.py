@@ -68,6 +68,26 @@ async def _move(old: Place, new: Place, screens: list[Screen]) -> None:
     assert all(screen.watched.relay.feeder is not None for screen in screens)
 
 
+async def test_a_publisher_here_is_never_pushed_aside_by_a_pull_that_comes_late() -> None:
+    town = Town()
+    async with place(town, "a") as a, place(town, "b") as b:
+        a.publish().picture(keyframe=True)
+        # A viewer asks here, and before the other node has answered, the publisher comes here.
+        asking = asyncio.create_task(b.media._find("demo"))
+        await until(lambda: b.counters.relay_connects == 1, "it is asked")
+        camera = b.publish(name="bob")
+        camera.picture(keyframe=True)
+        watched = await asking
+        assert watched is None or not watched.is_live or watched.relay.feeder is b.media._streams["demo"]
+        screen = await b.watch()
+        camera.picture()
+        await screen.see(2)
+        assert b.media._streams["demo"].relay.feeder is b.media._streams["demo"]
+        assert b.media.cascade is not None
+        edges = b.media.cascade.edges
+        await until(lambda: not edges, "the pull is given up")
+
+
 async def test_a_lost_connection_is_made_again_and_goes_on_with_a_keyframe() -> None:
     town = Town()
     async with place(town, "a") as a, place(town, "b") as b:
