@@ -7,6 +7,7 @@ import type { Room } from "../live/room";
 import type { LiveEvent, Person } from "../live/wire";
 import { IconButton, LangSwitch, LiveBadge, Logo, Notice, ViewerCount } from "../ui/basics";
 import { Composer } from "../ui/composer";
+import { GuestsPanel } from "../ui/guests";
 import { muteNow, MuteSheet } from "../ui/mute";
 import { Sheet } from "../ui/sheet";
 import { toast, toastError } from "../ui/toasts";
@@ -18,7 +19,7 @@ import { ActionLog, Mutes, Refused } from "./panels";
 import { Pause } from "./pause";
 import { UserPanel } from "./user_panel";
 
-type Panel = "mutes" | "refused" | "log";
+type Panel = "mutes" | "refused" | "log" | "guests";
 
 const QUICK: Partial<Record<DeskAction, number>> = { mute60: 60, mute600: 600, mute3600: 3_600, mute86400: 86_400 };
 
@@ -81,6 +82,7 @@ export function Desk({ room }: { room: Room }) {
 function Panels({ room }: { room: Room }) {
   const panel = useSignal<Panel>("mutes");
   const refused = room.staff.log.value.filter((event) => event.kind === "comment_refused").length;
+  const waiting = room.staff.guests.value.filter(({ status }) => status === "asked").length;
   return (
     <section class="card desk-panels">
       <Tabs
@@ -88,6 +90,7 @@ function Panels({ room }: { room: Room }) {
           { name: "mutes", label: t("desk.mutes"), count: room.staff.mutes.value.length },
           { name: "refused", label: t("desk.refused"), count: refused },
           { name: "log", label: t("desk.log") },
+          ...(room.can("manage_stage") ? [{ name: "guests" as const, label: t("studio.guests"), count: waiting }] : []),
         ]}
         current={panel.value}
         label={t("studio.panels")}
@@ -96,6 +99,7 @@ function Panels({ room }: { room: Room }) {
         {panel.value === "mutes" && <Mutes room={room} />}
         {panel.value === "refused" && <Refused room={room} />}
         {panel.value === "log" && <ActionLog room={room} />}
+        {panel.value === "guests" && <GuestsPanel room={room} />}
       </Tabs>
     </section>
   );

@@ -7,6 +7,7 @@ import { commentOf, type Author, type Person } from "../live/wire";
 import { Avatar, IconButton, Notice } from "../ui/basics";
 import { useTask } from "../ui/hooks";
 import { Badges } from "../ui/comment";
+import { invite, mayInvite } from "../ui/guests";
 import { DURATIONS, muteNow } from "../ui/mute";
 import { toast } from "../ui/toasts";
 
@@ -55,6 +56,13 @@ export function UserPanel({ room, user, onMute, onClose }: UserPanelProps) {
           )}
           <button class="button little danger" onClick={() => onMute(user)}>
             {t("mute.more")}
+          </button>
+        </div>
+      )}
+      {!self && !muted && mayInvite(room, user) && (
+        <div class="style-row">
+          <button class="button little outline" onClick={() => invite(room, user)} aria-label={t("guests.invite.label", { name: user.name })} data-testid="invite-button">
+            {t("guests.invite")}
           </button>
         </div>
       )}

@@ -6,6 +6,7 @@ import type { LiveEvent, Person } from "../live/wire";
 import { IconButton } from "../ui/basics";
 import { Chat } from "../ui/chat";
 import { Composer } from "../ui/composer";
+import { invite, mayInvite } from "../ui/guests";
 import { MuteSheet } from "../ui/mute";
 import { Confirm } from "../ui/sheet";
 import { toast, toastError } from "../ui/toasts";
@@ -22,9 +23,6 @@ export function Comments({ room }: { room: Room }) {
       toastError,
     );
   };
-  const invite = (user: Person) => {
-    room.send("guest.invite", { user: user.id }).then(() => toast(t("guests.invite.done", { name: user.name })), toastError);
-  };
   const tools = (event: LiveEvent) => {
     const { user } = event;
     const others = user && user.id !== room.you.user.value?.id ? user : null;
@@ -40,12 +38,12 @@ export function Comments({ room }: { room: Room }) {
             data-testid="mute-button"
           />
         )}
-        {others && room.can("manage_stage") && !room.staff.guests.value.some(({ user: each }) => each.id === others.id) && (
+        {others && mayInvite(room, others) && (
           <IconButton
             icon="camera"
             little
             label={t("guests.invite.label", { name: others.name })}
-            onClick={() => invite(others)}
+            onClick={() => invite(room, others)}
             data-testid="invite-button"
           />
         )}

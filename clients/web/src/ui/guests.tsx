@@ -1,13 +1,14 @@
-/** Who is on stage, who is coming, who would like to; and how the pictures are shown. */
+/** Who is on stage, who is coming, who would like to; and how the pictures are shown. Used by studio and desk. */
 import type { VNode } from "preact";
 
-import { t } from "../../i18n";
-import { errorText } from "../../i18n/errors";
-import type { Room } from "../../live/room";
-import type { Guest } from "../../live/stage_wire";
-import { Avatar, Empty, Notice } from "../../ui/basics";
-import { useTask } from "../../ui/hooks";
-import { toastError } from "../../ui/toasts";
+import { t } from "../i18n";
+import { errorText } from "../i18n/errors";
+import type { Room } from "../live/room";
+import type { Guest } from "../live/stage_wire";
+import type { Person } from "../live/wire";
+import { Avatar, Empty, Notice } from "./basics";
+import { useTask } from "./hooks";
+import { toast, toastError } from "./toasts";
 import "./guests.css";
 
 export function GuestsPanel({ room }: { room: Room }) {
@@ -27,7 +28,7 @@ export function GuestsPanel({ room }: { room: Room }) {
         {(guest) => <Row key={guest.user.id} room={room} guest={guest} remove="guests.remove" />}
       </Group>
       <Group title={t("guests.waiting")} guests={asked}>
-        {(guest) => <Row key={guest.user.id} room={room} guest={guest} remove="guests.decline" mayInvite />}
+        {(guest) => <Row key={guest.user.id} room={room} guest={guest} remove="guests.decline" asks />}
       </Group>
       <Group title={t("guests.invited")} guests={invited}>
         {(guest) => <Row key={guest.user.id} room={room} guest={guest} remove="guests.uninvite" />}
@@ -50,10 +51,10 @@ interface RowProps {
   room: Room;
   guest: Guest;
   remove: "guests.remove" | "guests.decline" | "guests.uninvite";
-  mayInvite?: boolean;
+  asks?: boolean;
 }
 
-function Row({ room, guest, remove, mayInvite = false }: RowProps) {
+function Row({ room, guest, remove, asks = false }: RowProps) {
   const task = useTask();
   const { id, name } = guest.user;
   return (
@@ -63,7 +64,7 @@ function Row({ room, guest, remove, mayInvite = false }: RowProps) {
         {name}
         {guest.status === "accepted" && <span class="small quiet"> {t("guests.coming")}</span>}
       </span>
-      {mayInvite && (
+      {asks && (
         <button
           class="button primary little"
           disabled={task.busy}
@@ -107,7 +108,7 @@ function Layouts({ room }: { room: Room }) {
         {choices.map((choice) => (
           <button
             key={choice.layout}
-            class={`choice${choice.layout === layout ? " on" : ""}`}
+            class={`button little ${choice.layout === layout ? "primary" : "outline"}`}
             aria-pressed={choice.layout === layout}
             onClick={() => void room.send("stage.layout", { layout: choice.layout }).catch(toastError)}
             data-testid={`layout-${choice.layout}`}
@@ -118,4 +119,14 @@ function Layouts({ room }: { room: Room }) {
       </div>
     </section>
   );
+}
+
+/** Whether the caller may invite, and this is somebody who isn't on the way to the stage yet. */
+export function mayInvite(room: Room, user: Person): boolean {
+  const known = room.staff.guests.value.some((guest) => guest.user.id === user.id);
+  return room.can("manage_stage") && !known && user.id !== room.state.value.room.host.id;
+}
+
+export function invite(room: Room, user: Person): void {
+  room.send("guest.invite", { user: user.id }).then(() => toast(t("guests.invite.done", { name: user.name })), toastError);
 }
