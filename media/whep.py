@@ -96,8 +96,8 @@ class Whep:
 
     def _admit(self, request: web.Request, room: str) -> None:
         """Raises ``Refused("node_full")``, with the way to the playlist, when there is no room."""
-        full = len(self) >= self._node.config.whep_capacity and not self._make_room()
-        if not full and not self._node.is_overloaded:
+        has_room = len(self) < self._node.config.whep_capacity or self._make_room()
+        if has_room and not self._node.is_overloaded:
             return
         self._node.counters.viewers_refused += 1
         playlist = f"</hls/{quote(room)}/index.m3u8>"

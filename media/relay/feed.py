@@ -70,6 +70,7 @@ class Feed:
         self._rtx_sequence = 1
         self._shifted: dict[int, int] = {}
         self._resends = 0
+        self._backlog: deque[Packet] | None = None
         self._following = Following()
         self.is_hopeless = False
         self._last_report: tuple[int, float] | None = None
@@ -83,7 +84,10 @@ class Feed:
     # --- forwarding
 
     def forward(self, packet: Packet) -> None:
-        """Sends a packet of the track now, or drops and counts it."""
+        """Sends a packet of the track now, or drops and counts it; keeps it while catching up."""
+        if self._backlog is not None:
+            self._backlog.append(packet)
+            return
         if self.held:
             if not packet.keyframe:
                 self._counters.dropped_held += 1
@@ -166,6 +170,22 @@ class Feed:
         self._shifted = {
             time: (last - (len(times) - 1 - index) * step) & 0xFFFFFFFF for index, time in enumerate(times)
         }
+
+        self._backlog = deque(packets)
+
+    def catch_up(self, most: int) -> int:
+        """Sends up to so many of the packets that wait since ``begin``; gives how many still do.
+
+        Bounded by the pictures since a keyframe and what comes while they are sent, much faster.
+        """
+        backlog, self._backlog = self._backlog, None
+        if not backlog:
+            return 0
+        for _ in range(min(most, len(backlog))):
+            self.forward(backlog.popleft())
+        if backlog:
+            self._backlog = backlog
+        return len(backlog)
 
     # --- feedback
 

@@ -24,6 +24,10 @@ _log = logging.getLogger(__name__)
 # The loop is given back at least this often: 4 ms is some 250 packets.
 SLICE_S = 0.004
 _CHECK_EVERY = 16
+# A newcomer's first pictures go out at some 30 Mbps, not all at once: what is on the way to it, a home's
+# router among others, holds less than two seconds of video. All newcomers together take a slice at most.
+_CATCH_UP_S = 0.01
+_CATCH_UP_MOST, _CATCH_UP_LEAST, _CATCH_UP_ALL = 32, 2, 600
 # Two seconds of a room with a keyframe in it. More waiting than that means that the node is too slow.
 MAX_WAITING = 2048
 
@@ -64,6 +68,8 @@ class RoomRelay:
         self.feeder: Feeder | None = None
         self.readers: dict[Reader, None] = {}
         self._waiting: deque[tuple[Packet, tuple[Feed, ...]]] = deque()
+        self._catching: dict[Feed, None] = {}
+        self._catcher: asyncio.TimerHandle | None = None
         self._cursor = 0
         self._scheduled = False
         self._skew_ms: float | None = None
@@ -157,13 +163,15 @@ class RoomRelay:
         gop = self.tracks["video"].since_keyframe()
         if gop:
             feed.begin(gop)
-            for packet in gop:
-                self._enqueue(packet, (feed,))
+            self._catching[feed] = None
+            self._catch_up()
         else:
             self.want_keyframe()
 
     def left(self, viewer: Viewer) -> None:
         self.viewers.pop(viewer, None)
+        for feed in viewer.feeds.values():
+            self._catching.pop(feed, None)
         self._list_feeds()
 
     def _list_feeds(self) -> None:
@@ -178,12 +186,26 @@ class RoomRelay:
         for viewer in list(self.viewers):
             viewer.tick(wall)
 
+    # --- newcomers
+
+    def _catch_up(self) -> None:
+        """The next packets for those who are behind the present: some for each, again in a moment."""
+        if self._catcher is not None:
+            self._catcher.cancel()
+            self._catcher = None
+        share = max(_CATCH_UP_LEAST, min(_CATCH_UP_MOST, _CATCH_UP_ALL // max(1, len(self._catching))))
+        for feed in list(self._catching):
+            if not feed.catch_up(share):
+                del self._catching[feed]
+        if self._catching:
+            self._catcher = self._loop.call_later(_CATCH_UP_S, self._catch_up)
+
     # --- writing
 
     @property
     def is_busy(self) -> bool:
         """True while packets wait for the loop's next round."""
-        return bool(self._waiting)
+        return bool(self._waiting or self._catching)
 
     def _enqueue(self, packet: Packet, feeds: tuple[Feed, ...]) -> None:
         if len(self._waiting) >= MAX_WAITING:

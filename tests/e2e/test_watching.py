@@ -19,6 +19,7 @@ from tests.e2e.world import (
     room,
     until_live,
 )
+from tests.support.coturn import TURNSERVER, coturn
 from tests.support.node import Node
 
 pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(400)]
@@ -94,6 +95,43 @@ async def test_three_minutes_with_a_reconnect_of_the_publisher_in_the_middle(
         assert ended["lost"] == 0
         await plays_on_the_same_connection(viewer)
         assert (viewer.errors, host.errors) == ([], [])
+
+
+# Whatever the page does, its media may go by TURN only.
+RELAYED = """
+    const Direct = window.RTCPeerConnection
+    const only = (config) => ({ ...config, iceTransportPolicy: 'relay' })
+    window.RTCPeerConnection = class extends Direct {
+        constructor(config) { super(only(config)); (window.__pcs ??= []).push(this) }
+        setConfiguration(config) { super.setConfiguration(only(config)) }
+    }
+"""
+
+PATH = """async () => {
+    const reports = [...(await window.__pcs[0].getStats()).values()]
+    const pair = reports.find((report) => report.type === 'candidate-pair' && report.nominated)
+    return reports.find((report) => report.id === pair?.localCandidateId)?.candidateType
+}"""
+
+
+@pytest.mark.skipif(TURNSERVER is None, reason="coturn is not installed")
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_host_and_viewer_behind_a_firewall_go_by_turn(
+    browser: Browser, tmp_path: Path, transport: str
+) -> None:
+    with coturn(tmp_path, "s3cret") as port:
+        turn = {
+            "DANMART_MEDIA__TURN__URLS": f"turn:127.0.0.1:{port}?transport={transport}",
+            "DANMART_MEDIA__TURN__SECRET": "s3cret",
+        }
+        async with demo_node(tmp_path, **turn) as node:
+            host = await arrive(browser, node, "studio", "Mei", "host", before=RELAYED)
+            await go_live(host)
+            viewer = await arrive(browser, node, "r", "Lin", "viewer", query="?via=whep", before=RELAYED)
+            await viewer.video_moves()
+            await viewer.watches_by("whep")
+            for person in (host, viewer):
+                assert await person.page.evaluate(PATH) == "relay"
 
 
 async def test_a_viewer_of_a_full_node_comes_up_when_there_is_room(browser: Browser, tmp_path: Path) -> None:

@@ -80,9 +80,9 @@ async def test_picture_goes_on_through_bad_weather_and_comes_back_after_a_cut(si
         before = await show.latency()
         for weather in (Weather(loss=0.05), Weather(reorder=0.1, repeat=0.1), Weather(delay_ms=100)):
             show.line.weather = weather
-            await show.frames(10)
+            await show.frames(8)
         show.line.weather = CUT
-        await asyncio.sleep(1.2)  # the cut itself
+        await asyncio.sleep(0.8)  # the cut itself
         show.line.weather = CLEAR
         assert await show.frames(1) < 5
         await show.settles(before)

@@ -33,7 +33,7 @@ from tests.media.test_http import offer
 from tests.media.world import Client, World, running_world, until
 from tests.support.rough_line import RoughLine, rough_line
 
-ROUNDS = 1500
+ROUNDS = 800
 
 
 @dataclass

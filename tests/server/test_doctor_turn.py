@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,8 +16,7 @@ from media.turn import Turn
 from server.config import ConfigError, Settings, load
 from server.doctor.finding import Level
 from server.doctor.turn import check_turn
-
-TURNSERVER = os.environ.get("TURNSERVER") or shutil.which("turnserver")
+from tests.support.coturn import TURNSERVER, coturn
 
 
 def settings(*urls: str, secret: str = "s3cret", public: bool = False) -> Settings:
@@ -101,27 +97,6 @@ def test_settings_come_from_the_environment_too() -> None:
         }
     )
     assert found.media.turn.urls == ("turn:a.example", "turns:[2001:db8::1]:443?transport=tcp")
-
-
-@contextmanager
-def coturn(folder: Path, secret: str) -> Iterator[int]:
-    """coturn as docs/operations.md has it, on a free port of loopback."""
-    assert TURNSERVER is not None
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port = trial.getsockname()[1]
-    config = folder / "turnserver.conf"
-    config.write_text(
-        f"listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nlistening-port={port}\nrealm=turn.example\n"
-        f"use-auth-secret\nstatic-auth-secret={secret}\nno-cli\nno-tls\nno-dtls\nlog-file=stdout\n"
-        f"pidfile={folder}/pid\nuserdb={folder}/db\nallow-loopback-peers\n",
-        encoding="ascii",
-    )
-    with subprocess.Popen([TURNSERVER, "-c", str(config)], stdout=subprocess.DEVNULL, cwd=folder) as process:
-        try:
-            yield port
-        finally:
-            process.terminate()
 
 
 @pytest.mark.skipif(TURNSERVER is None, reason="coturn is not installed")

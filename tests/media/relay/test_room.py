@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import cast
 
 import pytest
@@ -110,6 +111,36 @@ async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     room.publish(b"\x65again")
     await until(lambda: not room.relay.is_busy, "everything written")
     assert [len(wire.sent) for wire in room.wires] == [count + 1 for count in before]
+
+
+async def test_newcomer_catches_up_step_by_step_and_then_follows() -> None:
+    room = Room(viewers=1)
+    room.publish(b"\x65k")
+    for _ in range(120):
+        room.publish()
+    newcomer = room.join()
+    assert 0 < len(newcomer.sent) < 50  # not all at once
+    room.publish()
+    live = len(newcomer.sent)
+    await until(lambda: not room.relay.is_busy, "everything written")
+    assert live < len(newcomer.sent) == 122
+    room.publish()
+    steps = {later - earlier for earlier, later in pairwise(newcomer.sent)}
+    assert steps == {1}
+    assert len(newcomer.sent) == 123
+
+
+async def test_newcomer_that_leaves_at_once_is_sent_no_more() -> None:
+    room = Room(viewers=0)
+    room.publish(b"\x65k")
+    for _ in range(120):
+        room.publish()
+    newcomer = room.join()
+    room.relay.left(next(iter(room.relay.viewers)))
+    sent = len(newcomer.sent)
+    assert not room.relay.is_busy
+    await asyncio.sleep(0.03)  # the steps that it would have had
+    assert len(newcomer.sent) == sent
 
 
 async def test_newcomer_without_recent_pictures_asks_for_a_keyframe() -> None:

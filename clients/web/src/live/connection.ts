@@ -49,12 +49,12 @@ export class Connection {
   private closed = false;
 
   constructor(
-    token: string | null,
+    public token: string | null,
     private readonly listener: Listener,
   ) {
     this.socket = io("/live", {
       transports: ["websocket"],
-      auth: token === null ? {} : { token },
+      auth: (tell) => tell(this.token === null ? {} : { token: this.token }),
       reconnectionDelay: 400,
       reconnectionDelayMax: 5_000,
       timeout: 10_000,
@@ -83,6 +83,12 @@ export class Connection {
       throw offline();
     }
     return answerOf<C>(reply);
+  }
+
+  /** Goes on with another token of the same person. Refused if it isn't one; without a connection, the next one takes it. */
+  async renew(token: string): Promise<void> {
+    if (this.socket.connected) await this.ask("refresh", { token });
+    this.token = token;
   }
 
   /**

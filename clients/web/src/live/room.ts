@@ -8,9 +8,11 @@ import { asRefusal } from "./errors";
 import { emptyState, fold } from "./fold";
 import { GiftSide } from "./gifts";
 import type { PacketEnded } from "./packet_wire";
+import { keepToken } from "./renewal";
 import { StaffSide } from "./staff";
 import { Timekeeper } from "./timekeeper";
 import { withComments, withoutComments, type Timeline } from "./timeline";
+import { storeToken } from "./token";
 import type {
   Action,
   Answer,
@@ -82,12 +84,13 @@ export class Room {
 
   private position: Position | null = null;
   private entering = false;
+  private readonly closing = new AbortController();
   private readonly connection: Connection;
   private readonly timekeeper: Timekeeper;
 
   constructor(
     readonly id: string,
-    readonly token: string | null,
+    token: string | null,
     private readonly commentsKept = 200,
   ) {
     this.state.value = emptyState(id);
@@ -112,11 +115,24 @@ export class Room {
     this.timekeeper = new Timekeeper(this.clock, async () => (await this.connection.ask("time", {})).now_ms);
   }
 
+  /** The one of the moment: a page may be open for longer than a token lives. */
+  get token(): string | null {
+    return this.connection.token;
+  }
+
   open(): void {
     this.connection.open();
+    keepToken(this, this.id, this.closing.signal);
+  }
+
+  /** Goes on with another token of the same person. */
+  async renew(token: string): Promise<void> {
+    await this.connection.renew(token);
+    storeToken(token);
   }
 
   close(): void {
+    this.closing.abort();
     this.timekeeper.close();
     this.connection.close();
   }

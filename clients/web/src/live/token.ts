@@ -25,6 +25,11 @@ export function takeToken(): string | null {
   return token ?? sessionStorage.getItem(STORED);
 }
 
+/** The same person's next token. */
+export function storeToken(token: string): void {
+  sessionStorage.setItem(STORED, token);
+}
+
 export function forgetToken(): void {
   sessionStorage.removeItem(STORED);
 }
