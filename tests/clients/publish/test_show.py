@@ -132,7 +132,7 @@ def test_the_command_says_what_to_do(
     assert command._seconds("90.5") == 90.5
 
 
-@pytest.mark.parametrize("transcode", [False, True])
+@pytest.mark.parametrize("transcode", [False, pytest.param(True, marks=pytest.mark.soak)])
 async def test_a_film_is_seen_and_its_end_is_a_goodbye(tmp_path: Path, *, transcode: bool) -> None:
     show = await asyncio.to_thread(Show, str(film(tmp_path / "a.mp4")), transcode=transcode)
     async with running_whip_server() as server, aiohttp.ClientSession() as http:
@@ -144,6 +144,7 @@ async def test_a_film_is_seen_and_its_end_is_a_goodbye(tmp_path: Path, *, transc
         assert server.deleted == ["0 Bearer key"]
 
 
+@pytest.mark.soak
 async def test_a_film_goes_on_where_it_was_when_its_session_breaks(tmp_path: Path) -> None:
     show = await asyncio.to_thread(Show, str(film(tmp_path / "a.mp4", seconds=3)))
     async with running_whip_server() as server, aiohttp.ClientSession() as http:

@@ -51,6 +51,7 @@ async def test_enhanced_rtmp_brings_opus_as_it_is(world: World) -> None:
         await until(lambda: viewer.samples > 9600, "sound is heard")
 
 
+@pytest.mark.soak
 async def test_only_a_picture_is_a_stream_too(world: World) -> None:
     async with encoding(url(world, "demo?key=alice"), sound=0):
         await world.until_said("live:alice")
@@ -101,6 +102,7 @@ async def test_silence_interrupts_and_the_next_one_goes_on_for_the_same_viewers(
             assert before.ssrc == after.ssrc
 
 
+@pytest.mark.soak
 async def test_an_encoder_that_is_killed_is_awaited(world: World) -> None:
     async with encoding(url(world, "demo?key=alice")) as encoder:
         await world.until_said("live:alice")
