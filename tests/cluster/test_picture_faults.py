@@ -248,6 +248,11 @@ PLAY = """url => {
     window.video = video;
     window.troubles = [];
     hls.on(Hls.Events.ERROR, (_, {fatal, details}) => troubles.push((fatal ? 'fatal ' : '') + details));
+    hls.on(Hls.Events.LEVEL_UPDATED, (_, {details}) => {  // as clients/web/src/media/hls.ts
+        const stands = video.currentTime > 0 && video.readyState < 3;
+        const past = video.currentTime < details.fragmentStart - 0.5;
+        if (stands && past) video.currentTime = hls.liveSyncPosition;
+    });
     hls.loadSource(url);
     hls.attachMedia(video);
     hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());

@@ -34,6 +34,9 @@ export class HlsSession {
       if (type === Hls.ErrorTypes.MEDIA_ERROR && session.recoveries++ < 3) hls.recoverMediaError();
       else session.onFailed?.();
     });
+    hls.on(Hls.Events.LEVEL_UPDATED, (_event, { details }) => {
+      session.rejoin(details.fragmentStart);
+    });
     hls.loadSource(address.url);
     hls.attachMedia(video);
     return session;
@@ -61,6 +64,17 @@ export class HlsSession {
   catchUp(): void {
     const edge = this.hls?.liveSyncPosition;
     if (edge != null && edge - this.video.currentTime > 4) this.video.currentTime = edge;
+  }
+
+  /**
+   * Goes on at the live edge when the playlist has moved past where the video stands. After a pause that was
+   * longer than the playlist (its node died), the library waits there for good.
+   */
+  private rejoin(start: number): void {
+    const edge = this.hls?.liveSyncPosition;
+    const { currentTime, readyState } = this.video;
+    const stands = currentTime > 0 && readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    if (edge != null && stands && currentTime < start - 0.5) this.video.currentTime = edge;
   }
 
   close(): void {
