@@ -232,7 +232,7 @@ class MediaTurn(Section):
 
 
 class Ladder(Section):
-    """Smaller sizes of a stream, transcoded here: a core or so for 720p and 360p out of 1080p."""
+    """Smaller sizes of a stream, transcoded here: what that costs is in docs/operations.md."""
 
     rooms: tuple[Annotated[str, Field(pattern=r"^(\*|[a-z0-9][a-z0-9_-]{0,63})$")], ...] = ()
     """Whose streams are transcoded; ``*``: everybody's."""
