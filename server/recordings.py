@@ -237,6 +237,8 @@ class RecordingKeeper:
             self._writing[row.id] = _Writing(mine, row)
             recorder.assign(Assignment(row.id, mine.period, mine.number))
             log.info("recording_begun", room=recorder.stream, recording=row.id)
+        elif recorder.recording is not None:
+            recorder.assign(None)
 
     async def _finish_ended(self) -> None:
         """Those that aren't wanted any more, and that nothing is written to here."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, tuple_, update
 
 from rooms.heads import ROOMS
+from rooms.origins import is_elsewhere, read_origin
 from rooms.recordings.service import forget, is_running
 from rooms.recordings.store import (
     RECORDINGS,
@@ -70,10 +71,13 @@ class Made:
 
 
 def claim(tx: Unit, recording_id: str, node: str, claims: list[Claim]) -> Steps[None]:
-    """Make it this node's; appends to ``claims``, or nothing if it isn't to be recorded (any more)."""
+    """Make it this node's; appends to ``claims``, or nothing if it isn't to be recorded (any more), or
+    while the room's picture is another node's: who publishes here may have to give way yet."""
     yield RECORDINGS.rows(recording_id)
     row = tx.get(RECORDINGS, recording_id)
     if row is None or not is_running(row):
+        return
+    if is_elsewhere(read_origin(tx.conn, row.room_id), node, tx.now_ms):
         return
     last = read_last_segment(tx.conn, recording_id)
     # Several writers may have come and gone without writing anything down.

@@ -9,10 +9,14 @@ import pytest
 
 from media.recording.folder import FolderArchive
 from media.recording.names import init_name, parse_segment, segment_name
+from rooms.heads import ROOMS
+from rooms.origins import LEASE_MS, ORIGINS, take
 from rooms.recordings.commands import ChangeRecording
 from rooms.recordings.service import RecordingRules
 from rooms.recordings.store import RecordingRow, SegmentRow
 from rooms.recordings.timeline import Timeline
+from rooms.rows import Steps
+from rooms.unit import Unit
 from server.store.group import Work
 from tests.contract.house import HOST, MODERATOR, OPERATOR, VIEWER, House
 from tests.contract.recording_house import Cinema, cinema, packets, recordings_of, segments_of
@@ -185,6 +189,30 @@ async def test_another_node_goes_on_with_it_and_nothing_is_lost(house: House, tm
     assert row.duration_ms == pytest.approx(8000, abs=300)
     assert sum(segment.discontinuity for segment in segments) == 2
     await first.close()
+
+
+async def test_who_publishes_without_the_room_s_lease_records_nothing_yet(
+    house: House, tmp_path: Path
+) -> None:
+    await live(house)
+
+    def lease(tx: Unit) -> Steps[None]:
+        yield ORIGINS.rows("tea")
+        yield ROOMS.rows("tea")
+        take(tx, "tea", "first")
+
+    assert (await house.store.write(Work("lease", lease))).ok
+    async with cinema(house, tmp_path, node="second", alone=False) as second:
+        await second.play(packets(2))
+        await second.look()
+        assert (await recordings_of(house))[0].fence == 0
+        house.now_ms += LEASE_MS
+        await second.assigned()
+        await second.play(packets(1))
+        await second.stop()
+        await ended(house)
+        row = await second.settle("ready")
+    assert play(row, await segments_of(house, row.id), tmp_path) == 75
 
 
 async def test_what_a_crash_left_is_repaired_by_the_next_start(house: House, tmp_path: Path) -> None:

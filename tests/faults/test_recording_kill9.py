@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import aiohttp
 import av
+import pytest
 
 from media.recording.fragments import scan
 from media.recording.names import parse_segment
@@ -80,6 +81,8 @@ def play(url: str) -> tuple[int, float]:
     return len(times), max(times) - min(times)
 
 
+@pytest.mark.soak  # a recorder alone is killed in tests/media/recording/test_kill9.py
+@pytest.mark.timeout(180)
 async def test_what_was_recorded_before_a_kill_plays(tmp_path: Path) -> None:
     async with running_node(tmp_path, "--demo", env=ON) as node:
         async with Host(node) as host:

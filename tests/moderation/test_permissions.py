@@ -27,6 +27,7 @@ manage_room      - - - - x x
 end_room         - - - - x x
 grant_role       - - - - x x
 publish          - - - - x x
+record           - - - - x x
 see_orders       - - - - x x
 refund           - - - - x x
 run_play         - - - - x x

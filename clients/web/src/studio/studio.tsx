@@ -9,6 +9,7 @@ import { Cast } from "../media/cast";
 import { LangSwitch, Logo, Notice, Spinner, ViewerCount } from "../ui/basics";
 import { GuestsPanel } from "../ui/guests";
 import { useMedia, useNow } from "../ui/hooks";
+import { RecSign } from "../ui/rec";
 import { Tabs } from "../ui/tabs";
 import { toast } from "../ui/toasts";
 import type { Broadcast } from "./broadcast";
@@ -121,6 +122,7 @@ function Header({ room, broadcast, onShare }: { room: Room; broadcast: Broadcast
       <Logo />
       <span class="studio-title ellipsis">{room.state.value.room.title}</span>
       <span class="push" />
+      <RecSign room={room} />
       <AirState broadcast={broadcast} />
       <ViewerCount count={room.viewers.value} />
       <button class="button outline little share-button" onClick={onShare} data-testid="share-button">
