@@ -20,7 +20,6 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
     wanted = [("HTTP", listen.host, listen.port, socket.SOCK_STREAM)]
     media_host = str(listen.udp_host or listen.host)
     wanted.append(("media", media_host, listen.udp_port, socket.SOCK_DGRAM))
-    wanted.append(("media", listen.host, listen.udp_port, socket.SOCK_DGRAM))
     if settings.media.rtmp.port is not None:
         wanted.append(("RTMP", listen.host, settings.media.rtmp.port, socket.SOCK_STREAM))
     if listen.internal_port is not None:

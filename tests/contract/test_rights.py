@@ -238,6 +238,7 @@ async def guest_payload(house: House, command: str, caller: Caller) -> dict[str,
     await house.picture("publishing")
     await house.ok("guest.withdraw", OTHER)
     if command == "guest.remove":
+        await house.do("moderate.unmute", OPERATOR, **ON_OTHER["moderate.unmute"])
         await house.ok("guest.ask", OTHER)
     if command in ("guest.invite", "guest.remove"):
         return {"user": OTHER.id}
