@@ -43,8 +43,9 @@ class Movie:
 
 class MovieBuilder:
     """Takes a recording's segments in order: ``period`` where an init section begins to hold, then
-    ``segment`` for each. ``begin`` and ``end``: 90 kHz ticks of the recording. It begins with the last
-    keyframe at or before ``begin`` (or the first there is), and ends before the first picture from ``end`` on.
+    ``segment`` for each. ``begin`` and ``end``: 90 kHz ticks of the recording. It begins with
+    the last keyframe at or before ``begin`` (or the first there is), and ends before the first picture from
+    ``end`` on.
 
     Where the parameters of the picture change the samples get a description of their own, and the keyframe
     carries its parameter sets too, for players that read only the first description.
