@@ -34,6 +34,9 @@ export class PastRoom extends Room {
   /** The room's clock at that time. */
   override readonly now = (): number => clockAt(this.clockPoints, this.place);
 
+  /** Called when the place has jumped, and what is to be seen is another. */
+  onJump: (() => void) | null = null;
+
   private clockPoints: readonly ClockPoint[] = [];
   private reel: Reel | null = null;
   /** How many of the reel's events have happened. */
@@ -96,6 +99,7 @@ export class PastRoom extends Room {
       this.link.value = "online";
     });
     this.shownUpTo = ms;
+    this.onJump?.();
   }
 
   private isLoading(ms: number): boolean {
