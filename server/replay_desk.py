@@ -7,7 +7,6 @@ from collections.abc import Callable
 from sqlalchemy import Connection, select
 
 from media.recording.archive import Archive
-from rooms.ports import Audit, Standing
 from rooms.recordings.clips import ClipRow, Clips, clips_table
 from server.auth import SignedPaths
 from server.clips import ClipMaker, Downloads, MovieMaker
@@ -23,8 +22,7 @@ class ReplayDesk:
         self,
         store: Store,
         archive: Archive,
-        standing: Standing,
-        audit: Audit,
+        clips: Clips,
         secret: bytes,
         *,
         alone: bool,
@@ -32,7 +30,7 @@ class ReplayDesk:
     ) -> None:
         self.store, self.archive = store, archive
         self.replays = Replays()
-        self.clips = Clips(standing, audit)
+        self.clips = clips
         maker = MovieMaker(archive)
         self.downloads = Downloads(maker, store)
         self.maker = ClipMaker(archive, maker, store, self.clips)

@@ -16,7 +16,7 @@ from rooms.rows import Kind, Rank, Steps, new_id
 from rooms.schema import metadata
 from rooms.unit import Unit
 
-MANAGE = "manage_room"
+MANAGE = "record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class Clips:
         self.rules = rules or ClipRules()
 
     def ask(self, tx: Unit, room_id: str, wanted: Wanted, caller: Caller) -> Steps[Any]:
-        """Refuses with ``not_found``, ``forbidden``, ``not_ready``, ``bad_request`` (the stretch is outside of
-        the recording, too short or too long) and ``too_many``."""
+        """Refuses with ``not_found``, ``forbidden``, ``not_ready``, ``too_many``, and ``bad_request`` when
+        the stretch is outside of the recording, too short or too long."""
         recording = yield from self._managed(tx, room_id, wanted.recording_id, caller)
         self._refuse_stretch(recording, wanted)
         # Nobody adds another while the recording is locked.

@@ -1,86 +1,44 @@
-"""Replays over HTTP: what happened in a recording by its own time, chapters, clips, downloads."""
+"""Replays over HTTP: what happened in a recording by its own time, and its chapters."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
 
 import orjson
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
-from sqlalchemy import Connection
 
-from media.recording.archive import ArchiveError
-from moderation.permissions import Action, Role, may
-from moderation.standing import read_role
-from rooms.commands import Key, Line
 from rooms.errors import Refused
-from rooms.heads import RoomRow
-from rooms.history import read_room
-from rooms.ports import Caller
 from rooms.recordings.chapters import as_webvtt
-from rooms.recordings.clips import ClipRow, Wanted, file_name, read_clip, read_clips
-from rooms.recordings.store import RecordingRow, read_recording
-from server.api.context import API, Api, from_answer, int_arg, ok, page_args, parsed
-from server.commands import request_hash
-from server.live.connection import as_caller
+from rooms.recordings.store import RecordingRow
+from server.api.context import API, Api, int_arg, page_args
+from server.api.recordings import seen
 from server.replay import Asked
-from server.store.group import Work
-from server.store.keys import CommandKey
 
 routes = web.RouteTableDef()
 
 LONGEST_MS = 2**40
-CLIP_MAX_MS = 600_000
-SOON_S = 3.0
-"""A clip that is made within this is answered as made."""
-_ID = "{recording:[0-9a-f-]{36}}"
-_KEY: TypeAdapter[str] = TypeAdapter(Key)
-
-Ms = Annotated[int, Field(ge=0, le=LONGEST_MS)]
+PAGE, PAGE_MAX = 500, 1000
 
 
-class NewClip(BaseModel):
-    """A stretch, or a product: then its first chapter, of which a clip takes ten minutes at most."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    from_ms: Ms | None = None
-    to_ms: Ms | None = None
-    product: Annotated[str, Field(max_length=36)] | None = None
-    title: Line | None = None
-
-    @model_validator(mode="after")
-    def _one_or_the_other(self) -> NewClip:
-        stretch = self.from_ms is not None and self.to_ms is not None
-        if stretch == (self.product is not None) or (self.from_ms is None) != (self.to_ms is None):
-            raise ValueError("from_ms and to_ms, or product")
-        return self
-
-
-# what happened
-
-
-@routes.get(f"/api/v1/recordings/{_ID}/timeline")
+@routes.get("/api/v1/recordings/{recording}/timeline")
 async def timeline(request: web.Request) -> web.StreamResponse:
     """The log's entries by media time, a page at a time; with ``snapshot=1`` the room's state before them."""
     api, recording, shared = await _watched(request)
-    cursor, limit = page_args(request, limit_max=1000)
+    cursor, limit = page_args(request, limit_max=PAGE_MAX)
     if cursor is not None and not (cursor.isdigit() and len(cursor) < 16):
         raise Refused("bad_request", "cursor: not one of ours")
     asked = Asked(
         from_ms=int_arg(request, "from_ms", 0, 0, LONGEST_MS),
         to_ms=int_arg(request, "to_ms", 0, 0, LONGEST_MS) if "to_ms" in request.query else None,
         cursor=None if cursor is None else int(cursor),
-        limit=limit if "limit" in request.query else 500,
+        limit=limit if "limit" in request.query else PAGE,
         snapshot=int_arg(request, "snapshot", 0, 0, 1) == 1,
     )
     made = await api.store.read(lambda conn: api.replay.replays.timeline(conn, recording, asked))
     return _fresh(request, made, "application/json", shared=shared)
 
 
-@routes.get(f"/api/v1/recordings/{_ID}/chapters")
+@routes.get("/api/v1/recordings/{recording}/chapters")
 async def chapters(request: web.Request) -> web.StreamResponse:
     """What was pinned or explained when."""
     api, recording, shared = await _watched(request)
@@ -89,7 +47,7 @@ async def chapters(request: web.Request) -> web.StreamResponse:
     return _fresh(request, made, "application/json", shared=shared)
 
 
-@routes.get(f"/recordings/{_ID}/chapters.vtt")
+@routes.get("/recordings/{recording}/chapters.vtt")
 async def chapters_vtt(request: web.Request) -> web.StreamResponse:
     """The chapters as WebVTT."""
     api, recording, shared = await _watched(request)
@@ -114,273 +72,8 @@ def _fresh(request: web.Request, body: bytes, kind: str, *, shared: bool) -> web
     return response
 
 
-# clips
-
-
-@routes.post(f"/api/v1/recordings/{_ID}/clips")
-async def make_clip(request: web.Request) -> web.Response:
-    """Cut a clip, without coding anything anew. ``Idempotency-Key`` is its key."""
-    api, recording, caller = await _managed(request)
-    asked = await parsed(request, NewClip)
-    wanted = await api.store.read(lambda conn: _wanted(api, conn, recording, asked))
-    api.replay.maker.refuse_if_full()
-    key = None
-    if raw := request.headers.get("Idempotency-Key"):
-        key = CommandKey(caller.id or "", "clip.make", _KEY.validate_python(raw))
-    work = Work(
-        "clip.make",
-        lambda tx: api.replay.clips.ask(tx, recording.room_id, wanted, caller),
-        key,
-        request_hash(asked),
-    )
-    answer = await api.store.write(work)
-    if not answer.ok:
-        return from_answer(answer)
-    clip_id = orjson.loads(answer.body)["clip"]
-    clip = await _clip(api, recording, clip_id)
-    api.replay.maker.begin(clip)
-    await api.replay.maker.wait(clip_id, SOON_S)
-    return ok({"clip": clip_card(api, await _clip(api, recording, clip_id))}, 201)
-
-
-def _wanted(api: Api, conn: Connection, recording: RecordingRow, asked: NewClip) -> Wanted:
-    if asked.product is None:
-        title = asked.title or recording.title
-        return Wanted(recording.id, title, asked.from_ms or 0, asked.to_ms or 0)
-    for chapter in api.replay.replays.chapters(conn, recording):
-        if chapter.product == asked.product:
-            to_ms = min(chapter.to_ms, chapter.from_ms + CLIP_MAX_MS)
-            title = asked.title or chapter.title
-            return Wanted(recording.id, title, chapter.from_ms, to_ms, chapter.product)
-    raise Refused("not_found", "This product was neither pinned nor explained in the recording.")
-
-
-@routes.get(f"/api/v1/recordings/{_ID}/clips")
-async def list_clips(request: web.Request) -> web.Response:
-    """The recording's clips, newest first, each with a link that is good for a while."""
-    api, recording, _ = await _managed(request)
-    rows = await api.store.read(lambda conn: read_clips(conn, recording.id))
-    return ok({"items": [clip_card(api, row) for row in rows], "next": None})
-
-
-@routes.delete(f"/api/v1/recordings/{_ID}/clips/{{clip:[0-9a-f-]{{36}}}}")
-async def delete_clip(request: web.Request) -> web.Response:
-    """The clip and its file."""
-    api, recording, caller = await _managed(request)
-    clip_id = request.match_info["clip"]
-    answer = await api.store.write(
-        Work(
-            "clip.delete",
-            lambda tx: api.replay.clips.delete(tx, recording.room_id, recording.id, clip_id, caller),
-        )
-    )
-    if answer.ok:
-        await api.replay.archive.delete(recording.id, file_name(clip_id))
-    return from_answer(answer)
-
-
-def clip_card(api: Api, clip: ClipRow) -> dict[str, Any]:
-    card: dict[str, Any] = {
-        "id": clip.id,
-        "recording": clip.recording_id,
-        "title": clip.title,
-        "product": clip.product_id,
-        "status": clip.status,
-        "reason": clip.reason,
-        "from_ms": clip.from_ms,
-        "to_ms": clip.to_ms,
-        "duration_ms": clip.duration_ms,
-        "bytes": clip.bytes,
-        "width": clip.width,
-        "height": clip.height,
-        "created_at_ms": clip.created_at_ms,
-        "url": None,
-    }
-    if clip.status == "ready":
-        given = api.replay.pass_for(clip.recording_id)
-        card["url"] = f"/recordings/{clip.recording_id}/clips/{clip.id}.mp4?pass={given}"
-    return card
-
-
-async def _clip(api: Api, recording: RecordingRow, clip_id: str) -> ClipRow:
-    clip = await api.store.read(lambda conn: read_clip(conn, clip_id))
-    if clip is None or clip.recording_id != recording.id:
-        raise Refused("not_found", "There is no such clip.")
-    return clip
-
-
-# files
-
-
-@routes.post(f"/api/v1/recordings/{_ID}/download")
-async def prepare_download(request: web.Request) -> web.Response:
-    """Where the whole recording can be downloaded as one file, for a while."""
-    api, recording, _ = await _managed(request)
-    _refuse_unfinished(recording)
-    _, movie = await _movie(api, recording)
-    given = api.replay.pass_for(recording.id)
-    url = f"/recordings/{recording.id}/download.mp4?pass={given}"
-    return ok({"url": url, "bytes": movie.size, "duration_ms": movie.duration // 90})
-
-
-@routes.get(f"/recordings/{_ID}/download.mp4")
-async def download(request: web.Request) -> web.StreamResponse:
-    """The whole recording as one MP4. Ranges are served."""
-    api, recording = await _handed_out(request)
-    _refuse_unfinished(recording)
-    _, movie = await _movie(api, recording)
-    etag = f"{recording.id}-{movie.size}"
-    return await _send(
-        request,
-        movie.size,
-        etag,
-        _download_name(recording.title, recording.id),
-        lambda start, stop: api.replay.downloads.read(recording.id, start, stop),
-    )
-
-
-@routes.get(f"/recordings/{_ID}/clips/{{clip:[0-9a-f-]{{36}}}}.mp4")
-async def clip_file(request: web.Request) -> web.StreamResponse:
-    """A clip's file. Ranges are served."""
-    api, recording = await _handed_out(request)
-    clip = await _clip(api, recording, request.match_info["clip"])
-    if clip.status != "ready":
-        raise Refused("not_ready", "The clip isn't made.", details={"status": clip.status})
-    name = file_name(clip.id)
-    return await _send(
-        request,
-        clip.bytes,
-        clip.id,
-        _download_name(clip.title, clip.id),
-        lambda start, stop: api.replay.archive.stream(recording.id, name, start, stop - start),
-    )
-
-
-async def _movie(api: Api, recording: RecordingRow) -> Any:
-    try:
-        return await api.replay.downloads.movie(recording.id)
-    except (FileNotFoundError, ValueError) as error:
-        raise Refused("not_found", "There is nothing of this recording to play.") from error
-    except ArchiveError as error:
-        raise Refused("temporarily_unavailable", retry_after_ms=2_000) from error
-
-
-async def _send(request: web.Request, size: int, etag: str, name: str, read: Any) -> web.StreamResponse:
-    """A file of which any stretch can be read, or the range that is asked for (RFC 9110, 14)."""
-    start, stop, status = _stretch(request, size, etag)
-    headers = {
-        hdrs.ACCEPT_RANGES: "bytes",
-        hdrs.ETAG: f'"{etag}"',
-        hdrs.CACHE_CONTROL: "private, max-age=60",
-        hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
-    }
-    if status == 416:
-        return web.Response(status=416, headers=headers | {hdrs.CONTENT_RANGE: f"bytes */{size}"})
-    if status == 206:
-        headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{size}"
-    response = web.StreamResponse(status=status, headers=headers)
-    response.content_type = "video/mp4"
-    response.content_length = stop - start
-    if request.method == "HEAD":
-        await response.prepare(request)
-        return response
-    return await _pour(request, response, read(start, stop))
-
-
-async def _pour(
-    request: web.Request, response: web.StreamResponse, pieces: AsyncIterator[bytes]
-) -> web.StreamResponse:
-    """The first piece is read before the head is sent, while what is missing can still be said."""
-    try:
-        first = await anext(pieces, b"")
-    except FileNotFoundError as error:
-        raise Refused("not_found") from error
-    except ArchiveError as error:
-        raise Refused("temporarily_unavailable", retry_after_ms=2_000) from error
-    await response.prepare(request)
-    await response.write(first)
-    async for piece in pieces:
-        await response.write(piece)
-    await response.write_eof()
-    return response
-
-
-def _stretch(request: web.Request, size: int, etag: str) -> tuple[int, int, int]:
-    """Where to begin, where to stop, and the status. Several ranges at once are answered with everything."""
-    condition = request.headers.get(hdrs.IF_RANGE)
-    try:
-        asked = request.http_range
-    except ValueError:
-        return 0, size, 200
-    if (asked.start is None and asked.stop is None) or condition not in (None, f'"{etag}"'):
-        return 0, size, 200
-    start, stop, _ = asked.indices(size)
-    return (start, stop, 206) if start < stop else (0, 0, 416)
-
-
-def _download_name(title: str, unique: str) -> str:
-    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_ ") else "-" for c in title).strip(" -")
-    return f"{plain[:60] or 'danmart'}-{unique[-6:]}.mp4"
-
-
-# who may
-
-
 async def _watched(request: web.Request) -> tuple[Api, RecordingRow, bool]:
-    """The recording, if the caller may see it, and whether everybody may. Raises ``Refused``: ``not_found``
-    also for what the caller needn't know of."""
+    """The recording, if the caller may see it, and whether everybody may. Raises ``Refused``."""
     api = request.app[API]
-    identity = await api.identify(request)
-    caller = as_caller(identity)
-    recording, room, role = await api.store.read(lambda conn: _found(conn, request, caller))
-    if not identity.may_enter(room.id):
-        raise Refused("forbidden", "Your token is for another room.")
-    if not room.public and identity.is_guest:
-        raise Refused("unauthenticated")
-    if not recording.public and not may(role, Action.MANAGE_ROOM):
-        raise Refused("not_found", "There is no such recording.")
-    return api, recording, bool(room.public and recording.public)
-
-
-async def _managed(request: web.Request) -> tuple[Api, RecordingRow, Caller]:
-    """The recording, if the caller manages those of its room. Raises ``Refused``."""
-    api = request.app[API]
-    identity = await api.identify(request)
-    caller = as_caller(identity)
-    recording, room, role = await api.store.read(lambda conn: _found(conn, request, caller))
-    if identity.is_guest:
-        raise Refused("unauthenticated")
-    if not identity.may_enter(room.id):
-        raise Refused("forbidden", "Your token is for another room.")
-    if not may(role, Action.MANAGE_ROOM):
-        raise Refused("forbidden")
-    await api.signins.note(identity)
-    return api, recording, caller
-
-
-async def _handed_out(request: web.Request) -> tuple[Api, RecordingRow]:
-    """The recording, if the address has a pass of its, or else the caller manages it. Raises ``Refused``."""
-    api = request.app[API]
-    given = request.query.get("pass")
-    if given is None:
-        return (await _managed(request))[:2]
-    if not api.replay.has_pass(request.match_info["recording"], given):
-        raise Refused("forbidden", "This link has run out: get a new one.")
-    recording, _, _ = await api.store.read(lambda conn: _found(conn, request, Caller(None)))
-    return api, recording
-
-
-def _found(conn: Connection, request: web.Request, caller: Caller) -> tuple[RecordingRow, RoomRow, Role]:
-    recording = read_recording(conn, request.match_info["recording"])
-    if recording is None or recording.status == "deleted":
-        raise Refused("not_found", "There is no such recording.")
-    room = read_room(conn, recording.room_id)
-    if room is None:
-        raise Refused("room_not_found")
-    return recording, room, read_role(conn, room.id, caller, room.host_id)
-
-
-def _refuse_unfinished(recording: RecordingRow) -> None:
-    if recording.status != "ready":
-        raise Refused("not_ready", details={"status": recording.status})
+    recording, _, managing = await seen(request)
+    return api, recording, not managing and await api.library.is_open(recording.id)

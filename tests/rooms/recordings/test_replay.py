@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -143,4 +144,4 @@ def test_times_never_fall_and_stay_within(parts: list[tuple[int, int]], clocks: 
     found = chapters(events, timeline, EMPTY if clocks[0] % 2 else SHELF)
     for chapter in found:
         assert 0 <= chapter.from_ms < chapter.to_ms <= timeline.duration_ms
-    assert all(a.to_ms <= b.from_ms for a, b in zip(found, found[1:], strict=False))
+    assert all(a.to_ms <= b.from_ms for a, b in pairwise(found))
