@@ -158,7 +158,7 @@ async def replay_is_in_step(
     assert set(seen) == {"what a lovely glaze", "product.pinned"}
     for name, at in seen.items():
         assert abs(at - events[name]) <= IN_STEP_MS, (name, at, events[name])
-    # The picture itself says when it was drawn: at each event's place, when the event was, but for the way here.
+    # The picture says when it was drawn: at each event's place, when the event was, but for the way here.
     await page.keyboard.press("k")
     lags = []
     for name in seen:
