@@ -26,6 +26,7 @@ export const replay = {
   "replay.share.whole": "The whole replay",
   "replay.share.from": "From {time} on",
   "replay.share.private": "Only the room's staff can open this replay. Make it public in the studio first.",
+  "replay.today": "Today's offer",
   "replay.copy": "Copy",
   "replay.copied": "Link copied",
   "replay.list": "Replays",

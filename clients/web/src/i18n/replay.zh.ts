@@ -28,6 +28,7 @@ export const replay: Record<keyof typeof en, string> = {
   "replay.share.whole": "完整回放",
   "replay.share.from": "从 {time} 开始",
   "replay.share.private": "目前只有直播间工作人员能打开。请先在直播工作台设为公开。",
+  "replay.today": "今日价格",
   "replay.copy": "复制",
   "replay.copied": "链接已复制",
   "replay.list": "往期回放",

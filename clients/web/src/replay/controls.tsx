@@ -46,7 +46,7 @@ export function Controls({ card, chapters, vod, today, open, wide }: ControlsPro
         )}
         <Speed vod={vod} />
         {chapters.length > 0 && (
-          <IconButton icon="bullets" label={t("replay.chapters")} onClick={() => (open.value = { sheet: "chapters" })} data-testid="chapters-button" />
+          <IconButton icon="list" label={t("replay.chapters")} onClick={() => (open.value = { sheet: "chapters" })} data-testid="chapters-button" />
         )}
         <button class="icon-button replay-bag" onClick={() => (open.value = { sheet: "shelf" })} aria-label={t("shelf.title")} title={t("shelf.title")} data-testid="shelf-button">
           <Icon name="bag" />
@@ -152,5 +152,5 @@ function FullScreen() {
     if (document.fullscreenElement) void document.exitFullscreen();
     else void document.documentElement.requestFullscreen();
   };
-  return <IconButton icon="screen" label={t("replay.fullscreen")} onClick={toggle} data-testid="fullscreen" />;
+  return <IconButton icon="expand" label={t("replay.fullscreen")} onClick={toggle} data-testid="fullscreen" />;
 }

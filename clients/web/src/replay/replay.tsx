@@ -80,6 +80,7 @@ function Offers({ past, open }: { past: PastRoom; open: Signal<Open> }) {
         <SaleCard
           room={past}
           on={on}
+          action={t("replay.today")}
           onBuy={({ product, sku }) => (open.value = { sheet: "buy", product: product.id, sku: sku.id })}
         />
       )}
