@@ -33,7 +33,7 @@ export function Recordings({ room }: { room: Room }) {
   }, [changing, load]);
   const card = items?.find(({ id }) => id === managed.value);
   return (
-    <section class="stack" aria-label={t("recordings.tab")}>
+    <section class="recordings-tab" aria-label={t("recordings.tab")}>
       {task.refusal && <Notice tone="bad">{errorText(task.refusal)}</Notice>}
       {items === null && !task.refusal && (
         <div class="empty">
