@@ -14,7 +14,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from clients.publish.barcode import decode, read_barcode
-from tests.e2e.world import WAIT_MS, Person, demo_node, demo_token, get_browser, until_live
+from tests.e2e.test_accessibility import Audit
+from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, demo_token, get_browser, until_live
 from tests.support.node import Node
 
 pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(150)]
@@ -117,6 +118,7 @@ async def test_a_replay_goes_in_step(browser: Browser, tmp_path: Path) -> None:
         watcher = await get_browser(browser)
         await replay_is_in_step(watcher, node, recording, events, when)
         await seeking_rebuilds(watcher, events)
+        await nothing_keeps_people_out(browser, node, watcher)
         await clip_is_in_step(host, http, recording, events)
         assert watcher.errors == []
 
@@ -207,6 +209,34 @@ async def seeking_rebuilds(watcher: Person, events: dict[str, int]) -> None:
     await pin.get_by_test_id("buy-button").click()
     await watcher.see("buy-sheet")
     await watcher.page.keyboard.press("Escape")
+
+
+async def nothing_keeps_people_out(browser: Browser, node: Node, watcher: Person) -> None:
+    """The page with all that it opens, and the studio's recordings, by axe's rules."""
+    audit = Audit()
+    await audit.look(watcher, "replay")
+    for button, sheet in (
+        ("chapters-button", "chapters"),
+        ("share-button", "share"),
+        ("shelf-button", "shelf"),
+    ):
+        await watcher.at(button).click()
+        await watcher.see(sheet)
+        await audit.look(watcher, f"replay, {sheet}")
+        await watcher.page.keyboard.press("Escape")
+    await watcher.page.set_viewport_size({"width": 390, "height": 844})
+    await audit.look(watcher, "replay on a phone")
+    studio = await arrive(browser, node, "studio", "Mei", "host", locale="zh-CN")
+    await studio.at("tab-recordings").click()
+    await studio.see("recording")
+    await audit.look(studio, "recordings")
+    await studio.at("recording-manage").first.click()
+    await studio.see("recording-sheet")
+    await studio.at("clip-chapter").last.click()
+    await expect(studio.at("clip-download")).to_have_count(1, timeout=WAIT_MS)
+    await audit.look(studio, "a recording")
+    assert audit.faults == []
+    assert studio.errors == []
 
 
 async def clip_is_in_step(
