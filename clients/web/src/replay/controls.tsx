@@ -48,7 +48,7 @@ export function Controls({ card, chapters, vod, today, open, wide }: ControlsPro
         {chapters.length > 0 && (
           <IconButton icon="list" label={t("replay.chapters")} onClick={() => (open.value = { sheet: "chapters" })} data-testid="chapters-button" />
         )}
-        <button class="icon-button replay-bag" onClick={() => (open.value = { sheet: "shelf" })} aria-label={t("shelf.title")} title={t("shelf.title")} data-testid="shelf-button">
+        <button class="icon-button replay-bag" onClick={() => (open.value = { sheet: "shelf" })} aria-label={products > 0 ? `${t("shelf.title")}: ${products}` : t("shelf.title")} title={t("shelf.title")} data-testid="shelf-button">
           <Icon name="bag" />
           {products > 0 && <span class="round-count numbers">{products}</span>}
         </button>
