@@ -11,13 +11,16 @@ const SHOWN = 4;
 
 export function Replays({ room }: { room: Room }) {
   const [items, setItems] = useState<readonly Recording[]>([]);
+  const status = room.status.value;
+  const over = status === "idle" || status === "ended";
   useEffect(() => {
+    if (!over) return;
     recordingsOf(room.id, room.token).then(
       (page) => setItems(page.items.filter(({ status }) => status === "ready").slice(0, SHOWN)),
       () => undefined, // then there are none to be seen
     );
-  }, [room]);
-  if (items.length === 0) return null;
+  }, [room, over]);
+  if (!over || items.length === 0) return null;
   return (
     <nav class="replays" aria-label={t("replay.list")} data-testid="replays">
       <h2 class="small">{t("replay.list")}</h2>

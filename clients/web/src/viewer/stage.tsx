@@ -179,7 +179,7 @@ function Overlay({ room, player }: { room: Room; player: Player }) {
           <Avatar id={host.id} name={host.name} size={72} />
           <strong>{t(`overlay.${status}`)}</strong>
           <span>{t(`overlay.${status}.hint`, { host: host.name })}</span>
-          {(status === "idle" || status === "ended") && <Replays room={room} />}
+          <Replays room={room} />
         </div>
       )}
     </>
