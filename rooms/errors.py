@@ -136,6 +136,12 @@ _KINDS = (
     ),
     ErrorKind("user_muted", 409, "This user is muted here: lift the mute first.", temporary=True),
     ErrorKind("not_live", 404, "Nobody is live in this room at the moment.", temporary=True),
+    ErrorKind(
+        "not_ready",
+        409,
+        "The recording isn't complete; `details.status` says what it is.",
+        temporary=True,
+    ),
     ErrorKind("publisher_busy", 409, "Somebody is publishing in this room already.", temporary=True),
     ErrorKind("not_recording", 409, "Nothing is being recorded in this room."),
     ErrorKind("recording_running", 409, "This recording is still being made.", temporary=True),

@@ -34,6 +34,7 @@ from rooms.points.earning import Earnings, Levels
 from rooms.points.offers import Offers
 from rooms.points.redeeming import Points
 from rooms.recordings import service as recordings
+from rooms.recordings.clips import Clips
 from rooms.recordings.service import Recordings
 from rooms.shop.catalogue import Catalogue
 from rooms.shop.coupons.redeeming import CouponRedeeming
@@ -104,6 +105,7 @@ class Domain:
         self.gift_catalogue = GiftCatalogue(self._texts, self._audit)
         self.services = self._make_services()
         self.keyring = StreamKeyring(self._standing, self._audit)
+        self.clips = Clips(self._standing, self._audit)
         self.pictures = Pictures(self._standing, settings.rooms.pictures_max)
         self._make_keepers()
         self.timers = self._make_timers()

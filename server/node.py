@@ -40,6 +40,7 @@ from server.pages import Pages
 from server.picture import Picture, Surroundings
 from server.presence import Presence
 from server.proxies import client_of, proxy_middleware
+from server.replay_desk import ReplayDesk
 from server.shop_front import ShopFront
 from server.signins import SignIns
 from server.socket.admission import Admission
@@ -186,6 +187,14 @@ class Node:
             cluster_tokens=ClusterTokens(secret),
         )
         self.picture = Picture(settings, around)
+        self.replay = ReplayDesk(
+            self.store,
+            self.picture.archive,
+            self.domain.clips,
+            secret,
+            alone=is_sqlite(settings.database_url),
+            clock_ms=self._clock_ms,
+        )
 
     def _make_edge(self) -> None:
         settings = self.settings
@@ -277,6 +286,7 @@ class Node:
             packet_pages=self.domain.packet_pages,
             rights=self.picture.rights,
             library=self.picture.library,
+            replay=self.replay,
         )
         api.attach(app)
         self._health(internal=False).attach(app)
@@ -321,6 +331,7 @@ class Node:
         await self.domain.gift_keeper.start()
         await self._start_bus()
         await self.picture.start()
+        await self.replay.start()
         await self.live.start()
         await self.domain.timers.start()
         await self.webhooks.start()
@@ -387,6 +398,7 @@ class Node:
         await self.gateway.close()
         await self.hub.close()
         await self.polling.close()
+        await self.replay.close()
         await self.picture.close()
         if self._runner is not None:
             await self._runner.cleanup()

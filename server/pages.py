@@ -18,6 +18,7 @@ PAGES = {
     "/desk/{room}": "desk.html",
     "/api/docs": "docs.html",
     "/verify": "verify.html",
+    "/replay/{recording}": "replay.html",
 }
 
 DEFAULT_ROOT = Path(__file__).resolve().parent.parent / "clients" / "web" / "dist"

@@ -8,6 +8,7 @@ const PAGES: [RegExp, string][] = [
   [/^\/desk\/[^/]+\/?$/, "/desk.html"],
   [/^\/api\/docs\/?$/, "/docs.html"],
   [/^\/verify\/?$/, "/verify.html"],
+  [/^\/replay\/[^/]+\/?$/, "/replay.html"],
 ];
 
 function pageAddresses(): Plugin {
@@ -26,7 +27,7 @@ function pageAddresses(): Plugin {
 
 const backend = process.env.DANMART_BACKEND ?? "http://127.0.0.1:8080";
 const proxy = Object.fromEntries(
-  ["/api/v1", "/api/openapi.json", "/api/asyncapi.json", "/whip", "/whep", "/hls", "/pictures", "/media"].map(
+  ["/api/v1", "/api/openapi.json", "/api/asyncapi.json", "/whip", "/whep", "/hls", "/pictures", "/media", "/recordings"].map(
     (path) => [path, { target: backend }],
   ),
 );
@@ -40,7 +41,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       input: Object.fromEntries(
-        ["index", "viewer", "studio", "desk", "docs", "verify"].map((page) => [
+        ["index", "viewer", "studio", "desk", "docs", "verify", "replay"].map((page) => [
           page,
           resolve(import.meta.dirname, `${page}.html`),
         ]),

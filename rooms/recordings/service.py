@@ -13,6 +13,7 @@ from typing import Any
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, RoomRow, TimerRow
 from rooms.ports import Audit, Caller, Standing, TextRules
+from rooms.recordings.clips import forget_clips
 from rooms.recordings.commands import ChangeRecording, RecordStream
 from rooms.recordings.store import RECORDINGS, RecordingRow, read_running, read_usage
 from rooms.rows import Steps, new_id
@@ -212,6 +213,7 @@ def end(tx: Unit, row: RecordingRow, reason: str) -> RecordingRow:
 
 def forget(tx: Unit, row: RecordingRow) -> None:
     """What stays of a deleted recording: that there was one. The recording is locked."""
+    tx.at_flush(lambda conn: forget_clips(conn, row.id))
     tx.put(
         RECORDINGS,
         replace(

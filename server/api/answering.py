@@ -17,6 +17,7 @@ from server.api.shapes import packets as p
 from server.api.shapes import points as pt
 from server.api.shapes import quizzes as q
 from server.api.shapes import recordings as rec
+from server.api.shapes import replays as rp
 from server.api.shapes import rooms as r
 from server.api.shapes import shop as s
 from server.api.shapes import wallets as c
@@ -67,6 +68,12 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/recordings/{recording}"): Answer(rec.Recording),
     ("PATCH", "/api/v1/recordings/{recording}"): Answer(rec.Recording),
     ("DELETE", "/api/v1/recordings/{recording}"): Answer(Nothing),
+    ("GET", "/api/v1/recordings/{recording}/timeline"): Answer(rp.Timeline),
+    ("GET", "/api/v1/recordings/{recording}/chapters"): Answer(Page[rp.Chapter]),
+    ("POST", "/api/v1/recordings/{recording}/clips"): Answer(rp.OfClip, 201),
+    ("GET", "/api/v1/recordings/{recording}/clips"): Answer(Page[rp.Clip]),
+    ("DELETE", "/api/v1/recordings/{recording}/clips/{clip}"): Answer(Nothing),
+    ("POST", "/api/v1/recordings/{recording}/download"): Answer(rp.Download),
     ("GET", "/api/v1/rooms/{room}/followers"): Answer(pt.Followers),
     ("GET", "/api/v1/rooms/{room}/points"): Answer(pt.Points),
     ("GET", "/api/v1/points/offers"): Answer(pt.Offers),

@@ -35,6 +35,7 @@ from server.pictures import Pictures
 from server.posters_elsewhere import AllPosters
 from server.proxies import client_of
 from server.recording_library import RecordingLibrary
+from server.replay_desk import ReplayDesk
 from server.rights import PublishRights
 from server.signins import SignIns
 from server.store.group import Answer
@@ -78,6 +79,7 @@ class Api:
     packet_pages: PacketPages
     rights: PublishRights
     library: RecordingLibrary
+    replay: ReplayDesk
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

@@ -16,7 +16,7 @@ from rooms.gifts.catalogue import GiftTerms
 from rooms.points.offers import EditOffer, NewOffer
 from rooms.recordings.commands import ChangeRecording
 from rooms.shop.sheets import COLUMNS, ProductFile
-from server.api import files, payments, wallets
+from server.api import clips, files, payments, wallets
 from server.api.answering import ANSWERS, REF, Answer, schema_of
 from server.api.parts import PARTS
 from server.api.shapes.commands import COMMANDS
@@ -49,6 +49,7 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/api/v1/points/offers"): NewOffer,
     ("PATCH", "/api/v1/points/offers/{offer}"): EditOffer,
     ("PATCH", "/api/v1/recordings/{recording}"): ChangeRecording,
+    ("POST", "/api/v1/recordings/{recording}/clips"): clips.NewClip,
     ("PUT", "/api/v1/stock"): files.StockRows,
     ("POST", "/api/v1/payouts"): wallets.NewPayout,
     ("POST", "/api/v1/payouts/{payout}/done"): wallets.SettledPayout,
@@ -76,6 +77,7 @@ _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/wallet/statement"): ("account", "cursor", "limit"),
     ("GET", "/api/v1/wallets/{user}/statement"): ("account", "cursor", "limit"),
     ("GET", "/api/v1/payouts"): ("status", "host", "cursor", "limit"),
+    ("GET", "/api/v1/recordings/{recording}/timeline"): ("from_ms", "to_ms", "snapshot", "cursor", "limit"),
 }
 _FILE = {
     "200": {
@@ -93,7 +95,11 @@ _KEY = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,64}$"},
     "description": "Chosen by the client: the same key again gives the first answer again.",
 }
-_KEYED = {("POST", "/api/v1/payouts"), ("POST", "/api/v1/wallets/{user}/corrections")}
+_KEYED = {
+    ("POST", "/api/v1/payouts"),
+    ("POST", "/api/v1/wallets/{user}/corrections"),
+    ("POST", "/api/v1/recordings/{recording}/clips"),
+}
 _PROBLEM = {
     "description": "Problem details (RFC 9457)",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -221,7 +227,9 @@ def openapi() -> bytes:
         },
     }
     for route in (route for part in PARTS for route in part.routes):
-        if not isinstance(route, web.RouteDef) or "{command}" in route.path or ":" in route.path:
+        if not isinstance(route, web.RouteDef) or not route.path.startswith("/api/"):
+            continue
+        if "{command}" in route.path or ":" in route.path:
             continue
         paths.setdefault(route.path, {})[route.method.lower()] = _described(route, schemas)
     for spec in SPECS.values():

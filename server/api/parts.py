@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from server.api import (
+    clips,
     coupons,
     desk,
     files,
@@ -16,6 +17,7 @@ from server.api import (
     products,
     quizzes,
     recordings,
+    replays,
     rooms,
     wallets,
     webhooks,
@@ -26,6 +28,8 @@ PARTS = (
     rooms,
     posters,
     recordings,
+    replays,
+    clips,
     desk,
     payments,
     orders,

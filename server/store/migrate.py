@@ -28,6 +28,7 @@ import rooms.play.polls.store
 import rooms.play.quizzes.store
 import rooms.points.offers
 import rooms.points.store
+import rooms.recordings.clips
 import rooms.recordings.store
 import rooms.shop.coupons.store
 import rooms.shop.sale_store

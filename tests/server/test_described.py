@@ -18,12 +18,14 @@ from server.api.shapes.commands import COMMANDS
 from server.api.shapes.rooms import Publisher
 from server.api.shapes.shop import Product
 from server.commands import SPECS
+from tests.media.movie.test_movie import joined
 from tests.server import described
 from tests.server.webhooks.receiver import Receiver, running_receiver
 from tests.server.world import Person, World, fresh, key, shared_node
 from tests.support import node as nodes
 from tests.support.coins import endow, put_on_air
 from tests.support.node import Node
+from tests.support.recorded import put_recording
 
 OPERATOR = {"operator": True, "may_host": True}
 ELSEWHERE = {
@@ -103,6 +105,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_polls(host, viewer)
     await of_points(host, viewer)
     await of_recordings(host)
+    await of_replays(host, world.node)
     await of_people(host, viewer, await world.join(viewer.user))
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -184,6 +187,19 @@ async def of_recordings(host: Caller) -> None:
         while (await host.ask("GET", f"/recordings/{recording}"))["status"] != "failed":  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     await host.ask("DELETE", f"/recordings/{recording}")
+
+
+async def of_replays(host: Caller, node: Node) -> None:
+    tape, _ = joined(((320, 180), 25), ((320, 180), 25), ((320, 180), 25))
+    recording = await asyncio.to_thread(put_recording, node.log.parent / "data", host.room, tape, 1_000)
+    base = f"/recordings/{recording}"
+    await host.read(f"{base}/timeline?snapshot=1", f"{base}/chapters")
+    made = await host.once(f"{base}/clips", {"from_ms": 500, "to_ms": 2_500})
+    clip = made["clip"]
+    assert (clip["status"], clip["from_ms"], clip["duration_ms"]) == ("ready", 0, 2_500 - 2_500 % 40 + 40)
+    await host.read(f"{base}/clips")
+    await host.ask("POST", f"{base}/download")
+    await host.ask("DELETE", f"{base}/clips/{clip['id']}")
 
 
 async def of_coupons(host: Caller, viewer: Caller) -> None:

@@ -51,7 +51,7 @@ def dist(tmp_path: Path) -> Path:
 
 
 def addresses() -> list[str]:
-    return [path.replace("{room}", "tea") for path in PAGES]
+    return [path.replace("{room}", "tea").replace("{recording}", "r") for path in PAGES]
 
 
 async def test_every_page_has_the_strict_headers(dist: Path) -> None:

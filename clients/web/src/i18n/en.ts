@@ -7,6 +7,7 @@ import { lottery } from "./lottery.en";
 import { quiz } from "./quiz.en";
 import { packet } from "./packet.en";
 import { points } from "./points.en";
+import { replay } from "./replay.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
 
@@ -21,6 +22,7 @@ export const en = {
   ...wallet,
   ...lottery,
   ...quiz,
+  ...replay,
   "title.lobby": "Live now",
   "title.viewer": "Live",
   "title.studio": "Studio",

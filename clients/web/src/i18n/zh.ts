@@ -8,6 +8,7 @@ import { lottery } from "./lottery.zh";
 import { quiz } from "./quiz.zh";
 import { packet } from "./packet.zh";
 import { points } from "./points.zh";
+import { replay } from "./replay.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
 
@@ -22,6 +23,7 @@ export const zh: Record<Key, string> = {
   ...wallet,
   ...lottery,
   ...quiz,
+  ...replay,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",
   "title.studio": "直播工作台",

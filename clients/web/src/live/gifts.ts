@@ -121,6 +121,16 @@ export class GiftSide {
     if (this.now() - event.at_ms < FRESH_MS) this.onGift?.(event);
   }
 
+  /** Begins anew with these events, of which nobody is told. */
+  restart(events: readonly LiveEvent[]): void {
+    const told = this.onGift;
+    this.onGift = null;
+    this.refunded.clear();
+    this.lines.value = [];
+    for (const event of events) this.take(event);
+    this.onGift = told;
+  }
+
   private takeBack(event: LiveEvent): void {
     const gone = event.data as unknown as { id: string; combo: string; count: number; coins: number };
     if (this.refunded.has(gone.id)) return;

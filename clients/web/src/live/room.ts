@@ -91,7 +91,7 @@ export class Room {
   constructor(
     readonly id: string,
     token: string | null,
-    private readonly commentsKept = 200,
+    protected readonly commentsKept = 200,
   ) {
     this.state.value = emptyState(id);
     this.connection = new Connection(token, {
@@ -289,7 +289,7 @@ export class Room {
     });
   }
 
-  private apply(event: LiveEvent): void {
+  protected apply(event: LiveEvent): void {
     this.state.value = fold(this.state.value, event);
     if (event.kind === "comment") this.addComments([event]);
     this.gifts.take(event);

@@ -21,13 +21,14 @@ import { Previews } from "./guests/previews";
 import { Orders } from "./orders";
 import { PlayTab } from "./play/play";
 import { Preview } from "./preview";
+import { Recordings } from "./recordings/recordings";
 import { Sales } from "./sales";
 import { Settings } from "./settings";
 import { ShareSheet } from "./share";
 import { Shelf } from "./shelf";
 import "./studio.css";
 
-type Panel = "comments" | "shelf" | "sales" | "play" | "guests" | "orders" | "settings";
+type Panel = "comments" | "shelf" | "sales" | "play" | "guests" | "orders" | "recordings" | "settings";
 
 export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
   const wide = useMedia("(min-width: 1180px)");
@@ -67,6 +68,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
     { name: "play", label: t("studio.play"), count: room.state.value.plays.length },
     { name: "guests", label: t("studio.guests"), count: waiting },
     { name: "orders", label: t("studio.orders"), count: held },
+    { name: "recordings", label: t("recordings.tab") },
     { name: "settings", label: t("studio.settings") },
   ];
   const tabs = wide ? all.slice(1) : all;
@@ -107,6 +109,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
                 <FollowersSection room={room} />
               </>
             )}
+            {shown === "recordings" && <Recordings room={room} />}
             {shown === "settings" && <Settings room={room} />}
           </Tabs>
         </section>

@@ -41,7 +41,13 @@ export function OldPrice({ sku }: { sku: Sku }) {
   );
 }
 
-export function SaleCard({ room, on, onBuy }: { room: Room; on: OnSale; onBuy: (on: OnSale) => void }) {
+export function SaleCard({ room, on, action, onBuy }: {
+  room: Room;
+  on: OnSale;
+  /** What is on the button, where that isn't buying at this price. */
+  action?: string;
+  onBuy: (on: OnSale) => void;
+}) {
   const { sale, product, sku } = on;
   const phase = phaseOf(sale, room.now()) === "before" ? "before" : "running";
   const left = saleLeft(room, sale);
@@ -73,7 +79,7 @@ export function SaleCard({ room, on, onBuy }: { room: Room; on: OnSale; onBuy: (
           <SaleLeft left={left} quantity={sale.quantity} running={phase === "running"} />
         </div>
         <button class="button primary little" onClick={() => onBuy(on)} data-testid="sale-buy">
-          {t(phase === "before" ? "sale.get_ready" : "sale.buy")}
+          {action ?? t(phase === "before" ? "sale.get_ready" : "sale.buy")}
         </button>
       </div>
       <span class="unseen" role="status">

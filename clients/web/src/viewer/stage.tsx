@@ -17,6 +17,7 @@ import { Hearts } from "./hearts";
 import type { OwnPicture } from "./guests/own";
 import { Pictures } from "./guests/pictures";
 import { WayToStage } from "./guests/way";
+import { Replays } from "./replays";
 import { FollowButton } from "./points/follow";
 import { bulletOpacity, bulletsOn } from "./preferences";
 
@@ -178,6 +179,7 @@ function Overlay({ room, player }: { room: Room; player: Player }) {
           <Avatar id={host.id} name={host.name} size={72} />
           <strong>{t(`overlay.${status}`)}</strong>
           <span>{t(`overlay.${status}.hint`, { host: host.name })}</span>
+          <Replays room={room} />
         </div>
       )}
     </>
