@@ -7,6 +7,7 @@ import { lottery } from "./lottery.en";
 import { quiz } from "./quiz.en";
 import { packet } from "./packet.en";
 import { points } from "./points.en";
+import { probe } from "./probe.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
 
@@ -18,6 +19,7 @@ export const en = {
   ...packet,
   ...shop,
   ...points,
+  ...probe,
   ...wallet,
   ...lottery,
   ...quiz,
