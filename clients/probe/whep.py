@@ -177,17 +177,28 @@ class WhepReader:
     async def _decode(self, pool: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            work = await self._queue.get()
-            self._pictures_waiting -= work.is_video
-            await loop.run_in_executor(pool, self._see if work.is_video else self._hear, work.frame)
+            batch = [await self._queue.get()]
+            while not self._queue.empty():  # a busy loop must not hand them over one a turn
+                batch.append(self._queue.get_nowait())
+            self._pictures_waiting = 0
+            await loop.run_in_executor(pool, self._work, batch)
 
-    def _see(self, frame: Frame) -> None:
+    def _work(self, batch: list[_Work]) -> None:
+        pictures = sum(work.is_video for work in batch)
+        for work in batch:
+            if work.is_video:
+                pictures -= 1
+                self._see(work.frame, newest=not pictures and not self._pictures_waiting)
+            else:
+                self._hear(work.frame)
+
+    def _see(self, frame: Frame, *, newest: bool) -> None:
         decoder = self._decoders.setdefault(True, Decoder(self._codec or "video/h264"))
         captured = self._clocks["video"].wall_ms(frame.timestamp)
         for picture in decoder.pictures(frame.data, 0.0):
             if picture.made_ms is not None and captured is not None:
                 self._watch.picture_at(captured, picture.made_ms)
-            if self._pictures_waiting:
+            if not newest:
                 continue  # a player shows the newest frame that it has, and those before it not at all
             shown, size = wall_ms(), (picture.width, picture.height)
             if picture.made_ms is not None:
