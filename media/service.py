@@ -17,6 +17,7 @@ from media.cascade.hand import Hand, internal
 from media.cascade.passing import PURPOSE
 from media.cascade.ports import Neighbours
 from media.config import MediaConfig
+from media.delays import VIEWERS_IN_TURN, DelayMetrics
 from media.node import WebRtcNode
 from media.ports import Gate, Principal, RtpSink, Stage
 from media.publisher_metrics import PublisherMetrics
@@ -60,6 +61,7 @@ class MediaService:
         self._clock = clock
         self._node = WebRtcNode(config, clock)
         self._carries_media = carries_media
+        self._delays = DelayMetrics(registry) if registry is not None else None
         self._has_streams = asyncio.Event()
         self._relays: dict[str, RoomRelay] = {}
         self._streams: dict[str, RoomStream] = {}
@@ -191,6 +193,11 @@ class MediaService:
         stream = self._streams.get(room)
         return stream is not None and stream.is_published
 
+    def uplink_ms(self, room: str) -> float | None:
+        """From the publisher's camera to here, over the last second; ``None`` if that isn't known."""
+        stream = self._streams.get(room)
+        return stream.uplink.delay_ms if stream is not None else None
+
     async def stop_publishing(self, room: str) -> None:
         """Ends the room's stream as its publisher's goodbye would."""
         stream = self._streams.get(room)
@@ -250,6 +257,20 @@ class MediaService:
     def _count_served(self) -> float:
         return len(self.cascade.serving) if self.cascade is not None else 0
 
+    def _measure(self, second: int) -> None:
+        """Once a second; a viewer's way is looked at every ten seconds, each in its turn."""
+        uplinks = [stream.uplink.second() for stream in self._streams.values()]
+        if self._delays is None:
+            return
+        for uplink in uplinks:
+            if uplink is not None:
+                self._delays.uplink.observe(uplink)
+        for relay in self._relays.values():
+            forward = relay.take_lag_ms()
+            for index, viewer in enumerate(relay.viewers):
+                if (index - second) % VIEWERS_IN_TURN == 0 and viewer.rtt_ms is not None:
+                    self._delays.downlink.observe(viewer.rtt_ms / 2 + forward)
+
     def _count_live(self) -> float:
         return sum(stream.is_live for stream in self._streams.values())
 
@@ -280,9 +301,9 @@ class MediaService:
             if beat % 60 == 0:
                 stream.probe()
         if beat % 20 == 0:
-            self._second()
+            self._second(beat // 20)
 
-    def _second(self) -> None:
+    def _second(self, number: int) -> None:
         if self.cascade is not None:
             self.cascade.second()
         self._let_go()
@@ -290,6 +311,7 @@ class MediaService:
             for stats in self.all_stats().values():
                 if stats.status == "live":
                     self._publishers.observe(stats)
+        self._measure(number)
         self._whip.sweep()
         self._whep.sweep()
 

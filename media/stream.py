@@ -12,6 +12,7 @@ from typing import Literal
 
 from media.advice import Advice, advise
 from media.config import MediaConfig
+from media.latency import Uplink
 from media.ports import MediaKind, Principal, RtpSink, Stage, TrackInfo
 from media.relay.counters import Counters
 from media.relay.room import RoomRelay
@@ -19,6 +20,7 @@ from media.relay.source import Source
 from media.relay.track import RoomTrack
 from media.rtp.codecs import starts_keyframe
 from media.rtp.packet import Rtp
+from media.rtp.rtcp import unix_ms_from_ntp
 from rooms.errors import Refused
 
 _log = logging.getLogger(__name__)
@@ -102,6 +104,7 @@ class RoomStream:
         self._make_sinks = sinks
         self._clock = clock
         self._announcer = _Announcer()
+        self.uplink = Uplink()
         self._publisher: Source | None = None
         self._successor: Source | None = None
         self._principal: Principal | None = None
@@ -193,12 +196,16 @@ class RoomStream:
             return
         if self.status != "live":
             self._go_live(publisher)
+        if rtp.marker and kind == "video":
+            self.uplink.frame(rtp.timestamp, time.time() * 1000)
         self.relay.publish(kind, rtp, sequence, self._clock() * 1000)
         if begins and not self.relay.tracks["video"].gop:
             publisher.want_keyframe()
 
     def clock(self, publisher: Source, kind: MediaKind, ntp: int, timestamp: int) -> None:
         if publisher is self._publisher:
+            if kind == "video":
+                self.uplink.report(unix_ms_from_ntp(ntp), timestamp, time.time() * 1000, publisher.rtt_ms)
             self.relay.sender_report(kind, ntp, timestamp)
 
     def gone(self, publisher: Source, reason: str) -> None:
@@ -228,6 +235,7 @@ class RoomStream:
         if old is not None:
             self._retire(old, "another publisher has taken its place")
         self._principal = publisher.principal
+        self.uplink = Uplink()
         self.relay.begin(publisher.tracks, self)
         self._go_live(publisher)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from server.node import Node
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
+_CLIENTS = {"load": "clients.load", "probe": "clients.probe", "publish": "clients.publish.command"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -35,13 +36,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """The same as a function: gives the exit code. ``load`` and ``publish`` become others."""
+    """The same as a function: gives the exit code. ``load``, ``probe`` and ``publish`` become others."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["load"]:
+    if argv[:1] and argv[0] in _CLIENTS:
         # A client, which the server doesn't import; its options are its own.
-        os.execv(sys.executable, [sys.executable, "-m", "clients.load", *argv[1:]])  # noqa: S606
-    if argv[:1] == ["publish"]:
-        os.execv(sys.executable, [sys.executable, "-m", "clients.publish.command", *argv[1:]])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", _CLIENTS[argv[0]], *argv[1:]])  # noqa: S606
     if argv[:1] == ["verify-draw"]:
         # For strangers, who have a file and no server: nothing of the config is looked at.
         from server.verify import main as verify_draw  # noqa: PLC0415
@@ -80,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         "--demo-public", action="store_true", default=None, help="let other machines watch the demo"
     )
     serve.add_argument(
+        "--roles", type=_roles, metavar="ROLE[,ROLE]", help="what this node does (gateway,media)"
+    )
+    serve.add_argument(
         "--workers", type=_workers, default=1, metavar="N", help="so many nodes on this machine (1)"
     )
     serve.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
@@ -104,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("load", add_help=False, help="put load on a node, and see what reaches the viewers")
     commands.add_parser("publish", add_help=False, help="put a file or URL on the air in a room")
+    commands.add_parser(
+        "probe", add_help=False, help="watch a room as viewers do, and say how late it arrives"
+    )
     cli_webhooks.add_parser(commands, common)
     commands.add_parser("verify-draw", add_help=False, help="recompute a lottery's draw from its file")
     doctor = commands.add_parser("doctor", parents=[common], help="say what is wrong with config or machine")
@@ -123,6 +128,7 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
         "port": ("listen", "port"),
         "udp_port": ("listen", "udp_port"),
         "data": ("node", "data_dir"),
+        "roles": ("node", "roles"),
     }
     overrides: dict[str, Any] = {}
     for option, (section, name) in places.items():
@@ -144,9 +150,15 @@ def _workers(text: str) -> int:
     return number
 
 
+def _roles(text: str) -> list[str]:
+    return [role.strip() for role in text.split(",")]
+
+
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    from server import roles  # noqa: PLC0415
     from server.workers import check  # noqa: PLC0415
 
+    roles.check(settings)
     if arguments.workers > 1 or settings.redis_url is not None:
         check(settings, arguments.workers)
     if arguments.workers > 1:
@@ -169,6 +181,8 @@ def _passed_on(arguments: argparse.Namespace) -> Iterator[object]:
     for option in ("config", "data", "host"):
         if (value := getattr(arguments, option)) is not None:
             yield from (f"--{option}", value)
+    if arguments.roles is not None:
+        yield from ("--roles", ",".join(arguments.roles))
 
 
 async def _end_with_stdin(stop: asyncio.Event) -> None:

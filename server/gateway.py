@@ -24,6 +24,7 @@ from server.auth import GUEST, Identity, Tokens
 from server.commands import LENGTHY, SPECS, Commands
 from server.gathering import Gathering
 from server.handover import hand_over
+from server.latency import Latencies, Stats
 from server.limits import CommandLimits, site_of, too_many_connections
 from server.live.connection import Connection, Outlet
 from server.live.entering import (
@@ -92,6 +93,7 @@ class Gateway:
         limits: CommandLimits,
         connections_per_user: int,
         levels: Levels | None = None,
+        latencies: Latencies | None = None,
     ) -> None:
         self._tokens = tokens
         self._signins = signins
@@ -100,6 +102,7 @@ class Gateway:
         self._live = live
         self._users = users
         self._levels = levels or Levels(LEVELS)
+        self._latencies = latencies
         self._clock_ms = clock_ms
         self._recovered_max = recovered_max
         self._arrivals: Gathering[Ask, Side] = Gathering(self._read_sides)
@@ -121,6 +124,7 @@ class Gateway:
             "leave": (Leave, self._leave),
             "time": (Time, self._time),
             "refresh": (Refresh, self._refresh),
+            "stats": (Stats, self._stats),
         }
 
     async def hand_over(self, within_s: float) -> None:
@@ -326,6 +330,11 @@ class Gateway:
             self._watch_expiry(connection)
         user = {"id": identity.id, "name": identity.name}
         return {"user": user, "expires_at_ms": identity.expires_at_ms}
+
+    async def _stats(self, connection: Connection, cmd: Stats) -> dict[str, Any]:
+        if self._latencies is not None:
+            self._latencies.take(connection, cmd)
+        return {}
 
     async def kick(self, user_id: str, code: str) -> None:
         """Close every connection of a user on this node."""

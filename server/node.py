@@ -30,6 +30,7 @@ from server.gateway import Gateway
 from server.health import Health
 from server.house_rules import COMMENT_WINDOW_MS
 from server.housekeeping import Housekeeping
+from server.latency import Latencies
 from server.limits import CommandLimits
 from server.live.healing import Healer
 from server.live.rooms import LiveRooms
@@ -195,6 +196,7 @@ class Node:
             alone=is_sqlite(settings.database_url),
             clock_ms=self._clock_ms,
         )
+        self.latencies = Latencies(self.picture, self.registry, self._clock_ms)
 
     def _make_edge(self) -> None:
         settings = self.settings
@@ -231,7 +233,9 @@ class Node:
             limits=self.limits,
             connections_per_user=settings.limits.connections_per_user,
             levels=self.domain.levels,
+            latencies=self.latencies,
         )
+        self.live.for_staff.append(self.latencies.signal)
         admission = Admission(
             settings.limits.connections_per_address, time.monotonic, lag_max_s=settings.limits.loop_lag_max_s
         )
@@ -258,6 +262,14 @@ class Node:
             # A demo hands out tokens to whoever asks, so no website may ask in somebody's name.
             app.middlewares.append(cors)
         app.middlewares.extend([problems, room_names])
+        self._health(internal=False).attach(app)
+        self.picture.attach(app)
+        if settings.node.is_gateway:
+            self._attach_gateway(app)
+        return app
+
+    def _attach_gateway(self, app: web.Application) -> None:
+        settings = self.settings
         app[API] = Api(
             store=self.store,
             tokens=self.tokens,
@@ -289,11 +301,8 @@ class Node:
             replay=self.replay,
         )
         api.attach(app)
-        self._health(internal=False).attach(app)
-        self.picture.attach(app)
         Pages(embed_origins=settings.listen.embed_origins).attach(app)
         self.polling.attach(app)
-        return app
 
     def _hosts(self) -> frozenset[str] | None:
         """The names that this node answers to; None: any."""
@@ -328,22 +337,15 @@ class Node:
         """Migrate, recover, bind the ports, begin. Raises ``OSError`` if a port is taken."""
         settings = self.settings
         await self.store.start()
-        await self.domain.gift_keeper.start()
         await self._start_bus()
         await self.picture.start()
         await self.replay.start()
-        await self.live.start()
-        await self.domain.timers.start()
-        await self.webhooks.start()
-        await self.bus.join_grown(self.webhooks.grown)
-        self._tasks.append(asyncio.create_task(self._write_likes(), name="likes"))
-        await self.housekeeping.start()
-        await self.domain.points.start()
+        if settings.node.is_gateway:
+            await self._start_gateway()
         self._runner = web.AppRunner(
             self._app(), access_log=None, shutdown_timeout=settings.node.drain_s, handler_cancellation=True
         )
         await self._runner.setup()
-        await self.hub.start()
         host, port = await self._open_door(self._runner)
         await self._open_internal()
         self.url = f"http://{_as_url_host(host)}:{port}"
@@ -362,6 +364,18 @@ class Node:
         port = self._internal.addresses[0][1]
         await self.picture.announce(listen.internal_url or f"http://{_as_url_host(host)}:{port}")
 
+    async def _start_gateway(self) -> None:
+        """What people, and what is due, need."""
+        await self.domain.gift_keeper.start()
+        await self.live.start()
+        await self.domain.timers.start()
+        await self.webhooks.start()
+        await self.bus.join_grown(self.webhooks.grown)
+        self._tasks.append(asyncio.create_task(self._write_likes(), name="likes"))
+        await self.housekeeping.start()
+        await self.domain.points.start()
+        await self.hub.start()
+
     async def _open_door(self, runner: web.AppRunner) -> tuple[str, int]:
         """Bind the HTTP port; gives its address."""
         listen, others = self.settings.listen, runner.server
@@ -374,6 +388,7 @@ class Node:
             trusted=listen.trusted_proxies,
             hosts=self._hosts(),
         )
+        self.hub.closing = not self.settings.node.is_gateway
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             self._door, listen.host, listen.port, backlog=1024, reuse_port=listen.port_shared or None
@@ -386,8 +401,9 @@ class Node:
         if self._draining:
             return
         self._draining = True
-        if self._server is not None and self._door is not None:
+        if self._server is not None:
             self._server.close()
+        if self._door is not None:
             self._door.close()
         if isinstance(self.bus, RedisBus):
             await self.gateway.hand_over(self.settings.node.drain_s / 2)

@@ -28,6 +28,7 @@ from server.auth.cluster import ClusterTokens
 from server.bus.port import Bus
 from server.config import Settings
 from server.house_rules import recording_rules
+from server.latency import Via
 from server.live.rooms import LiveRooms
 from server.origins import Origins
 from server.posters_elsewhere import AllPosters
@@ -100,7 +101,7 @@ class Picture:
             sinks=lambda room: [self.hls.sink(room)],
             registry=around.registry,
             neighbours=self.sharing.neighbours if self.sharing else None,
-            carries_media="media" in settings.node.roles,
+            carries_media=settings.node.has_media,
         )
         if self.sharing is not None:
             self.sharing.join(self.media, self.hls, self.gate, time.monotonic)
@@ -174,6 +175,14 @@ class Picture:
         if self.sharing is not None:
             self.sharing.moved(room_id)
 
+    def uplink_ms(self, room: str) -> float | None:
+        """How long a picture takes from its publisher to this node; ``None`` if that isn't known."""
+        return self.media.uplink_ms(room)
+
+    def viewers(self, room: str) -> dict[Via, int]:
+        """How many watch here, by protocol."""
+        return {"whep": self.media.viewers(room), "hls": self.hls.viewers(room)}
+
     def end(self, stream: str) -> None:
         """End a room's or a guest's picture here as its publisher's goodbye would, soon."""
         task = asyncio.get_running_loop().create_task(self.media.stop_publishing(stream))
@@ -181,7 +190,7 @@ class Picture:
         task.add_done_callback(self._tasks.discard)
 
     async def start(self) -> None:
-        """Raises ``OSError`` if the UDP port is taken."""
+        """Raises ``OSError`` if the UDP port is taken. Without the role ``media``, none is bound."""
         await self.origins.start()
         await self.recordings.start()
         await self.media.start()

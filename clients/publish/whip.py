@@ -88,7 +88,7 @@ class WhipSession:
             _prefer_codecs(transceiver)
             _route_keyframe_requests(transceiver.sender, track)
         if self._target.is_loopback:
-            _offer_loopback(self._peer)
+            offer_loopback(self._peer)
         try:
             await self._peer.setLocalDescription(await self._peer.createOffer())
             answer = await self._post(self._peer.localDescription.sdp)
@@ -209,7 +209,7 @@ def _route_keyframe_requests(sender: RTCRtpSender, track: FeedTrack) -> None:
     sender._send_keyframe = track.request_keyframe  # type: ignore[method-assign]
 
 
-def _offer_loopback(peer: RTCPeerConnection) -> None:
+def offer_loopback(peer: RTCPeerConnection) -> None:
     """aioice leaves 127.0.0.1 out of its candidates; for a server on this machine it comes first."""
     for transceiver in peer.getTransceivers():
         connection = transceiver.sender.transport.transport.iceGatherer._connection

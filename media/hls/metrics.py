@@ -21,6 +21,12 @@ class HlsMetrics:
             buckets=_DELAYS,
             registry=registry,
         )
+        self.packaging = Histogram(
+            "danmart_hls_packaging_ms",
+            "From the arrival of a part's first picture until the part can be fetched.",
+            buckets=(50, 100, 150, 200, 250, 300, 350, 400, 500, 750, 1_000, 2_000),
+            registry=registry,
+        )
         self.rooms = Gauge("danmart_hls_rooms", "Rooms that are being packaged.", registry=registry)
         self.buffered = Gauge("danmart_hls_buffered_bytes", "Media held for viewers.", registry=registry)
         self.waiting = Gauge("danmart_hls_waiting_requests", "Requests that wait.", registry=registry)

@@ -222,6 +222,7 @@ class Packager:
             self._ladder.part(cut, begun_ms)
         self._metrics.part_duration.observe(cut.duration / VIDEO_RATE)
         self._metrics.delay.observe(max(0.0, self._clock() - arrived_ms) / 1000)
+        self._metrics.packaging.observe(max(0.0, self._clock() - started_ms))
 
 
 class Period:

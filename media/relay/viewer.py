@@ -46,6 +46,12 @@ class Viewer:
         self._wish = KeyframeWish()
         self._by_ssrc = {feed.ssrc: feed for feed in feeds.values()}
 
+    @property
+    def rtt_ms(self) -> float | None:
+        """The round trip by its latest receiver report (RFC 3550, 6.4.1), ``None`` before one."""
+        times = [feed.rtt_ms for feed in self.feeds.values() if feed.rtt_ms is not None]
+        return min(times, default=None)
+
     def connected(self) -> None:
         peer = self.peer
         if peer is None or peer.srtp is None or peer.path is None:

@@ -24,6 +24,7 @@ from server.api.shapes.rooms import Event
 from server.commands import SPECS
 from server.credentials import NewStreamKey
 from server.gateway import Leave, Refresh, Time
+from server.latency import Stats
 from server.live.entering import Enter
 from server.webhooks.describe import described_webhooks
 from server.webhooks.endpoints import EndpointChange, NewEndpoint, Replay, Rotation
@@ -267,6 +268,7 @@ def asyncapi() -> bytes:
         "leave": ("Leave the room.", Leave),
         "time": ("What time it is on the server.", Time),
         "refresh": ("Go on with a new token.", Refresh),
+        "stats": ("How far behind the server's clock the picture is.", Stats),
         **{spec.name: (spec.summary, spec.model) for spec in SPECS.values()},
     }
     messages = {

@@ -100,18 +100,33 @@ class Limits(Section):
     """A node whose event loop is further behind turns newcomers away."""
 
 
+Role = Literal["gateway", "media"]
+
+
 class Node(Section):
     """This process: its files, its name, its secret, its goodbye."""
 
     data_dir: Path = Path("data")
     name: NodeName = Field(default_factory=_default_node_name)
-    roles: tuple[Literal["gateway", "media"], ...] = Field(("gateway", "media"), min_length=1)
-    """A node without ``media`` binds no UDP port, and passes publishers and viewers on to one with it."""
+    roles: tuple[Role, ...] = Field(("gateway", "media"), min_length=1)
+    """``gateway`` talks to people (API, Socket.IO, pages, timed work), ``media`` has the picture: apart,
+    forwarding and answering don't share a loop. A node without ``media`` binds no UDP port, and passes
+    publishers and viewers on to one with it."""
     drain_s: float = Field(10, ge=0, le=600)
     metrics_token_file: SecretFile | None = None
     metrics_token: Secret = None
     secret_file: SecretFile | None = None
     secret: LongSecret = None
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether people talk to it."""
+        return "gateway" in self.roles
+
+    @property
+    def has_media(self) -> bool:
+        """Whether pictures go through it."""
+        return "media" in self.roles
 
 
 class Store(Section):

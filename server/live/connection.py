@@ -65,6 +65,8 @@ class Connection:
     actions: frozenset[str] = frozenset()
     you_seq: int = 0
     staff_from: int | None = None
+    reported_ms: int = 0
+    """When its page last said how late its picture is."""
     granted: Callable[[Connection], None] | None = None
     """Whom to tell of new ``actions``: the room that it is in."""
     leaving: list[Callable[[], None]] = field(default_factory=list)

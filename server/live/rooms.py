@@ -53,6 +53,8 @@ class LiveRooms:
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self._fan = FanOut()
+        self.for_staff: list[Callable[[str], Mapping[str, Any]]] = []
+        """Asked once a second for what only a room's staff is to see in the signals."""
         self._frames = Counter("danmart_frames_total", "Frames cut for rooms", registry=registry)
         self._sent = Counter("danmart_frames_sent_total", "Frames queued to viewers", registry=registry)
         self._holes = Counter(
@@ -412,6 +414,7 @@ class LiveRooms:
                         room.unshared_likes = 0
                     if room.members:
                         self._send_signals(room)
+                        self._send_staff_signals(room)
                     else:
                         await self._drop_forgotten(room)
 
@@ -421,6 +424,15 @@ class LiveRooms:
         if signals := room.next_signals():
             packet = self._encode("signals", signals)
             self._fan.send(room.row.id, room.members.values(), packet, droppable=True)
+
+    def _send_staff_signals(self, room: LiveRoom) -> None:
+        if not room.staff_members:
+            return
+        news = {name: said for ask in self.for_staff for name, said in ask(room.row.id).items()}
+        if news:
+            packet = self._encode("signals", {"room": room.row.id, **news})
+            for connection in list(room.staff_members.values()):
+                connection.outlet.send(packet, droppable=True)
 
     async def _drop_forgotten(self, room: LiveRoom) -> None:
         now = asyncio.get_running_loop().time()

@@ -106,7 +106,7 @@ class Person:
         """A command's acknowledgement; ``room`` and, if there is none, ``key`` are filled in."""
         if name not in ("time", "refresh"):
             payload.setdefault("room", self.room)
-        if name not in ("enter", "leave", "time", "refresh", "like", "publish.token", "quiz.check"):
+        if name not in ("enter", "leave", "time", "refresh", "stats", "like", "publish.token", "quiz.check"):
             payload.setdefault("key", key())
         return await self.send(name, payload)
 

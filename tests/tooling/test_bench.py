@@ -58,6 +58,13 @@ HLS = {
     "packaging_core_share", "peer_viewers_per_core", "peer_us_per_request", "vs_aiohttp", "raw", "versions",
 }  # fmt: skip
 
+MEDIA = {
+    "us_per_packet", "vs_rtcrtpsender", "vs_mediarelay", "viewers_per_core", "first_frame_ms", "join_cpu_ms",
+    "loss", "whep_glass_p95_ms", "hls_glass_p95_ms", "vs_janus", "janus_reason",
+} | {
+    f"gateway_{case}_{what}_p99_ms" for case in ("alone", "beside", "apart") for what in ("ack", "delivered")
+}  # fmt: skip
+
 IMPORTS = {"lines_per_s", "portions", "held_p99_ms", "held_over_20ms", "alone_p99_ms", "beside_p99_ms"}
 
 DRAW = {
@@ -160,6 +167,18 @@ def test_relay_measures_both_ways_of_sending() -> None:
     assert set(result) >= RELAY
     assert result["us_per_packet"] > 0
     assert result["stock_us_per_packet"] > 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_media_measures_every_way_of_sending_and_the_people_who_talk_beside() -> None:
+    result = _bench("media")
+    assert set(result) >= MEDIA
+    assert result["packets_per_viewer"] > 150, "the picture must be as large as it is said to be"
+    assert 0 < result["us_per_packet"] < result["rtcrtpsender_us_per_packet"]
+    assert result["rtcrtpsender_us_per_packet"] < result["mediarelay_us_per_packet"]
+    assert 0 < result["whep_glass_p95_ms"] < result["hls_glass_p95_ms"]
+    assert (result["vs_janus"] is None) == (result["janus_reason"] is not None)
 
 
 @pytest.mark.soak

@@ -7,6 +7,7 @@ import { lottery } from "./lottery.en";
 import { quiz } from "./quiz.en";
 import { packet } from "./packet.en";
 import { points } from "./points.en";
+import { probe } from "./probe.en";
 import { replay } from "./replay.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
@@ -19,6 +20,7 @@ export const en = {
   ...packet,
   ...shop,
   ...points,
+  ...probe,
   ...wallet,
   ...lottery,
   ...quiz,

@@ -8,6 +8,7 @@ import { lottery } from "./lottery.zh";
 import { quiz } from "./quiz.zh";
 import { packet } from "./packet.zh";
 import { points } from "./points.zh";
+import { probe } from "./probe.zh";
 import { replay } from "./replay.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
@@ -20,6 +21,7 @@ export const zh: Record<Key, string> = {
   ...packet,
   ...shop,
   ...points,
+  ...probe,
   ...wallet,
   ...lottery,
   ...quiz,

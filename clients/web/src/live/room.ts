@@ -24,6 +24,7 @@ import type {
   NumberedEvent,
   Payload,
   Position,
+  RoomLatency,
   Signals,
   WireError,
 } from "./wire";
@@ -48,6 +49,8 @@ export class Room {
   readonly couponsLeft = signal<Readonly<Record<string, number>>>({});
   /** How the host's stream fares, as the server last said, and when; only those who may publish are told. */
   readonly publisher = signal<{ health: PublisherHealth; atMs: number } | null>(null);
+  /** How late viewers see it; only the room's staff is told. */
+  readonly latency = signal<RoomLatency | null>(null);
   /** Numbers of plays, by play, as the signals last said. */
   readonly counts = signal<Readonly<Record<string, Readonly<Record<string, number>>>>>({});
   /** The red packet that ended last. */
@@ -153,6 +156,11 @@ export class Room {
 
   async like(count: number): Promise<void> {
     await this.connection.ask("like", { room: this.id, count });
+  }
+
+  /** Says how far behind the server's clock the picture is here. */
+  async tellLatency(via: "whep" | "hls", behind_ms: number): Promise<void> {
+    await this.connection.ask("stats", { room: this.id, via, behind_ms });
   }
 
   /** How this viewer stands with a lottery. */
@@ -326,6 +334,7 @@ export class Room {
     if (signals.coupons) this.couponsLeft.value = { ...this.couponsLeft.value, ...signals.coupons };
     if (signals.plays) this.counts.value = { ...this.counts.value, ...signals.plays };
     if (signals.followers !== undefined) this.you.followers.value = signals.followers;
+    if (signals.latency) this.latency.value = signals.latency;
     if (signals.reaction) this.onReaction?.(signals.reaction);
   }
 

@@ -208,6 +208,23 @@ export interface Signals {
   plays?: Record<string, Record<string, number>>;
   followers?: number;
   reaction?: number;
+  /** For the room's staff only. */
+  latency?: RoomLatency;
+}
+
+/** By one protocol, over the last half minute; null: nobody has reported. */
+export interface LatencyOf {
+  viewers: number;
+  reports: number;
+  p50_ms: number | null;
+  p95_ms: number | null;
+}
+
+/** From glass to glass; from the node on where `uplink_ms` is null. */
+export interface RoomLatency {
+  uplink_ms: number | null;
+  whep: LatencyOf;
+  hls: LatencyOf;
 }
 
 export interface Frame {
@@ -256,6 +273,7 @@ export interface Commands extends GiftCommands, PointsCommands, StageCommands {
   leave: [{ room: string }, object];
   time: [object, { now_ms: number }];
   refresh: [{ token: string }, { user: Person; expires_at_ms: number }];
+  stats: [{ room: string; via: "whep" | "hls"; behind_ms: number }, object];
   comment: [{ room: string; text: string; color?: Color; lane?: Lane; reply_to?: string }, { event: LiveEvent }];
   like: [{ room: string; count: number }, { counted: number }];
   buy: [
@@ -366,7 +384,7 @@ export type Payload<C extends Command> = Commands[C][0];
 export type Answer<C extends Command> = Commands[C][1];
 
 /** Commands that change nothing, or nothing worth a key. */
-export type Unkeyed = "enter" | "leave" | "time" | "refresh" | "like" | "publish.token" | "lottery.check" | "quiz.check" | "poll.check" | "packet.opens";
+export type Unkeyed = "enter" | "leave" | "time" | "refresh" | "stats" | "like" | "publish.token" | "lottery.check" | "quiz.check" | "poll.check" | "packet.opens";
 export type Keyed = Exclude<Command, Unkeyed>;
 
 export function commentOf(event: LiveEvent): CommentData {

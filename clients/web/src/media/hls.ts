@@ -1,6 +1,7 @@
 /** An LL-HLS viewer. The player library is loaded when it is first needed. */
 import type Hls from "hls.js";
 
+import { hlsBehind } from "./delay";
 import type { HlsAddress } from "./playback";
 
 export class HlsSession {
@@ -58,6 +59,11 @@ export class HlsSession {
   /** Seconds behind the live edge, if known. */
   latency(): number | null {
     return this.hls && this.hls.latency > 0 ? this.hls.latency : null;
+  }
+
+  /** How far behind the server's clock the picture is, in ms; null: it can't be known. */
+  behind(serverNow: () => number): Promise<number | null> {
+    return Promise.resolve(hlsBehind(this.hls?.playingDate ?? null, serverNow()));
   }
 
   /** Jumps to where live is now, for example after the page was hidden. */

@@ -120,6 +120,15 @@ export class Player {
     this.start();
   }
 
+  /** How far behind the server's clock the picture is, in ms; null: nothing is playing, or it isn't known. */
+  async behind(serverNow: () => number): Promise<{ via: Protocol; ms: number } | null> {
+    const { session, protocol } = this;
+    if (!session || protocol.value === null || this.phase.value !== "playing") return null;
+    const via = protocol.value;
+    const ms = await session.behind(serverNow);
+    return ms === null ? null : { via, ms };
+  }
+
   /** To be called from a tap, when `blocked`. */
   async play(): Promise<void> {
     if (this.held) return;

@@ -1,5 +1,13 @@
 /** A WHEP viewer: the room's encoded packets over WebRTC. */
+import { whepBehind, type InboundVideo } from "./delay";
 import { negotiate, onClosedByServer, type Endpoint, type Resource } from "./session";
+
+interface Report {
+  type: string;
+  kind?: string;
+  nominated?: boolean;
+  currentRoundTripTime?: number;
+}
 
 export class WhepSession {
   readonly stream = new MediaStream();
@@ -37,6 +45,19 @@ export class WhepSession {
       if (report.type === "inbound-rtp" && report.kind === "video") frames = report.framesReceived ?? 0;
     });
     return frames;
+  }
+
+  /** How far behind the server's clock the picture is, in ms; null: it can't be known. */
+  async behind(serverNow: () => number): Promise<number | null> {
+    let video: InboundVideo = {};
+    let roundTripMs: number | null = null;
+    (await this.pc.getStats()).forEach((report: InboundVideo & Report) => {
+      if (report.type === "inbound-rtp" && report.kind === "video") video = report;
+      if (report.type === "candidate-pair" && report.nominated && report.currentRoundTripTime !== undefined) {
+        roundTripMs = report.currentRoundTripTime * 1_000;
+      }
+    });
+    return whepBehind(video, roundTripMs, serverNow());
   }
 
   close(): void {

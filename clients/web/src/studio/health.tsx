@@ -6,6 +6,7 @@ import type { Publisher } from "../media/publisher";
 import type { Health } from "../media/stats";
 import { Notice } from "../ui/basics";
 import { useNow } from "../ui/hooks";
+import { LatencyLine } from "./latency";
 
 const UNKNOWN = "–";
 /** The server speaks once a second: after this long there is nothing to speak of. */
@@ -24,6 +25,7 @@ export function HealthLine({ room, publisher }: { room: Room; publisher: Publish
         <Figure name={t("health.network")}>{networkText(health, server)}</Figure>
         {server && <ServerFigures server={server} sending={health !== null} />}
       </dl>
+      <LatencyLine room={room} />
       {health && <Limits health={health} />}
       {server?.advice?.map((code) => <Advice key={code} code={code} server={server} />)}
     </>

@@ -31,6 +31,7 @@ import { Pinned, ShelfSheet } from "./products";
 import { SaleCard, useOnSale } from "./sale_card";
 import { SettingsSheet } from "./settings";
 import { Stage } from "./stage";
+import { reportLatency } from "./telemetry";
 import { WalletSheet } from "./wallet/sheet";
 import "./viewer.css";
 
@@ -85,6 +86,8 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
     room.onReaction = (count) => hearts.value?.shower(count);
     return () => (room.onReaction = null);
   }, [room, hearts]);
+
+  useEffect(() => reportLatency(room, player), [room, player]);
 
   const closed = room.closedBy.value;
   if (closed) return <Closed code={closed.code} demoRole="viewer" />;
