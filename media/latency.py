@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import deque
 
+from media.offset import ClockOffset
 from media.rtp.sequence import distance32
 
-_REPORTS_KEPT = 30  # half a minute: clocks drift apart by a few ms in that time
 _FRAMES_KEPT = 120
-_LONGEST_MS = 60_000.0  # more is no delay but a clock that was set
+_LONGEST_MS = 60_000.0  # more is no delay
 
 
 class Uplink:
@@ -22,7 +22,7 @@ class Uplink:
 
     def __init__(self, clock_rate: int = 90_000) -> None:
         self._rate = clock_rate
-        self._apart: deque[float] = deque(maxlen=_REPORTS_KEPT)
+        self._apart = ClockOffset()
         self._report: tuple[float, int] | None = None
         self._delays: deque[float] = deque(maxlen=_FRAMES_KEPT)
         self.delay_ms: float | None = None
@@ -30,14 +30,11 @@ class Uplink:
     @property
     def skew_ms(self) -> float | None:
         """What to add to the publisher's clock to get ours; ``None`` before its first report."""
-        return min(self._apart) if self._apart else None
+        return self._apart.ms
 
     def report(self, ntp_ms: float, timestamp: int, now_ms: float, rtt_ms: float | None) -> None:
         """A sender report has come: ``ntp_ms`` is the publisher's clock at its RTP ``timestamp``."""
-        apart = now_ms - ntp_ms - (rtt_ms or 0.0) / 2
-        if self._apart and abs(apart - self._apart[-1]) > _LONGEST_MS:
-            self._apart.clear()  # somebody has set a clock
-        self._apart.append(apart)
+        self._apart.add(now_ms - ntp_ms - (rtt_ms or 0.0) / 2)
         self._report = (ntp_ms, timestamp)
 
     def frame(self, timestamp: int, now_ms: float) -> None:

@@ -130,7 +130,7 @@ class EdgeStream:
 
     def clock(self, pull: Pull, kind: MediaKind, unix_ms: float, timestamp: int) -> None:
         if pull is self._pull and self.relay.feeder is self:
-            self.relay.tracks[kind].sender_report(ntp_from_unix_ms(unix_ms), timestamp, 0.0)
+            self.relay.tracks[kind].sender_report(ntp_from_unix_ms(unix_ms), timestamp)
 
     def said(self, pull: Pull) -> None:
         if pull is self._pull:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from media.offset import ClockOffset
 from media.ports import MediaKind, RtpSink, TrackInfo
 from media.relay.counters import Counters
 from media.relay.feed import Feed
@@ -74,7 +75,7 @@ class RoomRelay:
         self._catcher: asyncio.TimerHandle | None = None
         self._cursor = 0
         self._scheduled = False
-        self._skew_ms: float | None = None
+        self._apart = ClockOffset()
         self._busy_since = self._longest_busy_s = 0.0
 
     # --- the publisher's side
@@ -90,7 +91,7 @@ class RoomRelay:
         codecs = {info.kind: info.codec for info in tracks}
         for kind, track in self.tracks.items():
             track.switch(codecs.get(kind, ""))
-        self._skew_ms = None
+        self._apart = ClockOffset()
         for reader in self.readers:
             reader.begin(tracks)
 
@@ -110,11 +111,12 @@ class RoomRelay:
             self._enqueue(packet, feeds)
 
     def sender_report(self, kind: MediaKind, ntp: int, timestamp: int) -> None:
-        """The publisher's clock; its distance from ours is taken once, so that its tracks keep together."""
-        if self._skew_ms is None:
-            self._skew_ms = self._wall_ms() - unix_ms_from_ntp(ntp)
+        """The publisher's clock; its distance from ours is the same for all tracks, so they keep together."""
+        apart_ms = self._apart.add(self._wall_ms() - unix_ms_from_ntp(ntp))
+        for each in self.tracks.values():
+            each.skew_ms = apart_ms
         track = self.tracks[kind]
-        track.sender_report(ntp, timestamp, self._skew_ms)
+        track.sender_report(ntp, timestamp)
         mapped = track.map_timestamp(timestamp)
         self._each_sink(lambda sink: sink.sender_report(kind, unix_ms_from_ntp(ntp), mapped))
 

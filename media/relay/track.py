@@ -78,6 +78,8 @@ class RoomTrack:
         # Below 32768, so that the first wrap is far from the first packet (a lost one would cost the stream).
         self.missed: Callable[[MediaKind, int], None] = _nobody_has_it
         self._timeline = Timeline(self.clock_rate, 1 + secrets.randbelow(0x4000), secrets.randbits(32))
+        self.skew_ms = 0.0
+        """What leads from the publisher's clock to ours; the room's to set, for all of its tracks."""
         self._clock: tuple[float, int] | None = None
         self._frame: int | None = None
         self._newest: tuple[int, int] = (-1, 0)
@@ -86,6 +88,7 @@ class RoomTrack:
         """Another publisher's packets follow; ``codec`` is empty if it sends none of this kind."""
         self._timeline.switch()
         self._clock = None
+        self.skew_ms = 0.0
         self.codec = codec
         self.gop = []
         self.reordered_at_ms = None
@@ -134,10 +137,10 @@ class RoomTrack:
         """Whether pictures came out of order within the last five seconds."""
         return self.reordered_at_ms is not None and now_ms - self.reordered_at_ms < 5_000
 
-    def sender_report(self, ntp: int, timestamp: int, skew_ms: float) -> None:
-        """The publisher's clock at one of its timestamps; ``skew_ms`` leads to ours."""
+    def sender_report(self, ntp: int, timestamp: int) -> None:
+        """The publisher's clock at one of its timestamps."""
         if self._timeline.started:
-            self._clock = (unix_ms_from_ntp(ntp) + skew_ms, self._timeline.map_timestamp(timestamp))
+            self._clock = (unix_ms_from_ntp(ntp), self._timeline.map_timestamp(timestamp))
 
     def find(self, sequence: int) -> Packet | None:
         """A packet that a viewer misses; where there may be another way to it, that is asked."""
@@ -163,7 +166,7 @@ class RoomTrack:
         if self._clock is None:
             return None
         at, timestamp = self._clock
-        return (timestamp + round((unix_ms - at) * self.clock_rate / 1000)) & 0xFFFFFFFF
+        return (timestamp + round((unix_ms - self.skew_ms - at) * self.clock_rate / 1000)) & 0xFFFFFFFF
 
     def _begins_keyframe(self, payload: bytes, timestamp: int) -> bool:
         # Parameter sets and the picture come in several packets of one time: only the first one counts.

@@ -20,6 +20,7 @@ from media.relay.viewer import Viewer
 from media.rtc import hooks
 from media.rtc.udp import Address, UdpPort
 from media.rtp import packet as rtp_packet
+from media.rtp import rtcp
 from media.rtp.packet import Rtp
 from tests.media.world import running_world, until
 
@@ -224,3 +225,18 @@ def test_metrics_tell_all_counters() -> None:
     assert registry.get_sample_value("danmart_media_viewers") == 3
     unregister()
     assert registry.get_sample_value("danmart_media_packets_out_total") is None
+
+
+async def test_a_report_that_was_held_up_does_not_move_the_tracks_apart() -> None:
+    now_ms = 1_000_000.0
+    relay = RoomRelay(Counters(), lambda: None, wall_ms=lambda: now_ms)
+    relay.begin(TRACKS)
+    for kind in ("video", "audio"):
+        relay.publish(kind, Rtp(96, True, 1, 0, 7, b"\x65", {}), 1, now_ms)
+    for late_ms in (300.0, 0.0):  # the second one is quicker, and of the other track
+        kind = "video" if late_ms else "audio"
+        relay.sender_report(kind, rtcp.ntp_from_unix_ms(now_ms - late_ms), 0)
+    video, audio = (relay.tracks[kind].timestamp_at(now_ms) for kind in ("video", "audio"))
+    at_zero = {kind: relay.tracks[kind].map_timestamp(0) for kind in ("video", "audio")}
+    assert video == (at_zero["video"] + 300 * 90) & 0xFFFFFFFF
+    assert audio == at_zero["audio"]
