@@ -53,7 +53,7 @@ class Size:
     talk_seconds: float
 
 
-QUICK = Size(150, 40, 4.0, 12, 3.0, 50, 5.0, 3.0)
+QUICK = Size(150, 40, 3.5, 12, 2.5, 50, 3.5, 2.5)
 FULL = Size(150, 100, 20.0, 40, 8.0, 100, 20.0, 15.0)
 
 
@@ -165,7 +165,7 @@ async def beside_janus(
         sending = asyncio.create_task(janus.send(clip))
         crowd = Crowd(janus.join(http), janus.HERE)
         try:
-            await crowd.enter(size.viewers, at_once=4)
+            await crowd.enter(size.viewers, at_once=32)
             await asyncio.sleep(1)
             return await cost(server, crowd, size.peer_seconds)
         finally:

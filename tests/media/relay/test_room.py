@@ -231,12 +231,10 @@ async def test_a_report_that_was_held_up_does_not_move_the_tracks_apart() -> Non
     now_ms = 1_000_000.0
     relay = RoomRelay(Counters(), lambda: None, wall_ms=lambda: now_ms)
     relay.begin(TRACKS)
-    for kind in ("video", "audio"):
-        relay.publish(kind, Rtp(96, True, 1, 0, 7, b"\x65", {}), 1, now_ms)
-    for late_ms in (300.0, 0.0):  # the second one is quicker, and of the other track
-        kind = "video" if late_ms else "audio"
-        relay.sender_report(kind, rtcp.ntp_from_unix_ms(now_ms - late_ms), 0)
-    video, audio = (relay.tracks[kind].timestamp_at(now_ms) for kind in ("video", "audio"))
-    at_zero = {kind: relay.tracks[kind].map_timestamp(0) for kind in ("video", "audio")}
-    assert video == (at_zero["video"] + 300 * 90) & 0xFFFFFFFF
-    assert audio == at_zero["audio"]
+    for track in TRACKS:
+        relay.publish(track.kind, Rtp(96, True, 1, 0, 7, b"\x65", {}), 1, now_ms)
+    relay.sender_report("video", rtcp.ntp_from_unix_ms(now_ms - 300), 0)  # the second one is quicker
+    relay.sender_report("audio", rtcp.ntp_from_unix_ms(now_ms), 0)
+    video, audio = relay.tracks["video"], relay.tracks["audio"]
+    assert video.timestamp_at(now_ms) == (video.map_timestamp(0) + 300 * 90) & 0xFFFFFFFF
+    assert audio.timestamp_at(now_ms) == audio.map_timestamp(0)
