@@ -24,7 +24,7 @@ from media.cascade.passing import NOT_COPIED
 from media.cascade.ports import Neighbour, Neighbours, Whereabouts
 from media.cascade.pull import CREDENTIAL
 from media.hls import answers
-from media.hls.http import ranged, with_token
+from media.hls.http import UNCHANGED, ranged, with_token
 from media.hls.wire import accepts_gzip
 from media.relay.counters import Counters
 from rooms.errors import Refused
@@ -223,7 +223,9 @@ class Mirror:
             await asyncio.sleep(_LOOK_AGAIN_S)
         latest = mirrored.latest.get(address.partition("?")[0])
         if is_list and latest is not None and self._is_fresh(mirrored):
-            return latest  # RFC 8216bis, 6.2.5.2: what there is
+            if "_HLS_msn=" in address:  # it isn't what was asked for (RFC 8216bis, 6.2.5.2)
+                raise Refused("busy", UNCHANGED, retry_after_ms=1000)
+            return latest
         raise Refused("not_live", retry_after_ms=1000)
 
     async def _ask(self, mirrored: _Mirrored, owner: Neighbour, stream: str, address: str) -> Copy | None:

@@ -14,8 +14,8 @@ class HlsConfig:
     cutting tiny segments; a segment is cut without a keyframe before it exceeds ``target_duration_s``.
     ``reorder_wait_ms`` is how long a missing packet is waited for, a retransmission included, before its
     picture is given up. An ended stream can be read for ``linger_s``. A blocked request waits for
-    ``wait_s`` (three target durations: RFC 8216bis, 6.2.5.2) and is then answered with what there is; at
-    most ``max_waiting`` wait at a time on a node. A stream's poster is made anew every ``poster_every_s``.
+    ``wait_s`` (three target durations: RFC 8216bis, 6.2.5.2) and is then answered with 503; at most
+    ``max_waiting`` wait at a time on a node. A stream's poster is made anew every ``poster_every_s``.
 
     The rooms in ``ladder_rooms`` (``*``: all) are transcoded to those of ``ladder_heights`` that are below
     the source's, ``ladder_rooms_max`` of them at a time, each by a thread of its own.

@@ -16,6 +16,7 @@ from media.ports import Gate, OpenGate
 from rooms.errors import Refused
 
 _URI = re.compile(rb"[\w.-]+\.(?:m4s|mp4|m3u8)")
+UNCHANGED = "The stream stands still: there is no such part yet."
 RUN_OUT = "This address has run out: ask for the room's playback again."
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -72,7 +73,9 @@ class Views:
         return self._playlist(request, rendered, cache=answers.MULTIVARIANT)
 
     async def media(self, request: web.Request) -> web.Response:
-        """The media playlist; waits for the part that is asked for, answers what there is in the end."""
+        """The media playlist; waits for the part that is asked for, and is never given without it: a player
+        that asked for more than there is takes the same playlist again for a broken server.
+        """
         try:
             reload = playlist.parse_reload(request.query)
         except ValueError as error:
@@ -88,6 +91,8 @@ class Views:
         await self._wait(request, stream, lambda: playlist.satisfied(reload, stream.window))
         if not stream.window.segments:
             raise Refused("not_live", retry_after_ms=1000)
+        if not playlist.satisfied(reload, stream.window):
+            raise Refused("busy", UNCHANGED, retry_after_ms=1000)
         cache = answers.UNNAMED if reload.number is None else answers.RELOADED
         return self._playlist(request, stream.media(skip=reload.skip), cache=cache)
 

@@ -28,6 +28,10 @@ _KEPT = 64  # answers; a part's is of use for a second
 _WRITE_HIGH_BYTES = 131_072
 # To who waited for a part that didn't come.
 _NOTHING = head("404 Not Found", {**answers.ALLOWED, "Cache-Control": "no-store"}, 0)
+# To who waited for a playlist with such a part in it (RFC 8216bis, 6.2.5.2).
+_UNCHANGED = head(
+    "503 Service Unavailable", {**answers.ALLOWED, "Cache-Control": "no-store", "Retry-After": "1"}, 0
+)
 
 
 class Players:
@@ -305,7 +309,7 @@ class PlayerSocket(asyncio.Protocol):
             self._since = self._players.clock()
 
     def _give_up_waiting(self) -> None:
-        """The publisher is away, it seems: the answer is what there is."""
+        """The publisher is away, it seems."""
         stream, asked, request = self._stream, self._asked, self._request
         self._wait_no_more()
         if stream is None or asked is None:
@@ -315,8 +319,7 @@ class PlayerSocket(asyncio.Protocol):
         elif stream.closed or not stream.window.segments:
             self._pass_on(request)
         else:
-            skip = "_HLS_skip=" in asked.query
-            self._give_playlist(asked, stream.media(skip=skip), answers.UNNAMED)
+            self._write(_UNCHANGED, b"")
         self._go_on()
 
     def _pass_on(self, request: bytes) -> None:

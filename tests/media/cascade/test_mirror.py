@@ -134,7 +134,8 @@ async def test_without_an_origin_there_is_the_last_playlist_and_then_nothing() -
         world.town.owners.clear()
         world.town.urls.clear()
         await asyncio.sleep(0.35)  # what is known of the origin is looked at again
-        assert (await world.get("media.m3u8?_HLS_msn=7"))[:2] == (200, b"#EXTM3U\nx.m4s\n")
+        assert (await world.get("media.m3u8"))[:2] == (200, b"#EXTM3U\nx.m4s\n")
+        assert (await world.get("media.m3u8?_HLS_msn=7"))[0] == 503  # that isn't in it
         assert (await world.get("p-1.m4s"))[0] == 200
         assert (await world.get("p-2.m4s"))[0] == 404
 

@@ -232,13 +232,19 @@ async def test_a_reload_that_makes_no_sense_is_a_bad_request(site: Site, query: 
     assert b"bad_request" in body
 
 
-async def test_an_interruption_answers_with_what_there_is() -> None:
-    async with running_site(5, wait_s=0.05) as site:
+@pytest.mark.parametrize("fast", [True, False], ids=["players", "aiohttp"])
+async def test_in_an_interruption_there_is_the_playlist_but_none_with_what_isnt_there(fast: bool) -> None:
+    async with running_site(5, fast=fast, wait_s=0.05) as site:
         site.studio.sink.interrupted()
         text = await site.text("media.m3u8")
-        number = rules.check(text).segments[-1].number + 1
-        assert await site.text(f"media.m3u8?_HLS_msn={number}&_HLS_part=0") == text
         assert not rules.check(text).ended
+        number = rules.check(text).segments[-1].number + 1
+        for asked in (f"_HLS_msn={number}&_HLS_part=0", f"_HLS_msn={number}&_HLS_skip=YES"):
+            status, _, headers = await site.get(f"media.m3u8?{asked}")
+            assert status == 503
+            assert headers["Cache-Control"] == "no-store"
+            assert headers["Access-Control-Allow-Origin"] == "*"
+        assert await site.text("media.m3u8") == text  # on the same connection
         assert (await site.get(site.studio.stream.window.hint))[0] == 404
 
 
@@ -476,13 +482,11 @@ async def test_waiting_ends_in_time_without_a_part() -> None:
     async with running_site(5) as site:
         assert site.players is not None
         site.players.clock = lambda: now[0]
-        before = await site.text("media.m3u8")
         waiting = [site.ask("media.m3u8?_HLS_msn=2&_HLS_part=3"), site.ask(site.studio.stream.window.hint)]
         await site.until_waiting(2)
         now[0] += 12
         async with asyncio.timeout(DEADLINE_S):
             answers = await asyncio.gather(*waiting)
-        assert answers[0][:2] == (200, before.encode())
-        assert "no-cache" in answers[0][2]["Cache-Control"]  # not the answer to that question
-        assert answers[1][0] == 404
-        assert answers[1][2]["Cache-Control"] == "no-store"
+        assert [status for status, _, _ in answers] == [503, 404]
+        assert answers[0][2]["Retry-After"] == "1"
+        assert all(headers["Cache-Control"] == "no-store" for _, _, headers in answers)
