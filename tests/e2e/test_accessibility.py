@@ -75,6 +75,7 @@ async def walk(browser: Browser, node: Node, staff: Look, guest: Look) -> list[s
     await viewer_plays(viewer, audit)
     await host_ends_it(host, audit)
     await guest_comes(host, viewer, audit)
+    await host_records(host, viewer, audit)
     for person in (host, viewer):
         assert person.errors == []
         await person.context.close()
@@ -191,6 +192,21 @@ async def guest_comes(host: Person, viewer: Person, audit: Audit) -> None:
     await audit.look(host, "studio: a guest on stage")
     await viewer.at("guest-leave").click()
     await viewer.see("guest-ask")
+
+
+async def host_records(host: Person, viewer: Person, audit: Audit) -> None:
+    await host.at("record-switch").click()
+    await viewer.see("rec-sign")
+    await host.at("tab-recordings").click()
+    await host.see("recording")
+    await host.at("pause").click()
+    await viewer.see("stage-overlay")
+    await audit.look(viewer, "viewer: recorded and paused")
+    await audit.look(host, "studio: recorded and paused")
+    await host.at("pause").click()
+    await expect(viewer.at("stage-overlay")).to_have_count(0, timeout=WAIT_MS)
+    await host.at("record-switch").click()
+    await expect(viewer.at("rec-sign")).to_have_count(0, timeout=WAIT_MS)
 
 
 async def without_signing_in(browser: Browser, node: Node, audit: Audit, look: Look) -> None:

@@ -48,7 +48,7 @@ export const guests = {
   "layout.host": "Host big",
   "layout.side": "Side by side",
   "layout.grid": "Grid",
-  "layout.guest": "{name} big",
+  "layout.guest": "Big: {name}",
   "guests.asks": "{name} would like to join",
   "guests.sound.on": "Hear the guests",
   "guests.sound.off": "Don't hear the guests",

@@ -50,7 +50,7 @@ export const guests: Record<keyof typeof english, string> = {
   "layout.host": "主播大屏",
   "layout.side": "并排",
   "layout.grid": "宫格",
-  "layout.guest": "{name} 大屏",
+  "layout.guest": "大屏：{name}",
   "guests.asks": "{name} 申请连麦",
   "guests.sound.on": "收听嘉宾",
   "guests.sound.off": "静音嘉宾",

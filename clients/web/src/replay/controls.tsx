@@ -92,7 +92,7 @@ function SeekBar({ durationMs, chapters, vod }: { durationMs: number; chapters: 
         type="range"
         min={0}
         max={Math.round(durationMs)}
-        step={1000}
+        step={1}
         value={Math.round(at)}
         aria-label={t("replay.seek")}
         aria-valuetext={title ? `${clockTime(at)}, ${title}` : clockTime(at)}
@@ -100,8 +100,8 @@ function SeekBar({ durationMs, chapters, vod }: { durationMs: number; chapters: 
         data-testid="seek"
       />
       {over !== null && (
-        <output class="seek-tip numbers" style={{ left: percent(over) }} aria-hidden="true">
-          {chapterAt(chapters, over)?.title} <strong>{clockTime(over)}</strong>
+        <output class="seek-tip numbers" style={{ "--at": percent(over) }} aria-hidden="true">
+          <strong>{clockTime(over)}</strong> {chapterAt(chapters, over)?.title}
         </output>
       )}
     </div>

@@ -22,6 +22,8 @@ function isTaken(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (document.querySelector("dialog[open]")) return true;
   if (target.matches("select, textarea, input:not([type=range])")) return true;
+  // The bar goes in the steps that the page's own keys have, not in its own of a millisecond.
+  if (target.closest(".seek")) return false;
   if (target.matches("input[type=range], [role=log]")) return key.startsWith("Arrow") || key === " ";
   return target.matches("button, a, summary") && key === " ";
 }

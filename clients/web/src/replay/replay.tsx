@@ -46,7 +46,7 @@ export function Replay({ card, chapters, past, today, vod }: ReplayProps) {
       <section class="side" aria-label={t("replay.side")}>
         {!wide && <Offers past={past} open={open} />}
         <Pinned room={past} hidden={wide ? null : "sale"} onBuy={({ id }) => (open.value = { sheet: "buy", product: id })} />
-        {past.entered.value ? <Chat room={past} /> : <Loading />}
+        {past.entered.value ? <Chat room={past} past /> : <Loading />}
         {past.trouble.value && (
           <p class="replay-trouble small" role="status">
             {t("replay.trouble")}

@@ -40,12 +40,6 @@ function OffAir({ room, broadcast, busy }: { room: Room; broadcast: Broadcast; b
         </Notice>
       )}
       {!trouble && taken && !busy && <Notice icon="info">{t("golive.taken")}</Notice>}
-      {taken && !busy && (
-        <>
-          <HealthLine room={room} publisher={broadcast.publisher} />
-          <PauseButton room={room} broadcast={broadcast} />
-        </>
-      )}
       <button
         class="button primary wide go-live"
         disabled={busy || broadcast.stream.value === null}
@@ -55,6 +49,13 @@ function OffAir({ room, broadcast, busy }: { room: Room; broadcast: Broadcast; b
         {busy ? <Spinner /> : <i class="air-dot" />}
         {t(busy ? "air.starting" : "golive")}
       </button>
+      {taken && !busy && (
+        <>
+          <PauseButton room={room} broadcast={broadcast} />
+          <RecordSwitch room={room} />
+          <HealthLine room={room} publisher={broadcast.publisher} />
+        </>
+      )}
       {occupied && (
         <Confirm
           title={t("takeover.title")}
@@ -84,13 +85,13 @@ function OnAir({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
           {t("golive.reconnecting")}
         </Notice>
       )}
-      <HealthLine room={room} publisher={broadcast.publisher} />
       <PauseButton room={room} broadcast={broadcast} />
       <RecordSwitch room={room} />
       <button class="button wide stop" onClick={() => (asking.value = true)} data-testid="end-stream">
         <Icon name="stop" fill />
         {t("stop")}
       </button>
+      <HealthLine room={room} publisher={broadcast.publisher} />
       {asking.value && (
         <Confirm
           title={t("stop.title")}

@@ -43,7 +43,7 @@ function ServerFigures({ server, sending }: { server: PublisherHealth; sending: 
       {server.viewers && <Figure name={t("health.viewers")}>{viewersText(server.viewers)}</Figure>}
       {!sending && (
         <Figure name={t("health.source")}>
-          {t("health.by", { label: server.label ?? "", protocol: (server.protocol ?? "").toUpperCase() })}
+          {[server.label, server.protocol?.toUpperCase()].filter(Boolean).join(" · ")}
         </Figure>
       )}
     </>

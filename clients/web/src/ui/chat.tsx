@@ -14,12 +14,14 @@ import { Icon } from "./icon";
 
 interface ChatProps {
   room: Room;
+  /** Nobody can say anything here. */
+  past?: boolean;
   tools?: (event: LiveEvent) => ComponentChildren;
 }
 
 const NEAR_PX = 48;
 
-export function Chat({ room, tools }: ChatProps) {
+export function Chat({ room, past, tools }: ChatProps) {
   const list = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
   const comments = room.said.value;
@@ -48,7 +50,7 @@ export function Chat({ room, tools }: ChatProps) {
       >
         {comments.length === 0 && (
           <Empty icon="bullets" title={t("chat.empty")}>
-            <span class="small">{t("chat.empty.hint")}</span>
+            {!past && <span class="small">{t("chat.empty.hint")}</span>}
           </Empty>
         )}
         <ul>

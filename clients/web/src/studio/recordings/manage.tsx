@@ -30,12 +30,15 @@ export function ManageSheet({ room, card, onChanged, onClose }: ManageProps) {
       toast(t("saved"));
     });
   if (asking) {
-    const remove = () =>
+    // Back in the sheet, where a refusal is to be seen.
+    const remove = () => {
+      setAsking(false);
       void task.run(async () => {
         await deleteRecording(card.id, room.token);
         onChanged();
         onClose();
       });
+    };
     return (
       <Confirm title={t("recordings.delete.title")} text={t("recordings.delete.text")} action={t("recordings.delete")} onYes={remove} onClose={() => setAsking(false)} />
     );
@@ -73,7 +76,7 @@ export function ManageSheet({ room, card, onChanged, onClose }: ManageProps) {
       </label>
       {card.status === "ready" && <Clips room={room} card={card} />}
       {card.status === "ready" && <DownloadButton room={room} card={card} />}
-      <button class="button danger wide" onClick={() => setAsking(true)} data-testid="recording-delete">
+      <button class="button danger wide" disabled={task.busy} onClick={() => setAsking(true)} data-testid="recording-delete">
         {t("recordings.delete")}
       </button>
     </Sheet>

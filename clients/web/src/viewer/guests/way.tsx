@@ -62,7 +62,7 @@ function Offstage({ room, guest, onOpen }: { room: Room; guest: Guest | null; on
   const may = room.can("join_stage") && room.you.user.value?.id !== host.id && room.you.mute.value === null;
   if (!may || (status !== "live" && status !== "interrupted")) return null;
   if (guest === null || guest.status === "gone") {
-    const ask = () => void room.send("guest.ask", {}).catch(toastError);
+    const ask = () => void task.run(() => room.send("guest.ask", {}).catch(toastError));
     return (
       <button class="way-pill" disabled={task.busy} onClick={ask} data-testid="guest-ask">
         <Icon name="camera" size={17} />
