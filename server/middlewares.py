@@ -48,6 +48,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except ConnectionResetError:
         raise
     except Exception as error:
+        if request.writer.output_size > 0:
+            raise  # an answer has begun: aiohttp breaks it off, where a second head would pass for its body
         headers = dict(getattr(error, "headers", None) or {})
         return problem(as_refused(error), headers)
 

@@ -85,7 +85,7 @@ class RecordingKeeper:
         self._metrics, self._node, self._alone = metrics, node, alone
         self._keep_ms = None if keep_days is None else keep_days * 24 * 3600 * 1000
         self._clock_ms = clock_ms
-        self._recorders: dict[str, Recorder] = {}
+        self._recorders: list[Recorder] = []
         self._to_recover: list[str] | None = None
         self._writing: dict[str, _Writing] = {}
         self._nudged = asyncio.Event()
@@ -102,7 +102,9 @@ class RecordingKeeper:
         """A recorder for a host's stream; guests' aren't recorded."""
         if ":" in stream or self._task is None:
             return ()
-        recorder = self._recorders[stream] = Recorder(stream, self._archive, self, self._metrics)
+        # One that ended a moment ago may still be writing what it has.
+        recorder = Recorder(stream, self._archive, self, self._metrics)
+        self._recorders.append(recorder)
         return (recorder,)
 
     def began_period(self, recording: str, number: int, period: Period) -> None:
@@ -206,20 +208,20 @@ class RecordingKeeper:
 
     async def _look(self) -> None:
         await self._write_down()
-        rooms = list(self._recorders)
+        rooms = sorted({recorder.stream for recorder in self._recorders})
         running, statuses = await self._store.read(
             lambda conn: (read_running(conn, rooms), read_statuses(conn, rooms))
         )
-        for room, recorder in list(self._recorders.items()):
-            row = running.get(room)
+        for recorder in list(self._recorders):
+            row = running.get(recorder.stream)
             if recorder.closed and recorder.decided:
                 # The recording goes on if the room does: with a later stream, here or at another node.
                 if not recorder.busy_with:
-                    del self._recorders[room]
+                    self._recorders.remove(recorder)
             elif row is not None:
                 if recorder.recording != row.id or self._is_lost(row):
                     await self._begin(recorder, row)
-            elif recorder.recording is not None or _is_known(recorder, statuses.get(room)):
+            elif recorder.recording is not None or _is_known(recorder, statuses.get(recorder.stream)):
                 recorder.assign(None)
         await self._finish_ended()
 
@@ -242,7 +244,7 @@ class RecordingKeeper:
 
     async def _finish_ended(self) -> None:
         """Those that aren't wanted any more, and that nothing is written to here."""
-        busy = {id_ for recorder in self._recorders.values() for id_ in recorder.busy_with}
+        busy = {id_ for recorder in self._recorders for id_ in recorder.busy_with}
         over = [id_ for id_ in self._writing if id_ not in busy]
         if not over:
             return

@@ -11,7 +11,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from media import http
+from media.asking import bearer_of
 from media.cascade.hand import internal
 from media.cascade.mirror import NODE, PURPOSE, VIEWERS, Mirror
 from media.cascade.ports import Neighbour
@@ -166,8 +166,7 @@ class Sharing:
             if not self._gate.opens(stream, key):
                 raise Refused("forbidden", RUN_OUT)
             return
-        bearer = http.bearer(request) or request.query.get("token")
-        await self._gate.may_watch(stream, bearer)
+        await self._gate.may_watch(stream, bearer_of(request))
 
     def moved(self, stream: str) -> None:
         """Another node publishes it now. Its playlist goes on there; what players know of is kept here."""

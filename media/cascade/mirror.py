@@ -20,11 +20,12 @@ from urllib.parse import quote
 import aiohttp
 from aiohttp import hdrs, web
 
+from media.asking import with_token
 from media.cascade.passing import NOT_COPIED
 from media.cascade.ports import Neighbour, Neighbours, Whereabouts
 from media.cascade.pull import CREDENTIAL
 from media.hls import answers
-from media.hls.http import UNCHANGED, ranged, with_token
+from media.hls.http import UNCHANGED, ranged
 from media.hls.wire import accepts_gzip
 from media.relay.counters import Counters
 from rooms.errors import Refused

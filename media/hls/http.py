@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
-from urllib.parse import quote
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
+from media.asking import bearer_of, stretch_of, with_token
 from media.hls import answers, playlist
 from media.hls.hub import HlsHub
 from media.hls.stream import Rendered, Stream, TooManyWaiting
 from media.hls.wire import accepts_gzip
+from media.http import Handler
 from media.ports import Gate, OpenGate
 from rooms.errors import Refused
 
-_URI = re.compile(rb"[\w.-]+\.(?:m4s|mp4|m3u8)")
 UNCHANGED = "The stream stands still: there is no such part yet."
 RUN_OUT = "This address has run out: ask for the room's playback again."
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def routes(hub: HlsHub, gate: Gate, paths: OpenGate | None = None) -> list[web.RouteDef]:
@@ -115,7 +111,7 @@ class Views:
         room = request.match_info["room"]
         key = request.match_info.get("key")
         if key is None:
-            await self._gate.may_watch(room, _bearer(request))
+            await self._gate.may_watch(room, bearer_of(request))
         elif self._paths is None or not self._paths.opens(room, key):
             raise Refused("forbidden", RUN_OUT)
         stream = self._hub.find(room)
@@ -146,40 +142,19 @@ class Views:
         return web.Response(body=rendered.body, headers=headers)
 
 
-def _bearer(request: web.Request) -> str | None:
-    """The credential: a header, or for players that can't set one a query parameter."""
-    scheme, _, value = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    if scheme.lower() == "bearer" and value:
-        return value.strip()
-    return request.query.get("token")
-
-
 def _gone(request: web.Request) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
 def _who(request: web.Request) -> str:
     """Which caches may keep the answer: what was given for a credential is not for others."""
-    return "private" if _bearer(request) else "public"
+    return "private" if bearer_of(request) else "public"
 
 
 def ranged(request: web.Request, data: bytes | memoryview, headers: dict[str, str]) -> web.Response:
     """All of it, or the one range that is asked for (RFC 9110, 14.2)."""
-    wanted = request.headers.get(hdrs.RANGE)
-    if wanted is None or request.headers.get(hdrs.IF_RANGE, headers["ETag"]) != headers["ETag"]:
-        return web.Response(body=data, headers=headers)
-    found = _RANGE.fullmatch(wanted.strip())
-    if found is None or not (found[1] or found[2]):
-        return web.Response(body=data, headers=headers)  # several ranges, or another unit
-    size = len(data)
-    first = int(found[1]) if found[1] else max(0, size - int(found[2]))
-    last = min(size - 1, int(found[2])) if found[1] and found[2] else size - 1
-    if first >= size or last < first:
-        return web.Response(status=416, headers={**answers.ALLOWED, hdrs.CONTENT_RANGE: f"bytes */{size}"})
-    headers[hdrs.CONTENT_RANGE] = f"bytes {first}-{last}/{size}"
-    return web.Response(status=206, body=data[first : last + 1], headers=headers)
-
-
-def with_token(body: bytes, token: str) -> bytes:
-    """Players resolve addresses without the playlist's query, so each gets the token."""
-    return _URI.sub(lambda found: found[0] + b"?token=" + quote(token, safe="").encode(), body)
+    wanted = stretch_of(request, len(data), headers["ETag"])
+    said = wanted.content_range(len(data))
+    if wanted.status == 416:
+        return web.Response(status=416, headers=answers.ALLOWED | said)
+    return web.Response(status=wanted.status, body=data[wanted.start : wanted.stop], headers=headers | said)

@@ -10,12 +10,12 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
-from media.hls.answers import MEDIA_TYPE, PLAYLIST_TYPE
+from media.asking import Stretch, bearer_of, stretch_of, with_token
+from media.hls.answers import MEDIA_TYPE, PLAYLIST_TYPE, matches
 from media.recording import playlist
-from media.recording.asking import bearer_of, matches, with_token
 from media.recording.names import POSTER
 from media.recording.playlist import Played
-from rooms.errors import Refused
+from media.recording.sending import pour
 
 _FILE = rf"p\d+-(?:init\.mp4|\d+\.m4s)|{re.escape(POSTER)}"
 _IMMUTABLE = "max-age=31536000, immutable"
@@ -100,36 +100,25 @@ class Views:
         etag = f'"{recording}-{name}-{file.bytes}"'
         cache = _COMPLETE if name == POSTER else _IMMUTABLE
         headers = await self._headers(request, cache) | {hdrs.ETAG: etag, hdrs.ACCEPT_RANGES: "bytes"}
-        if matches(request, etag):
+        if _has(request, etag):
             return web.Response(status=304, headers=headers)
-        start, length, status = _range(request, file.bytes, etag)
-        if status == 416:
-            return web.Response(status=416, headers=headers | {hdrs.CONTENT_RANGE: f"bytes */{file.bytes}"})
-        if status == 206:
-            headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{start + length - 1}/{file.bytes}"
+        wanted = stretch_of(request, file.bytes, etag)
+        headers |= wanted.content_range(file.bytes)
+        if wanted.status == 416:
+            return web.Response(status=416, headers=headers)
         headers[hdrs.CONTENT_TYPE] = "image/jpeg" if name == POSTER else MEDIA_TYPE
-        headers[hdrs.CONTENT_LENGTH] = str(length)
+        headers[hdrs.CONTENT_LENGTH] = str(wanted.stop - wanted.start)
         if request.method == "HEAD":
-            return web.Response(status=status, headers=headers)
+            return web.Response(status=wanted.status, headers=headers)
         return await self._send(
-            request, file, start, length, web.StreamResponse(status=status, headers=headers)
+            request, file, wanted, web.StreamResponse(status=wanted.status, headers=headers)
         )
 
     async def _send(
-        self, request: web.Request, file: Served, start: int, length: int, response: web.StreamResponse
+        self, request: web.Request, file: Served, wanted: Stretch, response: web.StreamResponse
     ) -> web.StreamResponse:
-        pieces = aiter(self._library.stream(file, start, length))
-        try:
-            first = await anext(pieces, b"")
-        except FileNotFoundError as error:
-            raise Refused("not_found") from error
-        await response.prepare(request)
-        if first:
-            await response.write(first)
-        async for piece in pieces:
-            await response.write(piece)
-        await response.write_eof()
-        return response
+        length = wanted.stop - wanted.start
+        return await pour(request, response, aiter(self._library.stream(file, wanted.start, length)), length)
 
     async def _played(self, request: web.Request) -> Played:
         return await self._library.played(request.match_info["recording"], bearer_of(request))
@@ -139,7 +128,7 @@ class Views:
         etag = f'"{zlib.crc32(body):08x}-{len(body)}"'
         cache = _GROWING if played.running else _COMPLETE
         headers = await self._headers(request, cache) | {hdrs.ETAG: etag, hdrs.CONTENT_TYPE: PLAYLIST_TYPE}
-        if matches(request, etag):
+        if _has(request, etag):
             return web.Response(status=304, headers=headers)
         if token := request.query.get("token"):
             return web.Response(body=with_token(body, token), headers=headers)
@@ -153,16 +142,5 @@ class Views:
         return {**_ALLOWED, hdrs.CACHE_CONTROL: f"{'public' if is_open else 'private'}, {cache}"}
 
 
-def _range(request: web.Request, size: int, etag: str) -> tuple[int, int, int]:
-    """Start, length and status (RFC 9110, 14.2): several ranges, or one that makes no sense, are ignored."""
-    header = request.headers.get(hdrs.RANGE, "")
-    found = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", header.strip())
-    if not found or not (found[1] or found[2]) or request.headers.get(hdrs.IF_RANGE, etag) != etag:
-        return 0, size, 200
-    if not found[1]:
-        length = min(size, int(found[2]))
-        return (size - length, length, 206) if length else (0, 0, 416)
-    start, last = int(found[1]), min(size - 1, int(found[2]) if found[2] else size - 1)
-    if found[2] and int(found[2]) < start:
-        return 0, size, 200
-    return (start, last - start + 1, 206) if start < size else (0, 0, 416)
+def _has(request: web.Request, etag: str) -> bool:
+    return matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag)

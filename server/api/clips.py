@@ -10,8 +10,10 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from sqlalchemy import Connection
 
+from media.asking import stretch_of
 from media.movie import Movie
 from media.recording.archive import ArchiveError
+from media.recording.sending import pour
 from rooms.commands import Key, Line
 from rooms.errors import Refused
 from rooms.ports import Caller
@@ -202,56 +204,24 @@ async def _movie(api: Api, recording: RecordingRow) -> Movie:
 
 async def _send(request: web.Request, size: int, etag: str, name: str, read: Read) -> web.StreamResponse:
     """A file of which any stretch can be read, or the range that is asked for (RFC 9110, 14)."""
-    start, stop, status = _stretch(request, size, etag)
+    quoted = f'"{etag}"'
+    wanted = stretch_of(request, size, quoted)
     headers = {
         hdrs.ACCEPT_RANGES: "bytes",
-        hdrs.ETAG: f'"{etag}"',
+        hdrs.ETAG: quoted,
         hdrs.CACHE_CONTROL: "private, max-age=60",
         hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}"',
         "X-Content-Type-Options": "nosniff",
-    }
-    if status == 416:
-        return web.Response(status=416, headers=headers | {hdrs.CONTENT_RANGE: f"bytes */{size}"})
-    if status == 206:
-        headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{size}"
-    response = web.StreamResponse(status=status, headers=headers)
+    } | wanted.content_range(size)
+    if wanted.status == 416:
+        return web.Response(status=416, headers=headers)
+    response = web.StreamResponse(status=wanted.status, headers=headers)
     response.content_type = "video/mp4"
-    response.content_length = stop - start
+    response.content_length = length = wanted.stop - wanted.start
     if request.method == "HEAD":
         await response.prepare(request)
         return response
-    return await _pour(request, response, read(start, stop))
-
-
-async def _pour(
-    request: web.Request, response: web.StreamResponse, pieces: AsyncIterator[bytes]
-) -> web.StreamResponse:
-    """The first piece is read before the head is sent, while what is missing can still be said."""
-    try:
-        first = await anext(pieces, b"")
-    except FileNotFoundError as error:
-        raise Refused("not_found") from error
-    except ArchiveError as error:
-        raise Refused("temporarily_unavailable", retry_after_ms=2_000) from error
-    await response.prepare(request)
-    await response.write(first)
-    async for piece in pieces:
-        await response.write(piece)
-    await response.write_eof()
-    return response
-
-
-def _stretch(request: web.Request, size: int, etag: str) -> tuple[int, int, int]:
-    """Where to begin, where to stop, and the status. Several ranges at once are answered with everything."""
-    condition = request.headers.get(hdrs.IF_RANGE)
-    try:
-        asked = request.http_range
-    except ValueError:
-        return 0, size, 200
-    if (asked.start is None and asked.stop is None) or condition not in (None, f'"{etag}"'):
-        return 0, size, 200
-    start, stop, _ = asked.indices(size)
-    return (start, stop, 206) if start < stop else (0, 0, 416)
+    return await pour(request, response, read(wanted.start, wanted.stop), length)
 
 
 def _download_name(title: str, unique: str) -> str:

@@ -90,7 +90,7 @@ class Cinema(Studio):
     async def assigned(self) -> None:
         """Looks until the stream is being recorded."""
         async with asyncio.timeout(30):
-            while all(r.recording is None for r in self.keeper._recorders.values()):
+            while all(r.recording is None for r in self.keeper._recorders):
                 await self.look()
                 await asyncio.sleep(0.01)
 

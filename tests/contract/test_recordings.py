@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from rooms.recordings.timeline import Timeline
 from rooms.rows import Steps
 from rooms.unit import Unit
 from server.store.group import Work
-from tests.contract.house import HOST, MODERATOR, OPERATOR, VIEWER, House
+from tests.contract.house import HOST, MODERATOR, OPERATOR, ROOM, VIEWER, House
 from tests.contract.recording_house import Cinema, cinema, packets, recordings_of, segments_of
 from tests.media.hls.studio import decode
 
@@ -163,6 +164,49 @@ async def test_a_second_stream_is_another_recording(house: House, tmp_path: Path
     assert [row.status for row in await recordings_of(house)] == ["ready", "ready"]
 
 
+class Held(FolderArchive):
+    """Takes nothing while ``may_write`` isn't set."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.may_write = asyncio.Event()
+        self.may_write.set()
+
+    async def append(self, recording: str, name: str, data: bytes) -> None:
+        await self.may_write.wait()
+        await super().append(recording, name, data)
+
+
+async def test_a_stream_that_follows_at_once_takes_nothing_from_the_one_before(
+    house: House, tmp_path: Path
+) -> None:
+    studio = Cinema(house, archive := Held(tmp_path))
+    await studio.open()
+    await live(house)
+    await studio.play(packets(1))
+    await studio.assigned()
+    archive.may_write.clear()
+    await studio.play(packets(2))
+    before = asyncio.create_task(studio.sink.close())
+    await ended(house)
+    studio.sink = studio.hub.sink(ROOM)
+    await house.go_live()
+    await studio.play(packets(1))
+    for _ in range(3):
+        await studio.look()
+    assert [row.status for row in await recordings_of(house)] == ["recording", "recording"]
+    archive.may_write.set()
+    await before
+    await studio.stop()
+    await ended(house)
+    await studio.settle("ready")
+    await studio.close()
+    for row, pictures in zip(await recordings_of(house), (25, 75), strict=True):
+        segments = await segments_of(house, row.id)
+        check(row, segments, tmp_path)
+        assert play(row, segments, tmp_path) == pictures
+
+
 async def test_another_node_goes_on_with_it_and_nothing_is_lost(house: House, tmp_path: Path) -> None:
     """The first node is dead: of what it made last nobody has written anything down."""
     first = Cinema(house, FolderArchive(tmp_path), node="first", alone=False)
@@ -172,7 +216,7 @@ async def test_another_node_goes_on_with_it_and_nothing_is_lost(house: House, tm
     await first.look()
     written = len(await segments_of(house, (await recordings_of(house))[0].id))
     await first.play(packets(3))
-    for recorder in first.keeper._recorders.values():
+    for recorder in first.keeper._recorders:
         await recorder.close()  # its files are whole, but it never looks again
     first.keeper._writing.clear()
     await house.picture("lost")
@@ -221,7 +265,7 @@ async def test_what_a_crash_left_is_repaired_by_the_next_start(house: House, tmp
         await studio.play(packets(6))
         await studio.look()
         await studio.play(packets(2))
-        for recorder in studio.keeper._recorders.values():
+        for recorder in studio.keeper._recorders:
             await recorder.close()
         studio.keeper._writing.clear()
     row = (await recordings_of(house))[0]

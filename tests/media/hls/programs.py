@@ -71,7 +71,7 @@ async def show(address: str, count: int, *, legacy: bool = False) -> list[bytes]
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
-    pictures = []
+    pictures: list[bytes] = []
     try:
         async with asyncio.timeout(30):
             with contextlib.suppress(asyncio.IncompleteReadError):

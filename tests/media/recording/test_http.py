@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser
 
+from media.recording.archive import ArchiveError
 from media.recording.folder import FolderArchive
 from media.recording.http import Served, routes
 from media.recording.names import POSTER, init_name, segment_name
@@ -248,3 +249,37 @@ async def test_hls_js_plays_it_to_its_end(site: Site, browser: Browser) -> None:
     assert seen["length"] == pytest.approx(6, abs=0.15)
     assert seen["at"] == pytest.approx(6, abs=0.2)
     assert seen["size"] == 320
+
+
+class Breaking:
+    """Reads a file's first half well."""
+
+    def __init__(self, shelf: Shelf, error: Exception | None) -> None:
+        self._read, self._error = shelf.archive.stream, error
+
+    async def stream(self, file: Served, start: int, length: int) -> AsyncIterator[bytes]:
+        async for piece in self._read(file.recording, file.name, start, length // 2):
+            yield piece
+        if self._error is not None:
+            raise self._error
+
+
+@pytest.mark.parametrize("error", [None, FileNotFoundError("deleted"), ArchiveError("the disk is broken")])
+async def test_a_file_that_breaks_off_is_never_taken_for_whole(
+    tmp_path: Path, error: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_site(tmp_path) as site:
+        monkeypatch.setattr(site.shelf, "stream", Breaking(site.shelf, error).stream)
+        with pytest.raises(aiohttp.ClientError):
+            await site.get(segment_name(1, 1))
+
+
+async def test_an_archive_that_is_away_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(file: Served, start: int, length: int) -> AsyncIterator[bytes]:
+        raise ArchiveError("no answer")
+        yield b""
+
+    async with running_site(tmp_path) as site:
+        monkeypatch.setattr(site.shelf, "stream", away)
+        status, _, headers = await site.get(segment_name(1, 1))
+        assert (status, headers.get("Content-Range")) == (503, None)
