@@ -109,7 +109,11 @@ async def test_it_goes_on_when_the_publisher_is_back(browser: Browser, wait_s: f
 
 
 async def test_it_changes_between_sizes_and_back(browser: Browser) -> None:
-    ladder = {"ladder_rooms": frozenset({"demo"}), "ladder_heights": (90,), "ladder_preset": "ultrafast"}
+    ladder: dict[str, Any] = {
+        "ladder_rooms": frozenset({"demo"}),
+        "ladder_heights": (90,),
+        "ladder_preset": "ultrafast",
+    }
     async with running_site(0, **ladder) as site:
         site.studio.begin()
         live = asyncio.create_task(play_live(site.studio, broadcast(40)))
