@@ -91,7 +91,13 @@ class HlsReader:
             query += "&_HLS_skip=YES" if playlist.can_skip else ""
         else:
             await asyncio.sleep(max(playlist.part_target_s, _NO_LIVE_YET_S))
-        return parse_media(await self._text(http, url + query))
+        try:
+            return parse_media(await self._text(http, url + query))
+        except aiohttp.ClientResponseError as error:
+            if not query or error.status != 503:
+                raise
+        # The publisher is away for longer than a request is kept waiting (RFC 8216bis, 6.2.5.2).
+        return parse_media(await self._text(http, url))
 
     def _ask_for_hint(self, http: aiohttp.ClientSession, base: str, playlist: MediaPlaylist) -> None:
         if playlist.hint is None or (self._hint is not None and self._hint[0] == playlist.hint):
