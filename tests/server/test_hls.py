@@ -42,7 +42,7 @@ class House:
             return await response.json()
 
     async def poster(self, room: str, user: str | None = None) -> str:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (found := (await self.page(room, user))["poster"]) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         return str(found)

@@ -16,7 +16,9 @@ async def test_latency_of_any_stream_is_known_from_the_node_on() -> None:
     assert seen.error is None
     assert seen.by == "sender_report"
     assert seen.glass_p50_ms is not None
-    assert -100 < seen.glass_p50_ms < 3_000
+    # aiortc's reports say when a picture was sent, not taken: on a busy machine that is up to a second later.
+    # What the arithmetic gives to the millisecond is in test_whep.py; the benchmark holds the narrow bounds.
+    assert -1_000 < seen.glass_p50_ms < 3_000
     assert (seen.width, seen.height) == (160, 120)
     assert seen.av_offset_ms is None
 

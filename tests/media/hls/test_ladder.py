@@ -104,7 +104,7 @@ async def test_what_comes_too_late_is_a_gap_until_the_next_keyframe(monkeypatch:
     original = Transcoder.part
 
     def slow(self: Transcoder, video: Sequence[Sample]) -> dict[Rung, Encoded]:
-        hold.wait(10)
+        hold.wait(30)
         return original(self, video)
 
     monkeypatch.setattr(Transcoder, "part", slow)
@@ -137,7 +137,7 @@ async def test_what_comes_too_late_is_a_gap_until_the_next_keyframe(monkeypatch:
 
 async def test_a_ladder_that_never_keeps_up_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     hold = threading.Event()
-    monkeypatch.setattr(Transcoder, "part", lambda *_: hold.wait(10) and {})
+    monkeypatch.setattr(Transcoder, "part", lambda *_: hold.wait(30) and {})
     async with running_site(0, **SETTINGS) as site:
         studio = site.studio
         studio.hurried = True
@@ -148,7 +148,7 @@ async def test_a_ladder_that_never_keeps_up_is_given_up(monkeypatch: pytest.Monk
         waiting = asyncio.create_task(site.get("index.m3u8"))
         await studio.feed(broadcast(3))
         assert ladder.gave_up
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             status, body, _ = await waiting
         assert status == 200
         assert [uri for _, uri in rules.variants(body.decode())] == ["media.m3u8"]
@@ -173,7 +173,7 @@ async def test_renditions_over_http() -> None:
         waiting = site.ask(f"media-90.m3u8?_HLS_msn={number}&_HLS_part={index}")
         await site.until_waiting(1)
         await site.studio.feed(packet for packet in broadcast(5) if packet.at_ms >= 4000)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert (await waiting)[0] == 200
 
 
