@@ -232,6 +232,7 @@ async def test_nobody_is_kept_out(browser: Browser, tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(400)
 async def test_nobody_is_kept_out_whatever_their_language_and_window(
     browser: Browser, tmp_path: Path
 ) -> None:

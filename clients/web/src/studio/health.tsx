@@ -19,7 +19,7 @@ export function HealthLine({ room, publisher }: { room: Room; publisher: Publish
   return (
     <>
       <dl class="health" data-testid="publisher-health" data-grade={health?.grade ?? ""} data-via={server?.protocol ?? ""}>
-        <Figure name={t("health.grade")}>{grade(health, server)}</Figure>
+        <Figure name={t("health.grade")}>{grade(health, server, room.status.value === "interrupted")}</Figure>
         <Figure name={t("health.bitrate")}>{bitrateText(health, server)}</Figure>
         <Figure name={t("health.picture")}>{pictureText(health ?? server?.video ?? null)}</Figure>
         <Figure name={t("health.network")}>{networkText(health, server)}</Figure>
@@ -50,10 +50,10 @@ function ServerFigures({ server, sending }: { server: PublisherHealth; sending: 
   );
 }
 
-function grade(health: Health | null, server: PublisherHealth | null) {
+function grade(health: Health | null, server: PublisherHealth | null, interrupted: boolean) {
   if (!health && !server) return UNKNOWN;
   const worst = server?.advice?.[0];
-  const is = health?.grade ?? (worst === "loss" || worst === "b_frames" ? "poor" : worst ? "fair" : "good");
+  const is = health?.grade ?? (interrupted || worst === "loss" || worst === "b_frames" ? "poor" : worst ? "fair" : "good");
   return <span class={`grade ${is}`}>{t(`health.${is}`)}</span>;
 }
 
