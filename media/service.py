@@ -27,6 +27,7 @@ from media.rtmp.server import RtmpConfig, RtmpServer
 from media.stream import PublisherStats, RoomStream
 from media.whep import Watched, Whep
 from media.whip import Whip
+from rooms.errors import Refused
 
 _log = logging.getLogger(__name__)
 _BEAT_S = 0.05
@@ -81,6 +82,7 @@ class MediaService:
         takes_rtmp = carries_media and config.rtmp_port is not None
         self._rtmp = self._make_rtmp(gate) if takes_rtmp else None
         self._ticker: asyncio.Task[None] | None = None
+        self._closed = False
         self._unregister: Callable[[], None] | None = None
         self._publishers: PublisherMetrics | None = None
 
@@ -110,6 +112,7 @@ class MediaService:
 
     async def close(self) -> None:
         """Says goodbye to publishers and viewers, closes sinks, then the port; idempotent."""
+        self._closed = True
         ticker, self._ticker = self._ticker, None
         if ticker is not None:
             ticker.cancel()
@@ -226,6 +229,10 @@ class MediaService:
         return RtmpServer(listen, gate, self._stream, self._node.counters, self._clock)
 
     def _stream(self, room: str) -> RoomStream:
+        """For who is about to publish. Raises ``Refused("temporarily_unavailable")`` from ``close`` on: what
+        began while the others are told goodbye would be told nothing."""
+        if self._closed:
+            raise Refused("temporarily_unavailable", retry_after_ms=1000)
         stream = self._streams.get(room)
         if stream is None:
             counters, relay = self._node.counters, self._relay(room)

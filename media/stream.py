@@ -45,7 +45,8 @@ class TrackStats:
 
 @dataclass(frozen=True, slots=True)
 class PublisherStats:
-    """What is known of a room's publisher. ``loss`` is 0..1 over the last second, after repair."""
+    """What is known of a room's publisher. ``loss`` is 0..1 over the last second, after repair;
+    ``uplink_ms`` from its camera to here, if that is known."""
 
     status: Status
     protocol: str
@@ -56,6 +57,7 @@ class PublisherStats:
     rtt_ms: float | None
     viewers: int
     advice: tuple[Advice, ...] = ()
+    uplink_ms: float | None = None
 
 
 class _Announcer:
@@ -365,6 +367,7 @@ class RoomStream:
             publisher.rtt_ms,
             len(self.relay.viewers),
             advice,
+            self.uplink.delay_ms,
         )
 
     def _video_stats(self) -> TrackStats:

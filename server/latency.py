@@ -8,7 +8,7 @@ of a room, for its host's screen, and histograms over all rooms, for monitoring.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
@@ -27,6 +27,7 @@ _EVERY_LEAST_MS = REPORT_EVERY_MS - 1_000
 _KEPT, _KEPT_MS = 256, 30_000
 _ROOMS_MAX = 1_000
 _SAID_EVERY_MS = 2_000
+_HEARD_MS = 5_000
 BUCKETS_MS = (
     25,
     50,
@@ -83,6 +84,7 @@ class Latencies:
         self._streams, self._clock_ms = streams, clock_ms
         self._reports: dict[tuple[str, Via], deque[_Report]] = {}
         self._said_ms: dict[str, int] = {}
+        self._heard: dict[str, tuple[int, float]] = {}
         self._glass = Histogram(
             "danmart_media_glass_ms",
             "From the publisher's camera to viewers' screens, as sampled pages report",
@@ -98,6 +100,21 @@ class Latencies:
             registry=registry,
         )
 
+    def hear(self, health: Mapping[str, Any]) -> None:
+        """What another node says of a publisher there: see ``server.vitals.health_of``."""
+        uplink = health.get("uplink_ms")
+        if "slot" in health or not isinstance(uplink, int | float):
+            return
+        if len(self._heard) >= _ROOMS_MAX:
+            self._heard.clear()
+        self._heard[health["room"]] = self._clock_ms(), uplink
+
+    def _uplink_ms(self, room: str) -> float | None:
+        """From the publisher to its node, be it this one or another."""
+        here = self._streams.uplink_ms(room)
+        at_ms, there = self._heard.get(room, (0, None))
+        return there if here is None and self._clock_ms() - at_ms < _HEARD_MS else here
+
     def take(self, connection: Connection, stats: Stats) -> None:
         """A page's report. Sooner than ten seconds after its last one it counts for nothing."""
         now = self._clock_ms()
@@ -105,7 +122,7 @@ class Latencies:
             return
         connection.reported_ms = now
         self._playout.labels(stats.via).observe(stats.behind_ms)
-        uplink = self._streams.uplink_ms(stats.room)
+        uplink = self._uplink_ms(stats.room)
         if uplink is not None:
             self._glass.labels(stats.via).observe(uplink + stats.behind_ms)
         reports = self._reports.get((stats.room, stats.via))
@@ -123,7 +140,7 @@ class Latencies:
         if len(self._said_ms) >= _ROOMS_MAX:
             self._said_ms.clear()
         self._said_ms[room] = now
-        uplink, viewers = self._streams.uplink_ms(room), self._streams.viewers(room)
+        uplink, viewers = self._uplink_ms(room), self._streams.viewers(room)
         protocols = {via: self._protocol(room, via, viewers.get(via, 0), uplink, now) for via in PROTOCOLS}
         if uplink is None and not any(one["viewers"] or one["reports"] for one in protocols.values()):
             return {}

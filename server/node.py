@@ -236,6 +236,7 @@ class Node:
             latencies=self.latencies,
         )
         self.live.for_staff.append(self.latencies.signal)
+        self.live.for_heard.append(self.latencies.hear)
         admission = Admission(
             settings.limits.connections_per_address, time.monotonic, lag_max_s=settings.limits.loop_lag_max_s
         )

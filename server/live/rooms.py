@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -55,6 +55,8 @@ class LiveRooms:
         self._fan = FanOut()
         self.for_staff: list[Callable[[str], Mapping[str, Any]]] = []
         """Asked once a second for what only a room's staff is to see in the signals."""
+        self.for_heard: list[Callable[[Mapping[str, Any]], None]] = []
+        """Told how a publisher at another node fares, for rooms that are watched here."""
         self._frames = Counter("danmart_frames_total", "Frames cut for rooms", registry=registry)
         self._sent = Counter("danmart_frames_sent_total", "Frames queued to viewers", registry=registry)
         self._holes = Counter(
@@ -219,10 +221,15 @@ class LiveRooms:
             room.count(play_id, counts)
         room.likes += news.likes
         room.reactions += news.likes
-        for health in news.publisher.values():
-            self.tell_publishers(health)
+        self._hear_publishers(news.publisher.values())
         self._take_staff(room, news.staff)
         self._show(room)
+
+    def _hear_publishers(self, elsewhere: Iterable[Mapping[str, Any]]) -> None:
+        for health in elsewhere:
+            self.tell_publishers(health)
+            for hear in self.for_heard:
+                hear(health)
 
     def tell_publishers(self, health: Mapping[str, Any]) -> None:
         """Tell those who may publish in a room how its publisher fares. What doesn't keep up does without."""

@@ -146,6 +146,9 @@ async def test_a_key_that_is_revoked_at_another_node_ends_its_stream_at_once(clu
         health = await host.until("publisher", lambda one: one["video"]["fps"] > 0)
         assert (health["room"], health["status"], health["protocol"]) == (room, "live", "whip")
         assert "no_sound" in health["advice"]
+        await host.until("publisher", lambda one: one["uplink_ms"] is not None)
+        said = await host.until("signals", lambda one: one.get("latency", {}).get("uplink_ms") is not None)
+        assert 0 <= said["latency"]["uplink_ms"] < 5_000
         path = f"/api/v1/rooms/{room}/stream-keys"
         _, keys = await b.get(path, host.user)
         status, _, _ = await b.request("DELETE", f"{path}/{keys['items'][0]['id']}", host.user)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from media.rtp.sequence import distance16, distance32
@@ -262,3 +264,23 @@ async def test_close_is_idempotent_and_tells_everybody() -> None:
         assert world.stage.said == ["live:alice", "ended:lost"]
         peers = [publisher.peer, viewer.peer]
         await until(lambda: all(peer.connectionState == "closed" for peer in peers), "both closed")
+
+
+async def test_nobody_begins_while_the_others_are_told_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_world() as world:
+        publisher = await world.publish()
+        await world.until_said("live:alice")
+        leave = asyncio.Event()
+
+        async def ended(room: str, reason: str) -> None:
+            world.stage.said.append("ending")
+            await leave.wait()
+
+        monkeypatch.setattr(world.stage, "ended", ended)
+        closing = asyncio.create_task(world.service.close())
+        await world.until_said("live:alice", "ending")
+        sdp = publisher.peer.localDescription.sdp
+        refused = await world.post("/whip/other", sdp, "bob")
+        leave.set()
+        await closing
+        assert (refused.status, "Retry-After" in refused.headers) == (503, True)

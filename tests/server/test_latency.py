@@ -91,6 +91,21 @@ def test_a_node_that_has_not_the_publisher_measures_from_itself_on(bench: Bench)
     assert bench.counted("danmart_media_playout_ms") == 1
 
 
+def test_the_way_to_another_node_is_what_that_node_says(bench: Bench) -> None:
+    bench.streams.uplink = None
+    bench.latencies.hear({"room": "r", "uplink_ms": 70.4})
+    bench.latencies.hear({"room": "r", "slot": "g1", "uplink_ms": 900.0})
+    bench.latencies.hear({"room": "other", "uplink_ms": 800.0})
+    bench.report(bench.viewer(), 100)
+    said = bench.said()
+    assert (said["uplink_ms"], said["whep"]["p50_ms"]) == (70, 170)
+    assert bench.counted("danmart_media_glass_ms") == 1
+    bench.latencies.hear({"room": "r", "uplink_ms": None})
+    bench.now_ms += 5_000
+    said = bench.said()
+    assert (said["uplink_ms"], said["whep"]["p50_ms"]) == (None, 100)
+
+
 def test_it_is_said_every_two_seconds_at_most(bench: Bench) -> None:
     bench.now_ms += 2_000
     assert bench.latencies.signal("r")

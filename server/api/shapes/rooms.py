@@ -167,6 +167,7 @@ class Publisher(TypedDict):
     audio: Track | None
     loss: Annotated[float, Field(description="0 to 1, over the last second, after repair")]
     rtt_ms: float | None
+    uplink_ms: float | None
     viewers: Watching
     advice: Annotated[tuple[str, ...], Field(description="What the host should be told; the worst first")]
 

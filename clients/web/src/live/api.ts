@@ -37,6 +37,7 @@ export interface PublisherHealth {
   audio?: { codec?: string; kbps?: number } | null;
   loss?: number | null;
   rtt_ms?: number | null;
+  uplink_ms?: number | null;
   viewers?: { whep?: number; hls?: number };
   /** Codes of what the host should be told, the worst first. */
   advice?: readonly string[];
