@@ -12,7 +12,7 @@ import aiohttp
 from clients.probe.beep import Beeps
 from clients.probe.decoder import PartReader, Picture, Sound
 from clients.probe.figures import Playout, Watch
-from clients.probe.playlist import MediaPlaylist, Part, first_variant, parse_media, starting_part
+from clients.probe.playlist import MediaPlaylist, Part, first_variant, holds_back, parse_media, starting_part
 
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 _NO_LIVE_YET_S = 0.25
@@ -71,7 +71,7 @@ class HlsReader:
         self, http: aiohttp.ClientSession, base: str, playlist: MediaPlaylist, pool: ThreadPoolExecutor
     ) -> None:
         start = starting_part(playlist)
-        while start is None and not playlist.ended:
+        while (start is None or not holds_back(playlist, start)) and not playlist.ended:
             playlist = await self._reload(http, base, playlist)
             start = starting_part(playlist)
         if start is None:

@@ -136,6 +136,12 @@ def parse_media(text: str) -> MediaPlaylist:
     )
 
 
+def holds_back(playlist: MediaPlaylist, start: int) -> bool:
+    """Whether what follows from that part on is as long as PART-HOLD-BACK: a player of a stream that has only
+    begun waits for that (RFC 8216bis, 4.4.3.8)."""
+    return sum(part.duration_s for part in playlist.parts[start:]) >= playlist.hold_back_s
+
+
 def starting_part(playlist: MediaPlaylist) -> int | None:
     """Where a player begins: the last independent part that begins PART-HOLD-BACK before the end, or before
     it, else the first one that is independent; ``None`` without any."""

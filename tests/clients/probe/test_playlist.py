@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.probe.playlist import first_variant, parse_media, starting_part
+from clients.probe.playlist import first_variant, holds_back, parse_media, starting_part
 
 HEAD = """#EXTM3U
 #EXT-X-VERSION:9
@@ -50,6 +50,12 @@ def test_a_player_begins_its_hold_back_before_the_end_with_a_keyframe() -> None:
     longer = TAIL.replace("#EXT-X-PRELOAD", '#EXT-X-PART:DURATION=0.40000,URI="8.2.m4s"\n#EXT-X-PRELOAD')
     assert starting_part(parse_media(HEAD + longer)) == 2
     assert starting_part(parse_media(HEAD)) is None
+
+
+def test_a_player_of_a_young_stream_waits_until_it_can_hold_back() -> None:
+    playlist = parse_media(HEAD + TAIL)
+    assert holds_back(playlist, 0)
+    assert not holds_back(playlist, 2)  # 0.6 s
 
 
 def test_an_ended_playlist_says_so() -> None:
