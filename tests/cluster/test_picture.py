@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import aiohttp
+import pytest
 
 from media.cascade.pull import CREDENTIAL
 from server.auth.cluster import ClusterTokens
@@ -21,20 +22,17 @@ __all__ = ["_loopback_candidates"]  # a fixture
 Cluster = list[World]
 
 
-async def test_viewers_at_another_node_have_their_picture_within_a_second_of_others(cluster: Cluster) -> None:
+@pytest.mark.alone  # beside other tests joining takes longer, at any node
+async def test_viewers_at_another_node_have_their_picture_within_a_second(cluster: Cluster) -> None:
     a, b = cluster
     room, host = await a.room()
-    async with at(a) as camera, at(a) as beside, at(b) as first, at(b) as second:
+    async with at(a) as camera, at(b) as first, at(b) as second:
         await camera.send(room, await key_of(a, room, host))
         assert await statuses(host, 1) == ["live"]
-        # Where the machine is busy, joining takes long everywhere: what another node may add is a second.
         asked = time.monotonic()
-        await beside.watch(room)
-        await beside.see(1)
-        here = time.monotonic()
         await asyncio.gather(first.watch(room), second.watch(room))
         await first.see(1)
-        assert time.monotonic() - here < 1 + (here - asked)
+        assert time.monotonic() - asked < 1
         await asyncio.gather(first.see(20), second.see(20))
         await until(lambda: first.samples > 9600, "sound")
         first.check()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from clients.probe.run import probe
 from tests.media.world import _loopback_candidates, running_world
 
 __all__ = ["_loopback_candidates"]  # fixtures
 
 
+@pytest.mark.alone  # aiortc reports when a picture was sent, not taken: late beside other tests
 async def test_latency_of_any_stream_is_known_from_the_node_on() -> None:
     async with running_world() as world:
         await world.publish()
@@ -16,9 +19,7 @@ async def test_latency_of_any_stream_is_known_from_the_node_on() -> None:
     assert seen.error is None
     assert seen.by == "sender_report"
     assert seen.glass_p50_ms is not None
-    # aiortc's reports say when a picture was sent, not taken: on a busy machine that is up to a second later.
-    # What the arithmetic gives to the millisecond is in test_whep.py; the benchmark holds the narrow bounds.
-    assert -1_000 < seen.glass_p50_ms < 3_000
+    assert -100 < seen.glass_p50_ms < 3_000
     assert (seen.width, seen.height) == (160, 120)
     assert seen.av_offset_ms is None
 
