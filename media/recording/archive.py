@@ -8,8 +8,10 @@ folder that all nodes mount).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
+
+PIECE_BYTES = 1 << 20
 
 
 class ArchiveError(Exception):
@@ -89,3 +91,17 @@ class Archive(Protocol):
     async def close(self) -> None:
         """Idempotent. What isn't uploaded waits for the next start."""
         ...
+
+
+async def pieces(
+    read: Callable[[int, int], Awaitable[bytes]], start: int, length: int | None
+) -> AsyncIterator[bytes]:
+    """What ``read(start, length)`` gives of a file, a MiB at a time; ``length`` None: to its end."""
+    left = length
+    while left is None or left > 0:
+        piece = await read(start, PIECE_BYTES if left is None else min(left, PIECE_BYTES))
+        if not piece:
+            return
+        yield piece
+        start += len(piece)
+        left = None if left is None else left - len(piece)

@@ -8,14 +8,15 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from media.recording.archive import ArchivedFile, ArchiveError
-from media.recording.folder import PIECE_BYTES, FolderArchive
+from media.recording.archive import ArchivedFile, ArchiveError, pieces
+from media.recording.folder import FolderArchive
 from media.recording.metrics import RecordingMetrics
 
 log = logging.getLogger(__name__)
@@ -134,19 +135,10 @@ class BucketArchive:
             return b""
         return bytes(await self._ask(self._store.get_range_async(key, start=start, end=end)))
 
-    async def stream(
+    def stream(
         self, recording: str, name: str, start: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
-        left = length
-        while left is None or left > 0:
-            piece = await self.read(
-                recording, name, start, PIECE_BYTES if left is None else min(left, PIECE_BYTES)
-            )
-            if not piece:
-                return
-            yield piece
-            start += len(piece)
-            left = None if left is None else left - len(piece)
+        return pieces(partial(self.read, recording, name), start, length)
 
     async def list(self, recording: str) -> Sequence[ArchivedFile]:
         # The spool first: what moves into the bucket meanwhile is found in both.

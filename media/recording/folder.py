@@ -11,14 +11,14 @@ import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from media.recording.archive import ArchivedFile, ArchiveError
+from media.recording.archive import ArchivedFile, ArchiveError, pieces
 
 T = TypeVar("T")
 
-PIECE_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -58,19 +58,10 @@ class FolderArchive:
     async def read(self, recording: str, name: str, start: int = 0, length: int | None = None) -> bytes:
         return await self._do(self._readers, lambda: self._read(recording, name, start, length))
 
-    async def stream(
+    def stream(
         self, recording: str, name: str, start: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
-        left = length
-        while left is None or left > 0:
-            piece = await self.read(
-                recording, name, start, PIECE_BYTES if left is None else min(left, PIECE_BYTES)
-            )
-            if not piece:
-                return
-            yield piece
-            start += len(piece)
-            left = None if left is None else left - len(piece)
+        return pieces(partial(self.read, recording, name), start, length)
 
     async def list(self, recording: str) -> Sequence[ArchivedFile]:
         return await self._do(self._readers, lambda: self._list(recording))
