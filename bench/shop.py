@@ -44,6 +44,7 @@ class Shop:
             CommentRules(per_window=1_000_000, budget=BudgetRules(10**6, 10**6)),
             Fans(),
             Levels(()),
+            audit,
         )
         self._orders = Orders(standing, OrderRules())
         self._lifecycle = Lifecycle(standing, texts, audit, LifecycleRules())

@@ -40,9 +40,35 @@ class Action(StrEnum):
     """Asking to come on stage as a guest, and coming when invited."""
     STYLE = "style"
     """Coloured comments, and comments that stand at the top or the bottom."""
+    REPORT = "report"
+    """Telling the moderators of somebody's comment."""
     MUTE = "mute"
     MUTE_LONG = "mute_long"
+    WARN = "warn"
     DELETE_COMMENT = "delete_comment"
+    """Deleting a comment, or masking what it says."""
+    PURGE = "purge"
+    """Deleting all that somebody has said in the room."""
+    BAN = "ban"
+    BAN_ADDRESS = "ban_address"
+    """Refusing a range of addresses the room."""
+    SHADOW = "shadow"
+    """Muting somebody without their seeing it."""
+    SANCTION_EVERYWHERE = "sanction_everywhere"
+    """The same in all rooms at once."""
+    NOTE_USER = "note_user"
+    """Notes on somebody, and marking somebody as suspicious, for the room's staff."""
+    REVIEW = "review"
+    """Working on the queue of what waits for a moderator."""
+    ANSWER_APPEAL = "answer_appeal"
+    SET_MODES = "set_modes"
+    """Who may comment, how often, and what: slow, followers-only, emoji-only and so on; the shield."""
+    MANAGE_FILTER = "manage_filter"
+    """A room's word lists, and what else its filter goes by."""
+    MANAGE_PLATFORM_FILTER = "manage_platform_filter"
+    """The same for all rooms."""
+    ERASE = "erase"
+    """Erasing what a trail says of a person; the trail itself stays whole."""
     SEE_STAFF = "see_staff"
     MANAGE_PRODUCTS = "manage_products"
     PIN = "pin"
@@ -79,9 +105,26 @@ _ADDED: dict[Role, tuple[Action, ...]] = {
         Action.PLAY,
         Action.FOLLOW,
         Action.JOIN_STAGE,
+        Action.REPORT,
     ),
-    Role.MODERATOR: (Action.STYLE, Action.MUTE, Action.DELETE_COMMENT, Action.SEE_STAFF),
-    Role.SENIOR_MODERATOR: (Action.MUTE_LONG, Action.MANAGE_STAGE),
+    Role.MODERATOR: (
+        Action.STYLE,
+        Action.MUTE,
+        Action.WARN,
+        Action.DELETE_COMMENT,
+        Action.SEE_STAFF,
+        Action.NOTE_USER,
+        Action.REVIEW,
+    ),
+    Role.SENIOR_MODERATOR: (
+        Action.MUTE_LONG,
+        Action.PURGE,
+        Action.BAN,
+        Action.SHADOW,
+        Action.ANSWER_APPEAL,
+        Action.SET_MODES,
+        Action.MANAGE_STAGE,
+    ),
     Role.HOST: (
         Action.MANAGE_PRODUCTS,
         Action.PIN,
@@ -95,8 +138,16 @@ _ADDED: dict[Role, tuple[Action, ...]] = {
         Action.RUN_PLAY,
         Action.SEE_EARNINGS,
         Action.SEE_AUDIT,
+        Action.BAN_ADDRESS,
+        Action.MANAGE_FILTER,
     ),
-    Role.OPERATOR: (Action.MANAGE_WALLETS, Action.MANAGE_GIFTS),
+    Role.OPERATOR: (
+        Action.MANAGE_WALLETS,
+        Action.MANAGE_GIFTS,
+        Action.SANCTION_EVERYWHERE,
+        Action.MANAGE_PLATFORM_FILTER,
+        Action.ERASE,
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from rooms.log import LogEvent, Visibility
 from rooms.pace import Pacer, window_wait_ms
 from rooms.paces import PACES, PaceRow
 from rooms.points.earning import Levels
-from rooms.ports import Caller, Standing, TextRules
+from rooms.ports import SYSTEM, About, Audit, Caller, CheckedText, Held, Standing, TextRules
 from rooms.rows import Steps
 from rooms.unit import Unit
 
@@ -60,13 +60,23 @@ def _readable(event: LogEvent) -> bool:
 
 
 class Comments:
-    """The command ``comment``. ``fans`` and ``levels`` are shown beside names; ``fans`` counts who speaks."""
+    """The command ``comment``. ``fans`` and ``levels`` are shown beside names; ``fans`` counts who speaks.
+    What the filter holds goes to ``held``; without one it is refused."""
 
     def __init__(
-        self, standing: Standing, texts: TextRules, rules: CommentRules, fans: Fans, levels: Levels
+        self,
+        standing: Standing,
+        texts: TextRules,
+        rules: CommentRules,
+        fans: Fans,
+        levels: Levels,
+        audit: Audit,
+        held: Held | None = None,
     ) -> None:
         self._standing = standing
         self._texts = texts
+        self._audit = audit
+        self._held = held
         self._rules = rules
         self._fans = fans
         self._levels = levels
@@ -94,8 +104,17 @@ class Comments:
         if cmd.reply_to:
             data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room)
         self._count(tx, room, caller)
-        if not staff and (refusal := self._filter(tx, cmd.room, caller, data)):
-            return refusal
+        if not staff:
+            checked = self._texts.check(data["text"], About("comment", cmd.room, caller.id, tx.now_ms))
+            data["text"] = checked.text
+            if checked.verdict != "allow":
+                self._note(tx, cmd.room, caller, cmd.text, checked)
+            if checked.verdict == "deny":
+                return Refused("text_refused")
+            if checked.verdict == "hold":
+                if self._held is None:
+                    return Refused("text_refused")
+                return {"held": self._held.hold(tx, cmd.room, caller, data, checked)}
         # Slow mode that began while this comment was waiting for its rows is for those that come after it.
         if room.slow_mode_s and tx.asked(PACES, cmd.room, caller.id or ""):
             pace = tx.get(PACES, cmd.room, caller.id or "")
@@ -140,15 +159,14 @@ class Comments:
             recent = [*recent, now_ms][-self._rules.per_window :]
             tx.put(PACES, PaceRow(room.id, user_id, pace.at_ms if pace else 0, recent))
 
-    def _filter(self, tx: Unit, room_id: str, caller: Caller, data: dict[str, Any]) -> Refused | None:
-        """Masks the text, or refuses it and leaves the staff a note."""
-        checked = self._texts.check(data["text"])
+    def _note(self, tx: Unit, room_id: str, caller: Caller, raw: str, checked: CheckedText) -> None:
+        """What the filter did to a comment, for the staff and the trail."""
         if checked.verdict == "deny":
-            note = {"user": caller.card, "text": data["text"], "reason": ", ".join(checked.reasons)}
+            note = {"user": caller.card, "text": checked.text, "reason": ", ".join(checked.codes)}
             tx.brief(room_id, "comment_refused", note)
-            return Refused("text_refused")
-        data["text"] = checked.text
-        return None
+        rules = [{"check": r.check, "code": r.code, "rule": r.rule} for r in checked.reasons]
+        detail = {"user": caller.card, "text": raw, "rules": rules}
+        self._audit.note(tx, room_id, SYSTEM, f"filter.{checked.verdict}", caller.id or "", detail)
 
     def _fits(self, tx: Unit, room_id: str, caller: Caller) -> bool:
         """Whether the room's readers have room for it. Its sender sees it either way."""

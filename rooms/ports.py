@@ -54,23 +54,74 @@ class Standing(Protocol):
     def badges(self, role: str) -> list[str]: ...
 
 
+TextKind = Literal["comment", "name", "title", "product"]
+Judgement = Literal["allow", "mask", "hold", "deny"]
+"""From the mildest to the strictest: shown, shown with stars, shown when a moderator says so, refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a text is, and whose. ``now_ms`` is 0 where what came before doesn't matter."""
+
+    kind: TextKind = "comment"
+    room_id: str | None = None
+    user_id: str | None = None
+    now_ms: int = 0
+
+
+NOTHING = About()
+
+
+@dataclass(frozen=True, slots=True)
+class TextReason:
+    """Why a text isn't simply allowed.
+
+    ``check`` is what found it (``words``, ``links``, and so on), ``code`` what it is (a category, such as
+    ``insult``), ``rule`` the very entry or rule that hit, for the staff's eyes; ``start`` and ``end`` are its
+    span in the text, in code points, or None where it is the text as a whole.
+    """
+
+    check: str
+    code: str
+    verdict: Judgement
+    rule: str = ""
+    start: int | None = None
+    end: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedText:
-    """What the filter makes of a text: ``text`` is what may be shown (masked or as it was)."""
+    """What the filter makes of a text: ``text`` is what may be shown (masked or as it was). The verdict is
+    the strictest of the reasons', of which none is left out."""
 
-    verdict: Literal["allow", "mask", "deny"]
+    verdict: Judgement
     text: str
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[TextReason, ...] = ()
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The reasons' codes, each once."""
+        return tuple(dict.fromkeys(reason.code for reason in self.reasons))
 
 
 class TextRules(Protocol):
-    """Cleaning and judging what people write. Pure and quick: called in the writer."""
+    """Cleaning and judging what people write. Quick, without I/O: called in the writer."""
 
     def clean(self, raw: str, max_chars: int) -> str:
         """Raises ``Refused``: ``text_empty``, ``text_too_long``."""
         ...
 
-    def check(self, text: str) -> CheckedText: ...
+    def check(self, text: str, about: About = NOTHING) -> CheckedText: ...
+
+
+class Held(Protocol):
+    """Where comments wait for a moderator."""
+
+    def hold(
+        self, tx: Unit, room_id: str, caller: Caller, data: dict[str, Any], checked: CheckedText
+    ) -> dict[str, Any]:
+        """Let a comment wait, in the room whose lock is held; gives what its sender is told of it."""
+        ...
 
 
 class Audit(Protocol):

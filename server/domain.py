@@ -125,7 +125,7 @@ class Domain:
         kept = Recordings(standing, texts, audit, recording_rules(settings.recording))
         products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
         return Services(
-            comments=Comments(standing, texts, comments, self.fans, self.levels),
+            comments=Comments(standing, texts, comments, self.fans, self.levels, audit),
             lifecycle=Lifecycle(standing, texts, audit, grace, over, kept.went_live),
             catalogue=products(standing, texts, audit),
             orders=Orders(standing, order_rules, coupons),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from moderation.filter import TextFilter, clean_text
-from rooms.ports import CheckedText
+from rooms.ports import NOTHING, About, CheckedText, TextReason
 
 
 class Texts:
@@ -18,7 +18,10 @@ class Texts:
     def clean(self, raw: str, max_chars: int) -> str:
         return clean_text(raw, max_chars)
 
-    def check(self, text: str) -> CheckedText:
+    def check(self, text: str, about: About = NOTHING) -> CheckedText:
         verdict = self._filter.check(text)
-        categories = tuple(dict.fromkeys(reason.category for reason in verdict.reasons))
-        return CheckedText(verdict.action, verdict.text, categories)
+        reasons = tuple(
+            TextReason("words", hit.category, hit.action, hit.word, hit.start, hit.end)
+            for hit in verdict.reasons
+        )
+        return CheckedText(verdict.action, verdict.text, reasons)

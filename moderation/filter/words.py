@@ -23,6 +23,7 @@ class Reason:
     word: str
     category: str
     language: str | None
+    action: Literal["mask", "deny"]
     start: int
     end: int
 
@@ -94,7 +95,15 @@ class TextFilter:
         if not bad:
             return Verdict("allow", text)
         reasons = tuple(
-            Reason(hit.entry.text, hit.entry.category, hit.entry.language, hit.start, hit.end) for hit in bad
+            Reason(
+                hit.entry.text,
+                hit.entry.category,
+                hit.entry.language,
+                "deny" if hit.entry.action == "deny" else "mask",
+                hit.start,
+                hit.end,
+            )
+            for hit in bad
         )
         if any(hit.entry.action == "deny" for hit in bad):
             return Verdict("deny", text, reasons)

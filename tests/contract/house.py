@@ -167,6 +167,7 @@ class House:
                 comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6)),
                 self.fans,
                 self.levels,
+                audit,
             ),
             lifecycle=Lifecycle(
                 standing,

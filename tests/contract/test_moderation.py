@@ -306,7 +306,7 @@ async def test_giving_and_taking_a_role(house: House) -> None:
     await house.ok("room.grant", HOST, user=OTHER.id, role="viewer")
     await house.ok("room.grant", HOST, user=OTHER.id, role="viewer")
     assert await house.code("moderate.unmute", OTHER, user=VIEWER.id) == "forbidden"
-    viewer = ["comment", "like", "buy", "gift", "play", "follow", "join_stage"]
+    viewer = ["comment", "like", "buy", "gift", "play", "follow", "join_stage", "report"]
     assert house.told(OTHER, "role")[-1]["data"] == {"role": "viewer", "can": viewer}
     assert house.briefed("role")[-1]["data"] == {
         "user": {"id": OTHER.id, "name": OTHER.name},
