@@ -3,59 +3,21 @@
 import type { GiftCommands } from "./gifts";
 import type { Opens, Packet, PacketTerms, Share } from "./packet_wire";
 import type { Level, PointsCommands } from "./points";
+import type { Action, Role } from "./roles";
 import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
 import type { Guest, StageCommands, StageState } from "./stage_wire";
 import type { Wallet } from "./wallet";
 
+export type * from "./roles";
 export type * from "./shop_wire";
 
 export type RoomStatus = "idle" | "live" | "interrupted" | "ended";
-export type Role = "guest" | "viewer" | "moderator" | "senior_moderator" | "host" | "operator";
 export type WhoMayComment = "everyone" | "moderators";
 
 export const COLORS = ["white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"] as const;
 export type Color = (typeof COLORS)[number];
 export const LANES = ["scroll", "top", "bottom"] as const;
 export type Lane = (typeof LANES)[number];
-
-export type Action =
-  | "comment"
-  | "like"
-  | "buy"
-  | "gift"
-  | "follow"
-  | "join_stage"
-  | "manage_stage"
-  | "mute"
-  | "report"
-  | "mute_long"
-  | "warn"
-  | "delete_comment"
-  | "purge"
-  | "ban"
-  | "ban_address"
-  | "shadow"
-  | "sanction_everywhere"
-  | "note_user"
-  | "review"
-  | "answer_appeal"
-  | "set_modes"
-  | "manage_filter"
-  | "manage_platform_filter"
-  | "erase"
-  | "manage_products"
-  | "pin"
-  | "manage_room"
-  | "end_room"
-  | "grant_role"
-  | "publish"
-  | "record"
-  | "see_orders"
-  | "refund"
-  | "play"
-  | "run_play"
-  | "see_audit"
-  | "see_staff";
 
 export interface Person {
   id: string;
