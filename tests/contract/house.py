@@ -99,7 +99,9 @@ keys = (f"key-{n:08d}" for n in itertools.count())
 
 
 class House:
-    """What a test drives."""
+    """What a test drives; ``room`` is the one that is meant where none is named."""
+
+    room = ROOM
 
     def __init__(
         self,
@@ -240,7 +242,7 @@ class House:
         self, arrival: Arrival | None, name: str, caller: Caller, **payload: Any
     ) -> dict[str, Any]:
         """The same for one that the server received when the test says so."""
-        payload = {"room": ROOM, **payload}
+        payload = {"room": self.room, **payload}
         if name not in ("like", "packet.opens") and not name.endswith(".check"):
             payload.setdefault("key", next(keys))
         try:
@@ -296,8 +298,8 @@ class House:
             answer = await self.store.write(Work("seen", lambda tx, c=caller: people.seen(tx, c)))  # type: ignore[misc]
             assert answer.ok
 
-    async def create(self, room: str = ROOM, host: Caller = HOST) -> None:
-        assert await self.try_to_create(host, id=room, title="Tea evening") is None
+    async def create(self, room: str | None = None, host: Caller = HOST) -> None:
+        assert await self.try_to_create(host, id=room or self.room, title="Tea evening") is None
 
     async def try_to_create(self, caller: Caller, **body: Any) -> str | None:
         """The error code, or None if the room was created."""
@@ -307,13 +309,13 @@ class House:
         )
         return answer.code
 
-    async def picture(self, happening: Happening, room: str = ROOM) -> None:
+    async def picture(self, happening: Happening, room: str | None = None) -> None:
         answer = await self.store.write(
-            Work("picture", lambda tx: self.services.lifecycle.picture(tx, room, happening))
+            Work("picture", lambda tx: self.services.lifecycle.picture(tx, room or self.room, happening))
         )
         assert answer.ok, answer.body
 
-    async def go_live(self, room: str = ROOM) -> None:
+    async def go_live(self, room: str | None = None) -> None:
         """Pictures arrive, and there is a catalogue of gifts."""
         await self.store.write(Work("seed", lambda tx: seed(tx, DEFAULT_GIFTS)))
         await self.picture("publishing", room)
@@ -375,13 +377,13 @@ class House:
         """What ``danmart reconcile`` would say."""
         return await asyncio.to_thread(lambda: list(find(self.url)))
 
-    async def log(self, room: str = ROOM) -> list[LogEvent]:
+    async def log(self, room: str | None = None) -> list[LogEvent]:
         """The room's log as SQL has it."""
 
         def read(conn: Connection) -> list[LogEvent]:
-            row = read_room(conn, room)
+            row = read_room(conn, room or self.room)
             assert row is not None
-            return read_events(conn, room, row.epoch, after=0)
+            return read_events(conn, row.id, row.epoch, after=0)
 
         return await self.store.read(read)
 

@@ -77,7 +77,8 @@ async def closed(house: House, quiz: str) -> None:
 
 async def ended(house: House, runner: Caller) -> None:
     """End what runs in the room, whatever it is at."""
-    for row in await house.rows(select(quizzes_table.c.id, quizzes_table.c.phase)):
+    quizzes = select(quizzes_table.c.id, quizzes_table.c.phase).where(quizzes_table.c.room_id == house.room)
+    for row in await house.rows(quizzes):
         if row["phase"] == "asked":
             await house.ok("quiz.close", runner, quiz=row["id"])
             await closed(house, row["id"])

@@ -191,7 +191,10 @@ async def gift_payload(house: House, command: str, caller: Caller) -> dict[str, 
 async def lottery_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     """A lottery of a product each, as three may run in a room at a time: those before are called off."""
     _, sku = await house.product()
-    for row in await house.rows(select(lotteries_table.c.id).where(lotteries_table.c.phase == "open")):
+    running = select(lotteries_table.c.id).where(
+        lotteries_table.c.phase == "open", lotteries_table.c.room_id == house.room
+    )
+    for row in await house.rows(running):
         await house.ok("lottery.cancel", OPERATOR, lottery=row["id"])
     terms = {"title": "L", "seconds": 60, "prizes": [{"kind": "product", "ref": sku, "count": 1}]}
     if command == "lottery.create":
@@ -213,7 +216,7 @@ async def quiz_payload(house: House, command: str, caller: Caller) -> dict[str, 
 
 
 async def poll_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
-    query = select(polls_table.c.id).where(polls_table.c.phase == "open")
+    query = select(polls_table.c.id).where(polls_table.c.phase == "open", polls_table.c.room_id == house.room)
     for row in await house.rows(query):
         await house.ok("poll.close", OPERATOR, poll=row["id"])
     terms = {"question": "Q", "options": ["a", "b"]}
