@@ -100,6 +100,15 @@ class WireHouse(House):
         self._sockets[caller.id] = client
         return client
 
+    async def fetch(self, method: str, path: str, caller: Caller) -> tuple[int, str | None]:
+        """An answer's status, and its error code if it is a refusal; what changes things has an empty body."""
+        headers = {"Authorization": f"Bearer {self.token(caller)}"} if caller.id else {}
+        body = None if method in ("GET", "DELETE") else {}
+        async with self._http.request(method, path, json=body, headers=headers) as response:
+            if response.status < 400:
+                return response.status, None
+            return response.status, (await response.json(content_type=None))["code"]
+
     async def close(self) -> None:
         for client in self._sockets.values():
             await client.disconnect()
