@@ -101,7 +101,7 @@ class WireHouse(House):
         return client
 
     async def fetch(self, method: str, path: str, caller: Caller) -> tuple[int, str | None]:
-        """An answer's status, and its error code if it is a refusal; what changes things has no more than {}."""
+        """An answer's status, and its error code if it is a refusal; what changes has an empty body."""
         headers = {"Authorization": f"Bearer {self.token(caller)}"} if caller.id else {}
         body: dict[str, Any] | None = None if method in ("GET", "DELETE") else {}
         async with self._http.request(method, path, json=body, headers=headers) as response:
