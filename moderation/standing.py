@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, String, Table, Text, select
 
 from moderation.permissions import Action, Role, actions, may, outranks
+from moderation.sanctions.rules import EVERYWHERE, SanctionKind
+from moderation.sanctions.store import STANDINGS, Found, strictest
 from rooms.errors import Refused
 from rooms.heads import ROOMS, USERS
 from rooms.ports import Caller
@@ -39,55 +40,7 @@ members_table = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SanctionRow:
-    """A sanction in force, or one that is over. ``until_ms`` None: until lifted; ``serial`` counts them."""
-
-    room_id: str
-    user_id: str
-    kind: str
-    user_name: str
-    reason: str
-    by_id: str
-    by_name: str
-    at_ms: int
-    until_ms: int | None
-    serial: int
-
-    def wire(self) -> dict[str, Any]:
-        return {
-            "user": {"id": self.user_id, "name": self.user_name},
-            "kind": self.kind,
-            "until_ms": self.until_ms,
-            "reason": self.reason,
-            "by": {"id": self.by_id, "name": self.by_name},
-            "at_ms": self.at_ms,
-        }
-
-
-sanctions_table = Table(
-    "sanctions",
-    metadata,
-    Column("room_id", String(64), primary_key=True),
-    Column("user_id", String(128), primary_key=True),
-    Column("kind", String(16), primary_key=True),
-    Column("user_name", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("by_id", String(128), nullable=False),
-    Column("by_name", Text, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("until_ms", BigInteger),
-    Column("serial", Integer, nullable=False),
-)
-
 MEMBERS: Kind[MemberRow] = Kind(members_table, MemberRow, Rank.GUARDED)
-SANCTIONS: Kind[SanctionRow] = Kind(sanctions_table, SanctionRow, Rank.GUARDED)
-
-MUTE = "mute"
-
-
-def in_force(sanction: SanctionRow | None, now_ms: int) -> bool:
-    return sanction is not None and (sanction.until_ms is None or now_ms < sanction.until_ms)
 
 
 def role_of(user_id: str | None, *, operator: bool, host_id: str, member_role: str | None) -> Role:
@@ -105,10 +58,10 @@ class RoomStanding:
     """Implements the rooms' ``Standing`` port on the tables above."""
 
     def load(self, room_id: str, *user_ids: str | None) -> Steps[None]:
-        """Members and sanctions of these users. The room must have been asked for before."""
+        """Members, and what is in force on these users. The room must have been asked for before."""
         known = [user_id for user_id in user_ids if user_id is not None]
         yield MEMBERS.rows(*[(room_id, user_id) for user_id in known])
-        yield SANCTIONS.rows(*[(room_id, user_id, MUTE) for user_id in known])
+        yield STANDINGS.rows(*[(scope, user_id) for scope in (room_id, EVERYWHERE) for user_id in known])
 
     def role(self, tx: Unit, room_id: str, caller: Caller) -> Role:
         room = tx.get(ROOMS, room_id)
@@ -131,12 +84,24 @@ class RoomStanding:
         return may(Role(role), Action(action))
 
     def require(self, tx: Unit, room_id: str, caller: Caller, action: str) -> Role:
+        role = self.require_owed(tx, room_id, caller, action)
+        self.refuse_banned(tx, room_id, caller)
+        return role
+
+    def require_owed(self, tx: Unit, room_id: str, caller: Caller, action: str) -> Role:
         role = self.role(tx, room_id, caller)
         if role is Role.GUEST:
             raise Refused("unauthenticated")
         if not may(role, Action(action)):
             raise Refused("forbidden")
         return role
+
+    def refuse_banned(self, tx: Unit, room_id: str, caller: Caller) -> None:
+        if caller.id is None or caller.operator:
+            return
+        ban = self.in_force(tx, room_id, caller.id, SanctionKind.BAN)
+        if ban is not None:
+            raise refused_by(SanctionKind.BAN, ban, tx.now_ms)
 
     def require_seller(self, caller: Caller, seller_id: str) -> None:
         role = role_of(caller.id, operator=caller.operator, host_id=seller_id, member_role=None)
@@ -148,15 +113,26 @@ class RoomStanding:
     def refuse_muted(self, tx: Unit, room_id: str, caller: Caller) -> None:
         if caller.id is None:
             return
-        sanction = tx.get(SANCTIONS, room_id, caller.id, MUTE)
-        if sanction is None or not in_force(sanction, tx.now_ms):
+        mute = self.in_force(tx, room_id, caller.id, SanctionKind.MUTE)
+        if mute is not None:
+            raise refused_by(SanctionKind.MUTE, mute, tx.now_ms)
+
+    def refuse_warned(self, tx: Unit, room_id: str, caller: Caller) -> None:
+        if caller.id is None:
             return
-        left_ms = None if sanction.until_ms is None else sanction.until_ms - tx.now_ms
-        raise Refused(
-            "muted",
-            retry_after_ms=left_ms,
-            details={"reason": sanction.reason, "until_ms": sanction.until_ms, "left_ms": left_ms},
-        )
+        warning = self.in_force(tx, room_id, caller.id, SanctionKind.WARN)
+        if warning is not None:
+            raise refused_by(SanctionKind.WARN, warning, tx.now_ms)
+
+    def is_shadowed(self, tx: Unit, room_id: str, caller: Caller) -> bool:
+        if caller.id is None:
+            return False
+        return self.in_force(tx, room_id, caller.id, SanctionKind.SHADOW) is not None
+
+    def in_force(self, tx: Unit, room_id: str, user_id: str, kind: SanctionKind) -> Found | None:
+        """What of a kind is in force on somebody, here or everywhere: the stricter of both."""
+        here, all_over = tx.get(STANDINGS, room_id, user_id), tx.get(STANDINGS, EVERYWHERE, user_id)
+        return strictest(here, all_over, kind, tx.now_ms)
 
     def badges(self, role: str) -> list[str]:
         return list(_BADGES.get(Role(role), ()))
@@ -191,27 +167,21 @@ def read_roles_of(conn: Connection, room_id: str, user_ids: Sequence[str]) -> di
     return {member.user_id: member.role for member in found}
 
 
-def read_mutes_of(
-    conn: Connection, room_id: str, user_ids: Sequence[str], now_ms: int
-) -> dict[str, SanctionRow]:
-    """The mutes in force on these users, by user."""
-    found = read(conn, SANCTIONS, [(room_id, user_id, MUTE) for user_id in user_ids])
-    return {mute.user_id: mute for mute in found if in_force(mute, now_ms)}
-
-
-def read_mutes(conn: Connection, room_id: str, now_ms: int, *, limit: int = 500) -> list[SanctionRow]:
-    """The room's mutes in force, newest first."""
-    query = (
-        select(sanctions_table)
-        .where(
-            sanctions_table.c.room_id == room_id,
-            sanctions_table.c.kind == MUTE,
-            sanctions_table.c.until_ms.is_(None) | (sanctions_table.c.until_ms > now_ms),
-        )
-        .order_by(sanctions_table.c.at_ms.desc())
-        .limit(limit)
-    )
-    return [SanctionRow(*record) for record in conn.execute(query)]
+def refused_by(kind: SanctionKind, found: Found, now_ms: int) -> Refused:
+    """What somebody is answered who is kept from something by a sanction."""
+    terms = found.terms
+    if kind is SanctionKind.WARN:
+        return Refused("warned", details={"warning": terms.id, "reason": terms.reason})
+    left_ms = terms.left_ms(now_ms)
+    details = {
+        "reason": terms.reason,
+        "until_ms": terms.until_ms,
+        "left_ms": left_ms,
+        "sanction": terms.id,
+        "everywhere": found.everywhere,
+    }
+    code = "banned" if kind is SanctionKind.BAN else "muted"
+    return Refused(code, retry_after_ms=left_ms, details=details)
 
 
 def read_members(conn: Connection, room_id: str) -> list[MemberRow]:

@@ -81,14 +81,49 @@ class DeleteComment(Keyed):
     event: Id
 
 
-class Mute(Keyed):
+class OfUser(Keyed):
+    """Somebody in the room, to be acted on."""
+
     user: UserId
+
+
+class Sanction(OfUser):
+    """``seconds`` None: until it is lifted."""
+
     seconds: Annotated[int, Field(ge=10, le=14 * 24 * 3600)] | None
     reason: RawText
 
 
-class Unmute(Keyed):
-    user: UserId
+class Mute(Sanction):
+    everywhere: bool = False
+
+
+class Ban(Sanction):
+    everywhere: bool = False
+
+
+class Shadow(Sanction):
+    pass
+
+
+class Warn(OfUser):
+    reason: RawText
+
+
+class Unmute(OfUser):
+    everywhere: bool = False
+
+
+class Unban(OfUser):
+    everywhere: bool = False
+
+
+class Unshadow(OfUser):
+    pass
+
+
+class AcceptWarning(Keyed):
+    warning: Id
 
 
 class Grant(Keyed):

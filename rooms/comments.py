@@ -45,9 +45,11 @@ def slow_mode_wait_ms(slow_mode_s: int, last_ms: int | None, now_ms: int) -> int
     return min(slow_mode_s * 1000, max(0, last_ms + slow_mode_s * 1000 - now_ms))
 
 
-def quote(event: LogEvent | None, room: RoomRow) -> dict[str, Any]:
-    """The few words of the comment that is replied to; raises ``Refused("not_found")``."""
-    if event is None or event.room_id != room.id or event.kind != "comment" or not _readable(event):
+def quote(event: LogEvent | None, room: RoomRow, shadow_of: str | None = None) -> dict[str, Any]:
+    """The few words of the comment that is replied to; raises ``Refused("not_found")``. ``shadow_of``: who
+    replies unseen, and takes what they said unseen for a comment like others."""
+    known = event is not None and event.room_id == room.id and event.kind == "comment"
+    if event is None or not known or not _readable(event, shadow_of):
         raise Refused("not_found", "The comment that this replies to is gone.")
     wire = orjson.loads(event.body)
     text: str = wire["data"]["text"]
@@ -55,7 +57,9 @@ def quote(event: LogEvent | None, room: RoomRow) -> dict[str, Any]:
     return {"id": event.id, "name": wire["user"]["name"], "text": short}
 
 
-def _readable(event: LogEvent) -> bool:
+def _readable(event: LogEvent, shadow_of: str | None) -> bool:
+    if event.visibility == Visibility.SHADOW:
+        return shadow_of is not None and event.user_id == shadow_of
     return event.visibility == Visibility.ALL
 
 
@@ -96,13 +100,14 @@ class Comments:
         room = tx.room(cmd.room)
         role = self._refuse(tx, room, cmd, caller)
         staff = self._standing.may(role, "see_staff")
+        shadowed = self._standing.is_shadowed(tx, cmd.room, caller)
         data: dict[str, Any] = {
             "text": self._texts.clean(cmd.text, self._rules.max_chars),
             "color": cmd.color,
             "lane": cmd.lane,
         }
         if cmd.reply_to:
-            data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room)
+            data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room, caller.id if shadowed else None)
         self._count(tx, room, caller)
         if not staff:
             checked = self._texts.check(data["text"], About("comment", cmd.room, caller.id, tx.now_ms))
@@ -123,21 +128,34 @@ class Comments:
         levels = self._levels.badges(caller.id) + self._fans.badges(tx, *fan_of)
         user = caller.card | {"badges": self._standing.badges(role) + levels}
         self._fans.said(tx, *fan_of, caller.name)
-        shown = staff or self._fits(tx, cmd.room, caller)
-        event = tx.append(
-            cmd.room,
-            "comment",
-            data,
-            user=user,
-            visibility=Visibility.ALL if shown else Visibility.SENDER,
-            reply_to=cmd.reply_to,
-        )
+        event = self._append(tx, cmd, data, user, staff=staff, shadowed=shadowed)
         return {"event": orjson.Fragment(event.body)}
+
+    def _append(
+        self,
+        tx: Unit,
+        cmd: PostComment,
+        data: dict[str, Any],
+        user: dict[str, Any],
+        *,
+        staff: bool,
+        shadowed: bool,
+    ) -> LogEvent:
+        """A comment that nobody but its sender sees takes none of what the room can read."""
+        shown = shadowed or staff or self._fits(tx, cmd.room, user["id"])
+        visibility = Visibility.ALL if shown else Visibility.SENDER
+        if shadowed:
+            visibility = Visibility.SHADOW
+        event = tx.append(cmd.room, "comment", data, user=user, visibility=visibility, reply_to=cmd.reply_to)
+        if shadowed:
+            tx.brief(cmd.room, "comment_shadowed", {"event": orjson.Fragment(event.body)})
+        return event
 
     def _refuse(self, tx: Unit, room: RoomRow, cmd: PostComment, caller: Caller) -> str:
         """Whether the caller may comment here, now and in this style; gives the caller's role."""
         role = self._standing.require(tx, cmd.room, caller, "comment")
         self._standing.refuse_muted(tx, cmd.room, caller)
+        self._standing.refuse_warned(tx, cmd.room, caller)
         staff = self._standing.may(role, "see_staff")
         if room.who_may_comment == "moderators" and not staff:
             raise Refused("comments_closed")
@@ -168,11 +186,11 @@ class Comments:
         detail = {"user": caller.card, "text": raw, "rules": rules}
         self._audit.note(tx, room_id, SYSTEM, f"filter.{checked.verdict}", caller.id or "", detail)
 
-    def _fits(self, tx: Unit, room_id: str, caller: Caller) -> bool:
+    def _fits(self, tx: Unit, room_id: str, user_id: str) -> bool:
         """Whether the room's readers have room for it. Its sender sees it either way."""
         row = tx.get(BUDGETS, room_id)
         budget = row.budget() if row else full(self._rules.budget, tx.now_ms)
-        budget, fits = spend(budget, self._rules.budget, caller.id or "", tx.now_ms)
+        budget, fits = spend(budget, self._rules.budget, user_id, tx.now_ms)
         tx.put(BUDGETS, as_row(room_id, budget))
         return fits
 

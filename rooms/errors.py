@@ -38,6 +38,8 @@ _KINDS = (
     ErrorKind("not_entered", 409, "Enter the room first."),
     ErrorKind("key_conflict", 409, "This key was used for another request: choose a new key."),
     ErrorKind("muted", 403, "You are muted; `details` has the reason and the time left."),
+    ErrorKind("banned", 403, "You are banned; `details` has the reason and the time left."),
+    ErrorKind("warned", 403, "You were warned; `details` says why: acknowledge it with `warning.accept`."),
     ErrorKind("comments_closed", 403, "Only moderators may comment at the moment.", temporary=True),
     ErrorKind("slow_mode", 429, "Slow mode is on: wait a moment.", temporary=True),
     ErrorKind("rate_limited", 429, "Too fast: wait a moment.", temporary=True),

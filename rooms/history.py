@@ -101,13 +101,18 @@ def save_checkpoint(conn: Connection, room_id: str, now: RoomNow) -> None:
 
 
 def visible(events: Sequence[LogEvent], viewer_id: str | None) -> tuple[list[LogEvent], int]:
-    """What a viewer may see of some entries, and how many comments were left out for this viewer."""
-    shown = [
-        e
-        for e in events
-        if e.visibility != Visibility.SENDER or (viewer_id is not None and e.user_id == viewer_id)
-    ]
-    return shown, len(events) - len(shown)
+    """What a viewer may see of some entries, and how many comments were left out for this viewer. What was
+    said in the shadow isn't counted: it must look as if it weren't there."""
+    shown, left_out = [], 0
+    for event in events:
+        visibility = event.visibility
+        if visibility == Visibility.ALL or (viewer_id is not None and event.user_id == viewer_id):
+            shown.append(event)
+        elif visibility == Visibility.SENDER:
+            left_out += 1
+        elif visibility != Visibility.SHADOW:
+            shown.append(event)
+    return shown, left_out
 
 
 def read_staff(

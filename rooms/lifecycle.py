@@ -76,8 +76,10 @@ class Lifecycle:
         """Whoever creates a room is its host. Refuses with ``forbidden``, ``room_exists``, ``text_…``."""
         room_id = cmd.id or new_id()
         yield ROOMS.rows(room_id)
+        yield from self._standing.load(room_id, caller.id)
         if caller.id is None:
             raise Refused("unauthenticated")
+        self._standing.refuse_banned(tx, room_id, caller)
         if not (caller.operator or caller.may_host):
             raise Refused("forbidden", "Creating rooms needs a token with the claim may_host.")
         if tx.get(ROOMS, room_id) is not None:

@@ -19,10 +19,12 @@ from rooms.schema import metadata
 
 
 class Visibility(StrEnum):
-    """Who is shown an entry: everybody, only its sender (left out by the reading budget), or nobody."""
+    """Who is shown an entry: everybody, only its sender (left out by the reading budget; or of somebody
+    who is shadow-muted, which counts nowhere), or nobody."""
 
     ALL = "all"
     SENDER = "sender"
+    SHADOW = "shadow"
     DELETED = "deleted"
 
 

@@ -39,7 +39,16 @@ class Standing(Protocol):
     def may(self, role: str, action: str) -> bool: ...
 
     def require(self, tx: Unit, room_id: str, caller: Caller, action: str) -> str:
-        """The caller's role; raises ``Refused``: ``unauthenticated`` for a guest, ``forbidden``."""
+        """The caller's role; raises ``Refused``: ``unauthenticated`` for a guest, ``forbidden``,
+        ``banned``."""
+        ...
+
+    def require_owed(self, tx: Unit, room_id: str, caller: Caller, action: str) -> str:
+        """The same for what somebody has been promised before: a ban doesn't take that away."""
+        ...
+
+    def refuse_banned(self, tx: Unit, room_id: str, caller: Caller) -> None:
+        """Raises ``Refused("banned")`` with the reason and the time left; never for operators."""
         ...
 
     def require_seller(self, caller: Caller, seller_id: str) -> None:
@@ -49,6 +58,14 @@ class Standing(Protocol):
 
     def refuse_muted(self, tx: Unit, room_id: str, caller: Caller) -> None:
         """Raises ``Refused("muted")`` with the reason and the time left."""
+        ...
+
+    def refuse_warned(self, tx: Unit, room_id: str, caller: Caller) -> None:
+        """Raises ``Refused("warned")`` with the reason, until the warning has been acknowledged."""
+        ...
+
+    def is_shadowed(self, tx: Unit, room_id: str, caller: Caller) -> bool:
+        """Whether what the caller says is to be seen by nobody else, which they must not notice."""
         ...
 
     def badges(self, role: str) -> list[str]: ...

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from moderation.deletions import Deletions
 from moderation.roles import Roles
-from moderation.sanctions import Sanctions
+from moderation.sanctions.service import Sanctions
 from rooms import commands as c
 from rooms.comments import Comments
 from rooms.errors import Refused
@@ -122,8 +122,14 @@ SPECS: dict[str, Spec] = {
         Spec("order.refund", c.RefundOrder, "Give an order's money back.", lambda s: s.refunds.refund),
         Spec("sale.start", c.StartSale, "Announce a flash sale, or begin it.", lambda s: s.sales.start),
         Spec("sale.end", c.EndSale, "End a flash sale early.", lambda s: s.sales.end),
-        Spec("moderate.mute", c.Mute, "Mute somebody in the room.", lambda s: s.sanctions.mute),
+        Spec("moderate.mute", c.Mute, "Mute somebody, here or everywhere.", lambda s: s.sanctions.mute),
         Spec("moderate.unmute", c.Unmute, "Lift a mute.", lambda s: s.sanctions.unmute),
+        Spec("moderate.ban", c.Ban, "Keep somebody out, here or everywhere.", lambda s: s.sanctions.ban),
+        Spec("moderate.unban", c.Unban, "Lift a ban.", lambda s: s.sanctions.unban),
+        Spec("moderate.shadow", c.Shadow, "Mute somebody unseen.", lambda s: s.sanctions.shadow),
+        Spec("moderate.unshadow", c.Unshadow, "Lift such a mute.", lambda s: s.sanctions.unshadow),
+        Spec("moderate.warn", c.Warn, "Warn somebody, who must accept it.", lambda s: s.sanctions.warn),
+        Spec("warning.accept", c.AcceptWarning, "Acknowledge a warning.", lambda s: s.sanctions.accept),
         Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),
         Spec("product.add", c.AddProduct, "Put a product on the shelf.", lambda s: s.catalogue.add),
         Spec("product.change", c.ChangeProduct, "Change or restock a product.", lambda s: s.catalogue.change),

@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry
 from moderation.audit import AuditTrail
 from moderation.deletions import Deletions
 from moderation.roles import Roles
-from moderation.sanctions import MUTE_TIMER, Sanctions
+from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
+from moderation.sanctions.service import Sanctions
 from moderation.standing import RoomStanding
 from rooms.comments import Comments
 from rooms.days import Days
@@ -133,7 +134,7 @@ class Domain:
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
-            sanctions=Sanctions(standing, texts, audit, silenced=stage.silenced),
+            sanctions=Sanctions(standing, texts, audit, stage),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
             cashier=self._make_cashier(coupons),
@@ -205,7 +206,7 @@ class Domain:
                 quizzes.OVER_TIMER: services.quizzes.room_over,
                 polls.TURN_TIMER: services.polls.turn,
                 polls.OVER_TIMER: services.polls.room_over,
-                MUTE_TIMER: services.sanctions.run_out,
+                SANCTION_TIMER: services.sanctions.run_out,
                 guests.DUE_TIMER: services.guests.due,
                 guests.OVER_TIMER: services.guests.room_over,
                 PACKET_TIMER: services.packets.run_out,

@@ -43,7 +43,8 @@ class HouseFacts:
 
 
 def _comments(conn: Connection, ask: Ask, user_ids: Sequence[str]) -> dict[str, int]:
-    """Comments with the phrase in them, however it is cased or spaced; deleted ones don't count."""
+    """Comments with the phrase in them, however it is cased or spaced; what is deleted, or said in
+    the shadow, doesn't count."""
     events = room_events.c
     epoch = select(rooms_table.c.epoch).where(rooms_table.c.id == ask.room_id).scalar_subquery()
     query = select(events.user_id, events.body).where(
@@ -52,7 +53,7 @@ def _comments(conn: Connection, ask: Ask, user_ids: Sequence[str]) -> dict[str, 
         events.epoch == epoch,
         events.offset > ask.after_offset,
         events.kind == "comment",
-        events.visibility != Visibility.DELETED.value,
+        events.visibility.not_in((Visibility.DELETED.value, Visibility.SHADOW.value)),
     )
     found: dict[str, int] = {}
     phrase = plain(ask.ref)

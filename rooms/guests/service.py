@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from rooms.errors import Refused
 from rooms.guests import rules
 from rooms.guests.commands import AnswerInvitation, GuestRef, OwnPlace, SetLayout
 from rooms.guests.rules import Guest, GuestRules, Leaving
-from rooms.guests.store import GUESTS, read_guests
+from rooms.guests.store import GUESTS, read_guests, read_rooms_of
 from rooms.heads import ROOMS, TIMERS, USERS, RoomRow, TimerRow
 from rooms.lifecycle import Happening
 from rooms.ports import Audit, Caller, Standing
@@ -118,11 +120,15 @@ class Guests:
         tx.append(cmd.room, "stage.layout", {"layout": cmd.layout})
         return {"layout": cmd.layout}
 
-    def silenced(self, tx: Unit, room_id: str, user_id: str) -> None:
-        """Somebody was muted: whoever may not speak isn't on stage. The room must be locked, and the user
-        asked for."""
+    def rooms_of(self, conn: Connection, user_id: str) -> list[str]:
+        """The rooms on whose stage somebody is, or waits to be."""
+        return read_rooms_of(conn, user_id)
+
+    def silenced(self, tx: Unit, room_id: str, user_id: str, *, banned: bool = False) -> None:
+        """Somebody was muted or banned: whoever may not speak isn't on stage. The room must be locked, and
+        the user asked for."""
         if known := _of(self._here(tx, room_id), user_id):
-            self._leave(tx, known, "muted")
+            self._leave(tx, known, "banned" if banned else "muted")
 
     # what pictures do
 
@@ -231,8 +237,8 @@ class Guests:
     def _leave(self, tx: Unit, guest: Guest, why: Leaving) -> None:
         tx.drop(GUESTS, guest.room_id, guest.user_id)
         if guest.status == "on":
-            # That somebody is muted is nobody's business but theirs and the staff's.
-            reason = "removed" if why == "muted" else why
+            # That somebody is muted or banned is nobody's business but theirs and the staff's.
+            reason = "removed" if why in ("muted", "banned") else why
             tx.append(guest.room_id, "guest.left", {"slot": guest.slot, "reason": reason})
         self._tell(tx, guest, rules.gone(guest, why))
 

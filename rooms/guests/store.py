@@ -45,6 +45,11 @@ def read_guests_of(conn: Connection, room_id: str, user_ids: Sequence[str]) -> d
     return {row.user_id: Guest(*row) for row in conn.execute(query)}
 
 
+def read_rooms_of(conn: Connection, user_id: str) -> list[str]:
+    """The rooms on whose stage somebody is, or waits to be. Few are on any stage at a time."""
+    return list(conn.scalars(select(_g.room_id).where(_g.user_id == user_id)))
+
+
 def read_holder(conn: Connection, room_id: str, slot: str) -> Guest | None:
     """Whose slot it is."""
     row = conn.execute(select(guests_table).where(_g.room_id == room_id, _g.slot == slot)).one_or_none()

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from moderation.audit import read_audit
 from moderation.permissions import Action, Role, may
-from moderation.standing import read_members, read_mutes
+from moderation.sanctions.rules import SanctionKind
+from moderation.sanctions.store import read_page
+from moderation.standing import read_members
 from rooms.errors import Refused
 from rooms.shop.store import read_orders
 from server.api.context import API, from_answer, ok, page_args, parsed
@@ -52,7 +54,10 @@ async def list_mutes(request: web.Request) -> web.Response:
     """Mutes in force."""
     api = request.app[API]
     room_id, _ = await api.allowed(request, Action.SEE_STAFF)
-    mutes = await api.store.read(lambda conn: read_mutes(conn, room_id, api.clock_ms()))
+    kinds = (SanctionKind.MUTE.value,)
+    mutes = await api.store.read(
+        lambda conn: read_page(conn, room_id, api.clock_ms(), kinds=kinds, in_force=True, limit=500)
+    )
     return ok({"items": [mute.wire() for mute in mutes], "next": None})
 
 

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from moderation.permissions import Action, Role, may
-from moderation.standing import SanctionRow, can, read_mutes, read_mutes_of, read_roles_of, role_of
+from moderation.sanctions.rules import SanctionKind
+from moderation.sanctions.store import Found, own_part, read_in_force, read_page
+from moderation.standing import can, read_roles_of, refused_by, role_of
 from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.follows import read_followers, read_following
@@ -31,6 +33,7 @@ from server.live.view import RoomView
 
 PAID_SHOWN_MS = 3_600_000
 TRIES = 4
+SANCTIONS_SHOWN = 500
 
 Seq = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -78,8 +81,8 @@ def read_sides(
 ) -> list[Side | Refused]:
     """Who each of them is in the room that they want to enter; for each the same as if it had asked alone.
 
-    A refusal is ``room_not_found`` or ``unauthenticated``. However many they are, it is two statements, ten
-    more a room, and others only for the staff and for those who missed private events.
+    A refusal is ``room_not_found``, ``unauthenticated`` or ``banned``. However many they are, it is two
+    statements, eleven more a room, and others only for the staff and for those who missed private events.
     """
     rooms = read_rooms(conn, {ask.cmd.room for ask in asked})
     users: dict[str, list[str]] = {}
@@ -97,7 +100,7 @@ class _Facts:
 
     room: RoomRow
     roles: dict[str, str]
-    mutes: dict[str, SanctionRow]
+    sanctions: Mapping[str, Mapping[SanctionKind, Found]]
     orders: dict[str, list[OrderRow]]
     coupons: Mapping[str, list[dict[str, Any]]]
     wallets: Mapping[str, dict[str, int]]
@@ -113,7 +116,7 @@ def _read_facts(conn: Connection, room: RoomRow, user_ids: list[str] | None, now
     return _Facts(
         room,
         read_roles_of(conn, room.id, user_ids),
-        read_mutes_of(conn, room.id, user_ids, now_ms),
+        read_in_force(conn, room.id, user_ids, now_ms),
         read_open_orders(conn, room.id, user_ids, paid_since_ms=now_ms - PAID_SHOWN_MS),
         read_held(conn, room.id, user_ids, now_ms=now_ms),
         read_wallets(conn, user_ids),
@@ -137,6 +140,9 @@ def _side(
     caller, cmd, room = ask.caller, ask.cmd, facts.room
     if caller.id is None and not room.public:
         return Refused("unauthenticated", "This room isn't public: sign in first.")
+    sanctions = facts.sanctions.get(caller.id or "", {})
+    if (ban := sanctions.get(SanctionKind.BAN)) is not None and not caller.operator:
+        return refused_by(SanctionKind.BAN, ban, now_ms)
     given = facts.roles.get(caller.id) if caller.id is not None else None
     role = role_of(caller.id, operator=caller.operator, host_id=room.host_id, member_role=given)
     you: dict[str, Any] = {
@@ -145,7 +151,7 @@ def _side(
         "can": can(role),
         "seq": 0,
         "items": [],
-        "mute": None,
+        **own_part(sanctions),
         "orders": [],
         "coupons": [],
         "wallet": None,
@@ -164,12 +170,10 @@ def _side(
 
 def _own(conn: Connection, cmd: Enter, user_id: str, facts: _Facts, seq: int) -> dict[str, Any]:
     items = read_private(conn, user_id, head=seq, after=cmd.after_you)
-    mute = facts.mutes.get(user_id)
     guest = facts.guests.get(user_id)
     return {
         "seq": seq,
         "items": [orjson.Fragment(item) for item in items],
-        "mute": {"until_ms": mute.until_ms, "reason": mute.reason} if mute else None,
         "orders": [order.wire() for order in facts.orders.get(user_id, ())],
         "coupons": facts.coupons.get(user_id, []),
         "wallet": facts.wallets.get(user_id),
@@ -179,10 +183,12 @@ def _own(conn: Connection, cmd: Enter, user_id: str, facts: _Facts, seq: int) ->
 
 def _staff(conn: Connection, cmd: Enter, role: Role, head: int, now_ms: int) -> dict[str, Any]:
     items = read_staff(conn, cmd.room, can(role), after=cmd.after_staff)
+    in_force = read_page(conn, cmd.room, now_ms, in_force=True, limit=SANCTIONS_SHOWN)
     staff: dict[str, Any] = {
         "seq": head,
         "items": [orjson.Fragment(item) for item in items],
-        "mutes": [mute.wire() for mute in read_mutes(conn, cmd.room, now_ms)],
+        "mutes": [row.wire() for row in in_force if row.kind == SanctionKind.MUTE],
+        "sanctions": [row.wire() for row in in_force],
     }
     if may(role, Action.MANAGE_STAGE):
         staff["guests"] = [guest.wire() for guest in read_guests(conn, cmd.room)]

@@ -370,15 +370,27 @@ class LiveRooms:
         if frame is None:
             return
         self._frames.inc()
-        packet = self._encode("events", frame.payload())
         self._sent.inc(len(room.members))
-        self._fan.send(
-            room.row.id,
-            room.members.values(),
-            packet,
-            droppable=frame.has_comments,
-            left_out=self._shortening(frame),
-        )
+        if frame.shadows:
+            self._send_to_each(room, frame)
+        else:
+            self._send(room, room.members.values(), frame)
+
+    def _send_to_each(self, room: LiveRoom, frame: Frame) -> None:
+        """All connections of somebody who is shadow-muted get what they say, as if everybody did."""
+        others: list[Connection] = []
+        own: dict[str, list[Connection]] = {event.user_id: [] for event in frame.shadows if event.user_id}
+        for member in room.members.values():
+            own.get(member.viewer_id, others).append(member)
+        self._send(room, others, frame)
+        for user_id, connections in own.items():
+            if connections:
+                self._send(room, connections, frame.seen_by(user_id))
+
+    def _send(self, room: LiveRoom, to: Iterable[Connection], frame: Frame) -> None:
+        packet = self._encode("events", frame.payload())
+        left_out = self._shortening(frame)
+        self._fan.send(room.row.id, to, packet, droppable=frame.has_comments, left_out=left_out)
 
     def _shortening(self, frame: Frame) -> Callable[[Connection], None]:
         """What is done for a connection that the whole frame was too much for: made when there is one."""

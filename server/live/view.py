@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from rooms.history import RoomNow, visible
-from rooms.log import LogEvent, without_text
+from rooms.log import LogEvent, Visibility, without_text
 from rooms.state import encode_state, fold_all, unquoted
 
 RECENT_KEPT = 1000
@@ -62,6 +62,8 @@ class Frame:
     to: int
     events: tuple[LogEvent, ...]
     left_out: int
+    shadows: tuple[LogEvent, ...] = ()
+    """Comments that only their own senders may see, and nobody may know of."""
 
     @property
     def items(self) -> tuple[bytes, ...]:
@@ -78,6 +80,11 @@ class Frame:
         the room, which are counted as left out."""
         kept = tuple(event for event in self.events if not _can_be_missed(event))
         return replace(self, events=kept, left_out=self.left_out + len(self.events) - len(kept))
+
+    def seen_by(self, user_id: str) -> Frame:
+        """The same with what this user has said in the shadow."""
+        own = [event for event in self.shadows if event.user_id == user_id]
+        return replace(self, events=tuple(sorted((*self.events, *own), key=lambda event: event.offset)))
 
     def payload(self) -> dict[str, Any]:
         """The message ``events`` of docs/protocol.md."""
@@ -175,7 +182,10 @@ class RoomView:
         pending, self._pending = self._pending, []
         self.state = fold_all(self.state, pending)
         shown, left_out = visible(pending, None)
-        frame = Frame(self.room_id, self.epoch, self.to + 1, pending[-1].offset, tuple(shown), left_out)
+        shadows = tuple(event for event in pending if event.visibility == Visibility.SHADOW)
+        frame = Frame(
+            self.room_id, self.epoch, self.to + 1, pending[-1].offset, tuple(shown), left_out, shadows
+        )
         self._recent.extend(pending)
         self.to = frame.to
         self._snapshot = None

@@ -83,6 +83,12 @@ _STAFF: dict[str, tuple[str, ...]] = {
     "stock": ("stock.changed",),
     "muted": ("moderation.muted",),
     "unmuted": ("moderation.unmuted",),
+    "banned": ("moderation.banned",),
+    "unbanned": ("moderation.unbanned",),
+    "shadowed": ("moderation.shadowed",),
+    "unshadowed": ("moderation.unshadowed",),
+    "warned": ("moderation.warned",),
+    "warning_accepted": ("moderation.warning_accepted",),
     "comment_deleted": ("moderation.comment_deleted",),
     "comment_refused": ("moderation.comment_refused",),
     "role": ("moderation.role_changed",),
@@ -154,7 +160,7 @@ def of_room(event: LogEvent) -> list[Message]:
     """The messages that an entry of the public log makes."""
     wire = orjson.loads(event.body)
     data, user = wire["data"], wire.get("user")
-    if event.kind not in _PUBLIC:
+    if event.kind not in _PUBLIC or event.visibility == Visibility.SHADOW:
         return []
     base = (event.room_id, Log.ROOM, event.epoch, event.offset, event.at_ms)
     said: dict[str, Any] = {**data, **({"user": user} if user else {})}

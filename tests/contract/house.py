@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Select, select
 from moderation.audit import AuditTrail
 from moderation.deletions import Deletions
 from moderation.roles import Roles
-from moderation.sanctions import MUTE_TIMER, Sanctions
+from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
+from moderation.sanctions.service import Sanctions
 from moderation.standing import RoomStanding
 from rooms import people
 from rooms.budget import BudgetRules
@@ -190,7 +191,7 @@ class House:
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
-            sanctions=Sanctions(standing, texts, audit, silenced=stage.silenced),
+            sanctions=Sanctions(standing, texts, audit, stage),
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
             cashier=self.cashier,
@@ -402,7 +403,7 @@ class House:
             quizzes.OVER_TIMER: self.services.quizzes.room_over,
             polls.TURN_TIMER: self.services.polls.turn,
             polls.OVER_TIMER: self.services.polls.room_over,
-            MUTE_TIMER: self.services.sanctions.run_out,
+            SANCTION_TIMER: self.services.sanctions.run_out,
             guests.DUE_TIMER: self.services.guests.due,
             guests.OVER_TIMER: self.services.guests.room_over,
             PACKET_TIMER: self.services.packets.run_out,

@@ -237,12 +237,13 @@ async def test_swearing_is_shown_masked(house: House) -> None:
 
 
 async def test_somebody_muted_is_told_why_and_how_long(house: House) -> None:
-    await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="be kind")
+    mute = await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="be kind")
     house.now_ms += 18_000
     error = await house.error("comment", VIEWER, text="but")
     assert error["code"] == "muted"
     until_ms = house.now_ms + 42_000
-    assert error["details"] == {"reason": "be kind", "until_ms": until_ms, "left_ms": 42_000}
+    left = {"reason": "be kind", "until_ms": until_ms, "left_ms": 42_000, "everywhere": False}
+    assert error["details"] == left | {"sanction": mute["sanction"]["id"]}
     await house.say(OTHER, "I may")
 
 

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Table, event
 
-from moderation.standing import MemberRow, SanctionRow, members_table, sanctions_table
+from moderation.sanctions.rules import EVERYWHERE, SanctionKind, Terms
+from moderation.sanctions.store import NO_KINDS, StandingRow, standings_table
+from moderation.standing import MemberRow, members_table
 from rooms.errors import Refused
 from rooms.follows import FollowedRow, FollowRow, followed_table, follows_table
 from rooms.guests.rules import Guest
@@ -34,6 +36,8 @@ USERS = tuple(f"u{n}" for n in range(6))
 HOST = USERS[0]
 
 places = st.tuples(st.sampled_from(ROOMS), st.sampled_from(USERS))
+scopes = st.sampled_from([*ROOMS, EVERYWHERE])
+ends = st.sampled_from([None, NOW_MS - 1, NOW_MS, NOW_MS + 1])
 moments = st.sampled_from([NOW_MS - PAID_SHOWN_MS - 1, NOW_MS - PAID_SHOWN_MS, NOW_MS - 1])
 
 
@@ -44,7 +48,7 @@ class Facts:
     heads: dict[str, int]
     roles: dict[tuple[str, str], str]
     mutes: dict[tuple[str, str], int | None]
-    others: frozenset[tuple[str, str]]
+    others: dict[tuple[str, str], list[tuple[SanctionKind, int | None]]]
     orders: list[tuple[tuple[str, str], str, int | None]]
     wallets: dict[str, dict[str, int]] = field(default_factory=dict)
     follows: frozenset[tuple[str, str]] = frozenset()
@@ -56,8 +60,14 @@ facts_of = st.builds(
     Facts,
     heads=st.dictionaries(st.sampled_from(USERS), st.integers(0, 4)),
     roles=st.dictionaries(places, st.sampled_from(["moderator", "senior_moderator"])),
-    mutes=st.dictionaries(places, st.sampled_from([None, NOW_MS - 1, NOW_MS, NOW_MS + 1])),
-    others=st.frozensets(places),
+    mutes=st.dictionaries(st.tuples(scopes, st.sampled_from(USERS)), ends),
+    others=st.dictionaries(
+        st.tuples(scopes, st.sampled_from(USERS)),
+        st.lists(
+            st.tuples(st.sampled_from([kind for kind in SanctionKind if kind != "mute"]), ends), max_size=3
+        ),
+        max_size=3,
+    ),
     orders=st.lists(
         st.tuples(places, st.sampled_from(["held", "paid", "cancelled"]), st.none() | moments), max_size=12
     ),
@@ -115,8 +125,17 @@ def private(user: str, seq: int) -> PrivateEvent:
     return PrivateEvent(user, seq, NOW_MS, None, "note", orjson.dumps({"user": user, "seq": seq}))
 
 
-def mute(place: tuple[str, str], kind: str, until_ms: int | None) -> SanctionRow:
-    return SanctionRow(*place, kind, place[1], "flood", HOST, HOST, 0, until_ms, 1)
+def standings(facts: Facts) -> list[StandingRow]:
+    """What is in force, and what has just run out, by scope and user."""
+    made: dict[tuple[str, str], StandingRow] = {}
+    given = [(place, SanctionKind.MUTE, until_ms) for place, until_ms in facts.mutes.items()]
+    given += [(place, *each) for place, others in facts.others.items() for each in others]
+    for place, kind, until_ms in given:
+        terms = Terms(f"{place[0]}-{kind}", until_ms, "flood", HOST, "host", 0)
+        row = made.get(place, StandingRow(*place, NO_KINDS)).having(kind, terms)
+        assert row is not None
+        made[place] = row
+    return list(made.values())
 
 
 def guest(place: tuple[str, str], status: Any) -> Guest:
@@ -129,8 +148,7 @@ def write(conn: Connection, facts: Facts) -> None:
         users_table: [UserRow(user, user, 0, seq, 0) for user, seq in facts.heads.items()],
         user_events: [private(u, seq) for u, head in facts.heads.items() for seq in range(1, head + 1)],
         members_table: [MemberRow(*place, place[1], role, 0) for place, role in facts.roles.items()],
-        sanctions_table: [mute(place, "mute", until_ms) for place, until_ms in facts.mutes.items()]
-        + [mute(place, "other", None) for place in facts.others],
+        standings_table: standings(facts),
         orders_table: [
             order(number, *place, status, paid_at_ms)
             for number, (place, status, paid_at_ms) in enumerate(facts.orders)
@@ -150,18 +168,47 @@ def write(conn: Connection, facts: Facts) -> None:
             conn.execute(table.insert(), [as_dict(row) for row in rows])
 
 
+def in_force(facts: Facts, room: str, user: str, kind: SanctionKind) -> list[dict[str, Any]]:
+    """What of a kind is in force in the room, as ``you`` has it, the strictest first."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    for scope in (room, EVERYWHERE):
+        ends = [until for each, until in facts.others.get((scope, user), []) if each is kind][-1:]
+        if kind is SanctionKind.MUTE and (scope, user) in facts.mutes:
+            ends = [facts.mutes[scope, user]]
+        for until_ms in ends:
+            if until_ms is None or until_ms > NOW_MS:
+                name = f"{scope}-{kind}"
+                said: dict[str, Any] = {"warning": name, "reason": "flood", "at_ms": 0}
+                if kind is not SanctionKind.WARN:
+                    said = {"sanction": name, "until_ms": until_ms, "reason": "flood"}
+                    said["everywhere"] = scope == EVERYWHERE
+                found.append((until_ms or 10**15, said))
+    return [said for _, said in sorted(found, key=lambda each: -each[0])]
+
+
 def expected(facts: Facts, ask: Ask) -> Any:
     """By the words of docs/protocol.md, one by one: the refusal's code, or the role and ``you``."""
     name, caller, after = ask.cmd.room, ask.caller, ask.cmd.after_you
     if name not in ROOMS:
         return "room_not_found"
     if caller.id is None:
-        none = {"seq": 0, "items": [], "mute": None, "orders": [], "coupons": [], "wallet": None}
+        none = {
+            "seq": 0,
+            "items": [],
+            "mute": None,
+            "warning": None,
+            "orders": [],
+            "coupons": [],
+            "wallet": None,
+        }
         none |= {"following": False, "followers": len(facts.follows), "level": None, "guest": None}
         return "unauthenticated" if name == "closed" else {"role": "guest", "user": None, **none}
     place, head = (name, caller.id), facts.heads.get(caller.id, 0)
     given = "host" if caller.id == HOST else facts.roles.get(place, "viewer")
-    muted = place in facts.mutes and (facts.mutes[place] is None or facts.mutes[place] > NOW_MS)  # type: ignore[operator]
+    if not caller.operator and any(in_force(facts, name, caller.id, SanctionKind.BAN)):
+        return "banned"
+    mutes = in_force(facts, name, caller.id, SanctionKind.MUTE)
+    warnings = in_force(facts, name, caller.id, SanctionKind.WARN)
     shown = [
         order(number, *where, status, paid_at_ms).wire()
         for number, (where, status, paid_at_ms) in enumerate(facts.orders)
@@ -173,7 +220,8 @@ def expected(facts: Facts, ask: Ask) -> Any:
         "user": {"id": caller.id, "name": caller.name},
         "seq": head,
         "items": [] if after is None else [{"user": caller.id, "seq": n} for n in range(after + 1, head + 1)],
-        "mute": {"until_ms": facts.mutes[place], "reason": "flood"} if muted else None,
+        "mute": mutes[0] if mutes else None,
+        "warning": warnings[0] if warnings else None,
         "orders": shown[::-1],
         "coupons": [],
         "wallet": facts.wallets.get(caller.id, {"coins": 0, "points": 0}),
@@ -230,7 +278,7 @@ def test_a_thousand_who_enter_are_no_more_statements_than_one(engine: Engine) ->
     statements: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
     with engine.connect() as conn, conn.begin():
-        write(conn, Facts({}, {}, {}, frozenset(), []))
+        write(conn, Facts({}, {}, {}, {}, []))
         counts = []
         for count in (1, 1000):
             statements.clear()
@@ -238,4 +286,4 @@ def test_a_thousand_who_enter_are_no_more_statements_than_one(engine: Engine) ->
             sides = read_sides(conn, [Ask(cmd, Caller(f"v{n}", "V")) for n in range(count)], NOW_MS)
             assert len(sides) == count
             counts.append(len(statements))
-    assert counts == [12, 12]
+    assert counts == [12, 13]  # who is sanctioned everywhere is another one, where several ask

@@ -9,7 +9,8 @@ import orjson
 from sqlalchemy import LargeBinary, select
 
 from moderation.audit import read_audit
-from moderation.standing import read_members, read_mutes, read_mutes_of
+from moderation.sanctions.store import read_in_force, read_page
+from moderation.standing import read_members
 from rooms.history import read_now, read_staff
 from rooms.log import checkpoints, room_events
 from rooms.ports import Caller
@@ -54,6 +55,8 @@ async def test_a_mute_is_told_to_whom_it_concerns_and_nobody_else(house: House) 
     head = len(await house.log())
     sanction = await mute(house, reason="  be\nkind\u202e ")
     assert sanction == {
+        "id": sanction["id"],
+        "everywhere": False,
         "user": {"id": VIEWER.id, "name": VIEWER.name},
         "kind": "mute",
         "until_ms": house.now_ms + 60_000,
@@ -65,9 +68,8 @@ async def test_a_mute_is_told_to_whom_it_concerns_and_nobody_else(house: House) 
     assert [e["data"] for e in house.briefed("muted")] == [{"sanction": sanction}]
     assert len(await house.log()) == head  # the room's log holds nothing of it
     now_ms = house.now_ms
-    assert [m.wire() for m in await house.store.read(lambda conn: read_mutes(conn, ROOM, now_ms))] == [
-        sanction
-    ]
+    listed = await house.store.read(lambda conn: read_page(conn, ROOM, now_ms, in_force=True))
+    assert [row.wire() for row in listed] == [sanction]
     await mute(house, of=OTHER, reason="  ")
     assert house.told(OTHER)[-1]["data"]["sanction"]["reason"] == ""
     assert await house.code("moderate.mute", MODERATOR, user="u-nobody", seconds=60, reason="") == "not_found"
@@ -90,14 +92,15 @@ async def test_a_mute_runs_out_to_the_millisecond(house: House) -> None:
     assert [e["data"]["by"] for e in house.briefed("unmuted")] == [None]
     assert await house.code("moderate.unmute", MODERATOR, user=VIEWER.id) == "not_found"
     now_ms = house.now_ms
-    assert await house.store.read(lambda conn: read_mutes_of(conn, ROOM, [VIEWER.id or ""], now_ms)) == {}
+    assert await house.store.read(lambda conn: read_in_force(conn, ROOM, [VIEWER.id or ""], now_ms)) == {}
 
 
 async def test_lifting_a_mute(house: House) -> None:
-    await mute(house)
+    sanction = await mute(house)
     await house.ok("moderate.unmute", MODERATOR, user=VIEWER.id)
     assert not await is_muted(house)
     assert house.briefed("unmuted")[-1]["data"] == {
+        "sanction": sanction["id"],
         "user": {"id": VIEWER.id, "name": VIEWER.name},
         "by": {"id": MODERATOR.id, "name": MODERATOR.name},
     }
@@ -118,10 +121,13 @@ async def test_the_timer_of_an_earlier_mute_ends_no_later_one(house: House) -> N
     house.now_ms += 10_000_000
     assert await house.run_timers() == 1
     error = await house.error("comment", VIEWER, text="now?")
-    assert error["details"] == {"reason": "flood", "until_ms": None, "left_ms": None}
+    left = {"reason": "flood", "until_ms": None, "left_ms": None}
+    assert error["details"] == left | {"sanction": error["details"]["sanction"], "everywhere": False}
     assert "retry_after_ms" not in error
-    # A shorter one takes the place of a longer one too.
-    await mute(house, seconds=10)
+    # A shorter one takes the place of a longer one too, but not from below.
+    again = {"user": VIEWER.id, "seconds": 10, "reason": ""}
+    assert await house.code("moderate.mute", MODERATOR, **again) == "outranked"
+    await mute(house, SENIOR, seconds=10)
     house.now_ms += 10_000
     await house.run_timers()
     assert not await is_muted(house)
@@ -338,9 +344,10 @@ async def test_every_deed_is_in_the_audit_trail(house: House) -> None:
     await house.ok("room.grant", HOST, user=OTHER.id, role="moderator")
     assert await house.code("moderate.mute", VIEWER, user=OTHER.id, seconds=60, reason="") == "forbidden"
     deeds = [(a["actor"]["id"], a["action"], a["target"], a["detail"]) for a in (await audit(house))[before:]]
+    given = deeds[0][3].pop("sanction")
     assert deeds == [
         (MODERATOR.id, "moderate.mute", VIEWER.id, {"seconds": 60, "reason": "flood"}),
-        (SENIOR.id, "moderate.unmute", VIEWER.id, {}),
+        (SENIOR.id, "moderate.unmute", VIEWER.id, {"sanction": given}),
         (MODERATOR.id, "moderate.delete", comment["id"], {"text": "rude"}),
         (HOST.id, "room.grant", OTHER.id, {"role": "moderator"}),
     ]

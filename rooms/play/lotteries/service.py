@@ -225,7 +225,7 @@ class Lotteries:
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         tx.room(cmd.room)
-        self._standing.require(tx, cmd.room, caller, "play")
+        self._standing.require_owed(tx, cmd.room, caller, "play")
         lottery = _lottery(tx, cmd.room, cmd.lottery)
         row = rules.claimable(tx.get(WINNERS, lottery.id, user_id), lottery, tx.now_ms)
         prize = _prize(lottery, row)
