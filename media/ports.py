@@ -45,8 +45,9 @@ class Gate(Protocol):
         """
         ...
 
-    async def may_watch(self, room: str, bearer: str | None) -> None:
-        """Returns if the caller may watch; raises ``Refused`` (``room_not_found``, ``forbidden``, …)."""
+    async def may_watch(self, room: str, bearer: str | None) -> str | None:
+        """Returns if the caller may watch, with who that is where a credential says so; raises ``Refused``
+        (``room_not_found``, ``forbidden``, ``banned``, …)."""
         ...
 
 

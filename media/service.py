@@ -221,6 +221,14 @@ class MediaService:
         """Ends all WHEP sessions of a room."""
         self._whep.close_all(room, "it was ended by the server")
 
+    def watched_rooms(self) -> set[str]:
+        """The rooms that somebody watches here by WHEP of whom it is known who they are."""
+        return self._whep.rooms()
+
+    def stop_viewer(self, user: str, room: str | None) -> None:
+        """Ends somebody's WHEP sessions, in a room or (``None``) in all."""
+        self._whep.close_user(user, room, "they were banned")
+
     # --- inside
 
     def _make_rtmp(self, gate: Gate) -> RtmpServer:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from media import http
+from media.names import split_stream
 from media.node import Session, WebRtcNode
 from media.ports import Gate, MediaKind
 from media.relay.feed import Feed, Format
@@ -45,6 +46,8 @@ class WhepSession(Session):
     """A viewer's resource. Whoever knows its unguessable address may end it."""
 
     viewer: Viewer
+    user: str | None = None
+    """Who watches, where a credential said so."""
 
 
 class Whep:
@@ -81,7 +84,7 @@ class Whep:
 
     async def _post(self, request: web.Request) -> web.Response:
         room = request.match_info["room"]
-        await self._gate.may_watch(room, http.bearer(request))
+        user = await self._gate.may_watch(room, http.bearer(request))
         text = await http.read_text(request, http.SDP_TYPE, self._node.config.max_sdp_bytes)
         offer = sdp.parse_offer(text)
         stream = await self._find_stream(room)
@@ -90,6 +93,7 @@ class Whep:
         self._admit(request, room)
         chosen = choose(offer, stream)
         session = self._open(room, offer, chosen, stream)
+        session.user = user
         location = f"/whep/{quote(room)}/{self._node.config.node_id}/{session.id}"
         answer = sdp.write_answer(offer, chosen, session.local)
         return http.created(answer, location, session.etag, self._node.links())
@@ -176,6 +180,21 @@ class Whep:
             if room is None or session.room == room:
                 session.viewer.close(reason)
                 self._sessions.pop(key, None)
+
+    def rooms(self) -> set[str]:
+        """The rooms that somebody watches here of whom it is known who they are."""
+        return {room_of(session.room) for session in self._sessions.values() if session.user is not None}
+
+    def close_user(self, user: str, room: str | None, reason: str) -> None:
+        """Ends somebody's sessions, in a room (its guests' pictures too) or in all."""
+        for key, session in list(self._sessions.items()):
+            if session.user == user and room in (None, room_of(session.room)):
+                session.viewer.close(reason)
+                self._sessions.pop(key, None)
+
+
+def room_of(stream: str) -> str:
+    return split_stream(stream)[0]
 
 
 def choose(offer: sdp.Offer, stream: Watched) -> dict[int, sdp.Chosen]:

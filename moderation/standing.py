@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Connection, String, Table, Text, sele
 
 from moderation.permissions import Action, Role, actions, may, outranks
 from moderation.sanctions.rules import EVERYWHERE, SanctionKind
-from moderation.sanctions.store import STANDINGS, Found, strictest
+from moderation.sanctions.store import STANDINGS, Found, read_ban, strictest
 from rooms.errors import Refused
 from rooms.heads import ROOMS, USERS
 from rooms.ports import Caller
@@ -182,6 +182,13 @@ def refused_by(kind: SanctionKind, found: Found, now_ms: int) -> Refused:
     }
     code = "banned" if kind is SanctionKind.BAN else "muted"
     return Refused(code, retry_after_ms=left_ms, details=details)
+
+
+def refuse_banned(conn: Connection, room_id: str, user_id: str, now_ms: int) -> None:
+    """Raises ``Refused("banned")``, read outside of a command. Not to be asked of operators."""
+    ban = read_ban(conn, room_id, user_id, now_ms)
+    if ban is not None:
+        raise refused_by(SanctionKind.BAN, ban, now_ms)
 
 
 def read_members(conn: Connection, room_id: str) -> list[MemberRow]:

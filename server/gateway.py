@@ -107,6 +107,9 @@ class Gateway:
         self._recovered_max = recovered_max
         self._arrivals: Gathering[Ask, Side] = Gathering(self._read_sides)
         self._connections: dict[str, Connection] = {}
+        self.put_out: Callable[[str, str | None], None] = lambda user_id, room_id: None
+        """Told of users who are connected here and were banned, from a room or (None) from all."""
+        users.banned = self._banned
         self._limits = limits
         self._connections_per_user = connections_per_user
         self._full = False
@@ -335,6 +338,12 @@ class Gateway:
         if self._latencies is not None:
             self._latencies.take(connection, cmd)
         return {}
+
+    def _banned(self, connection: Connection, room_id: str | None) -> None:
+        """Whoever is banned sees nothing more of the room; the connection stays, to hear of the ban's end."""
+        if connection.room_id is not None and room_id in (None, connection.room_id):
+            self._live.leave(connection)
+        self.put_out(connection.identity.id or "", room_id)
 
     async def kick(self, user_id: str, code: str) -> None:
         """Close every connection of a user on this node."""

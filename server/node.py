@@ -235,6 +235,7 @@ class Node:
             levels=self.domain.levels,
             latencies=self.latencies,
         )
+        self.gateway.put_out = self.picture.put_out.now
         self.live.for_staff.append(self.latencies.signal)
         self.live.for_heard.append(self.latencies.hear)
         admission = Admission(

@@ -25,6 +25,7 @@ from rooms.lifecycle import Lifecycle
 from rooms.recordings.service import Recordings
 from server.auth import PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
+from server.banned import PutOut
 from server.bus.port import Bus
 from server.config import Settings
 from server.house_rules import recording_rules
@@ -110,8 +111,9 @@ class Picture:
             )
         else:
             self.posters = AllPosters(self.hls.posters)
-        self.rights = PublishRights(around.store, around.bus, lambda: self.media)
+        self.rights = PublishRights(around.store, around.bus, lambda: self.media, around.clock_ms)
         self.stage.began = self.rights.look
+        self.put_out = PutOut(around.store, around.bus, lambda: self.media, around.clock_ms)
         hls_viewers = self.sharing.hls_viewers if self.sharing is not None else self.hls.viewers
         self.vitals = Vitals(self.media, hls_viewers, around.live, around.bus)
 
@@ -195,11 +197,13 @@ class Picture:
         await self.recordings.start()
         await self.media.start()
         await self.rights.start()
+        await self.put_out.start()
         await self.vitals.start()
 
     async def close(self) -> None:
         """Says goodbye to publishers, viewers and other nodes. Idempotent."""
         await self.vitals.close()
+        await self.put_out.close()
         await self.rights.close()
         await self.posters.close()
         if self.sharing is not None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from media.ports import Principal
 from moderation.permissions import Action, may
+from moderation.sanctions.store import read_ban
 from moderation.standing import read_role
 from rooms.errors import Refused
 from rooms.heads import RoomRow, users_table
@@ -48,8 +49,11 @@ class PublishRights:
     is an operator who isn't one any more; while the database is away, nobody is stopped.
     """
 
-    def __init__(self, store: Store, bus: Bus, media: Callable[[], Publishing]) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, media: Callable[[], Publishing], clock_ms: Callable[[], int]
+    ) -> None:
         self._store = store
+        self._clock_ms = clock_ms
         self._bus = bus
         self._media = media
         self._joined: set[str] = set()
@@ -96,7 +100,9 @@ class PublishRights:
         await self._listen(stream.partition(":")[0] for stream, _ in publishing)
         if not publishing:
             return
-        for stream, principal in await self._store.read(lambda conn: _without_right(conn, publishing)):
+        now_ms = self._clock_ms()
+        lost = await self._store.read(lambda conn: _without_right(conn, publishing, now_ms))
+        for stream, principal in lost:
             log.warning("publisher_has_lost_its_right", stream=stream, principal=principal)
             self._media().stop_principal(stream, principal)
 
@@ -110,11 +116,11 @@ class PublishRights:
             await self._bus.leave_room(room, self._on_news)
 
     def _on_news(self, news: RoomNews) -> None:
-        if news.origin:
+        if news.origin or any(event.kind == "banned" for event in news.staff):
             self._nudged.set()
 
 
-def _without_right(conn: Connection, publishing: Sequence[Pair]) -> list[Pair]:
+def _without_right(conn: Connection, publishing: Sequence[Pair], now_ms: int) -> list[Pair]:
     """Those that may publish no more. Principals of other kinds than keys and users aren't judged here, nor
     users in a guest's place: that is given and taken by the host."""
     keys = {principal[4:] for _, principal in publishing if principal.startswith("key:")}
@@ -125,19 +131,27 @@ def _without_right(conn: Connection, publishing: Sequence[Pair]) -> list[Pair]:
     lost = []
     for stream, principal in publishing:
         kind, _, who = principal.partition(":")
-        if kind == "key" and who not in in_force:
+        if kind == "key" and (who not in in_force or is_host_banned(conn, stream, now_ms)):
             lost.append((stream, principal))
         if kind == "user" and ":" not in stream:
             room = read_room(conn, stream)
-            if room is None or not may_publish(conn, room, who):
+            if room is None or not may_publish(conn, room, who, now_ms):
                 lost.append((stream, principal))
     return lost
 
 
-def may_publish(conn: Connection, room: RoomRow, user_id: str) -> bool:
-    """Whether a user's role in a room lets them publish."""
+def is_host_banned(conn: Connection, room_id: str, now_ms: int) -> bool:
+    """Whether a room's host is banned everywhere: a stream key of theirs is good for nothing then."""
+    room = read_room(conn, room_id)
+    return room is not None and read_ban(conn, room_id, room.host_id, now_ms) is not None
+
+
+def may_publish(conn: Connection, room: RoomRow, user_id: str, now_ms: int) -> bool:
+    """Whether a user's role in a room lets them publish, and no ban keeps them from it."""
     # A publish token doesn't say who is an operator; the user's latest sign-in did.
     operator = conn.scalar(select(users_table.c.operator).where(users_table.c.id == user_id))
+    if not operator and read_ban(conn, room.id, user_id, now_ms) is not None:
+        return False
     return may(
         read_role(conn, room.id, Caller(user_id, operator=bool(operator)), room.host_id), Action.PUBLISH
     )

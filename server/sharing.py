@@ -59,8 +59,9 @@ class AnyNode:
     async def may_begin(self, room: str, principal: Principal, *, takeover: bool) -> None:
         raise Refused("forbidden")
 
-    async def may_watch(self, room: str, bearer: str | None) -> None:
+    async def may_watch(self, room: str, bearer: str | None) -> str | None:
         """The node that asks has been shown a credential."""
+        return None
 
 
 class Sharing:

@@ -20,9 +20,10 @@ from rooms.history import read_room
 from rooms.lifecycle import Happening
 from rooms.ports import Caller
 from server.auth import Identity, PublishTokens, SignedPaths, StreamKeys, Tokens
+from server.banned import Bans
 from server.credentials import StreamKeyRow, find_stream_key
 from server.origins import GUEST, Origins
-from server.rights import may_publish
+from server.rights import is_host_banned, may_publish
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,7 @@ class MediaGate:
         self.publishers: dict[str, Principal] = {}
         self._rooms_seen: dict[str, _Seen] = {}
         self._unreachable = False
+        self._bans = Bans(store, clock_ms)
 
     async def may_publish(self, stream: str, bearer: str | None) -> Principal:
         if not bearer:
@@ -77,7 +79,8 @@ class MediaGate:
         if slot is not None:
             guest = await self._store.read(lambda conn: _on_stage(conn, room, slot, user_id))
             return Principal(f"{GUEST}{user_id}", guest.name)
-        row, can_publish = await self._store.read(lambda conn: _may_publish(conn, room, user_id))
+        now_ms = self._clock_ms()
+        row, can_publish = await self._store.read(lambda conn: _may_publish(conn, room, user_id, now_ms))
         if not can_publish:
             raise Refused("forbidden")
         return Principal(f"user:{user_id}", row.host_name, is_host=True)
@@ -92,7 +95,8 @@ class MediaGate:
         if slot is not None:
             await self._store.read(lambda conn: _on_stage(conn, cmd.room, slot, user_id))
         else:
-            _, allowed = await self._store.read(lambda conn: _may_publish(conn, cmd.room, user_id))
+            now_ms = self._clock_ms()
+            _, allowed = await self._store.read(lambda conn: _may_publish(conn, cmd.room, user_id, now_ms))
             if not allowed:
                 raise Refused("forbidden")
         stream = stream_name(cmd.room, slot)
@@ -101,11 +105,14 @@ class MediaGate:
 
     async def _by_key(self, room: str, key: str) -> Principal:
         key_hash = StreamKeys.hash_key(key)
-        row: StreamKeyRow | None = await self._store.read(lambda conn: find_stream_key(conn, key_hash))
+        now_ms = self._clock_ms()
+        row, banned = await self._store.read(lambda conn: _find_key(conn, key_hash, now_ms))
         if row is None:
             raise Refused("bad_token", "This stream key is not valid (any more).")
         if row.room_id != room:
             raise Refused("forbidden", "This stream key is for another room.")
+        if banned:
+            raise Refused("forbidden", "The host of this room is banned.")
         stands_in = row.id == self.stand_in
         current = self.publishers.get(room)
         if stands_in and current is not None and not current.steps_aside:
@@ -113,16 +120,25 @@ class MediaGate:
             raise Refused("publisher_busy", retry_after_ms=2000)
         return Principal(f"key:{row.id}", row.label, steps_aside=stands_in)
 
-    async def may_watch(self, stream: str, bearer: str | None) -> None:
-        """Who may watch the host may watch the guests."""
+    async def may_watch(self, stream: str, bearer: str | None) -> str | None:
+        """Who may watch the host may watch the guests. A public room asks for no credential, so one that is
+        no good does no harm there; one of somebody who is banned is refused."""
         room, _ = split_stream(stream)
-        if await self._is_public(room):
-            return
+        public = await self._is_public(room)
         if not bearer:
-            raise Refused("unauthenticated")
-        identity: Identity = await self._tokens.verify(bearer, self._clock_ms())
-        if not identity.may_enter(room):
+            if not public:
+                raise Refused("unauthenticated")
+            return None
+        try:
+            identity: Identity = await self._tokens.verify(bearer, self._clock_ms())
+        except Refused:
+            if not public:
+                raise
+            return None
+        if not public and not identity.may_enter(room):
             raise Refused("forbidden", "Your token is for another room.")
+        await self._bans.refuse(room, identity)
+        return identity.id
 
     def is_open(self, room: str) -> bool:
         """Whether the room was found to be public a moment ago: see ``media.hls.players.OpenGate``."""
@@ -209,11 +225,17 @@ class MediaStage:
         await self._origins.tell(stream, happening, reason, principal)
 
 
-def _may_publish(conn: Connection, room_id: str, user_id: str) -> tuple[RoomRow, bool]:
+def _may_publish(conn: Connection, room_id: str, user_id: str, now_ms: int) -> tuple[RoomRow, bool]:
     row = read_room(conn, room_id)
     if row is None:
         raise Refused("room_not_found")
-    return row, may_publish(conn, row, user_id)
+    return row, may_publish(conn, row, user_id, now_ms)
+
+
+def _find_key(conn: Connection, key_hash: str, now_ms: int) -> tuple[StreamKeyRow | None, bool]:
+    """The stream key, and whether its room's host is banned."""
+    row = find_stream_key(conn, key_hash)
+    return row, row is not None and is_host_banned(conn, row.room_id, now_ms)
 
 
 def _on_stage(conn: Connection, room_id: str, slot: str, user_id: str) -> Guest:

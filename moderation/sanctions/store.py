@@ -192,6 +192,17 @@ def read_ban(conn: Connection, room_id: str, user_id: str, now_ms: int) -> Found
     return read_in_force(conn, room_id, [user_id], now_ms).get(user_id, {}).get(SanctionKind.BAN)
 
 
+def read_new_bans(conn: Connection, since_ms: int) -> list[SanctionRow]:
+    """The bans that were given since then and aren't lifted: by their ids, in which the time is."""
+    moment = f"{max(0, since_ms):012x}"
+    query = select(sanctions_table).where(
+        sanctions_table.c.id >= f"{moment[:8]}-{moment[8:]}",
+        sanctions_table.c.kind == SanctionKind.BAN.value,
+        sanctions_table.c.over_at_ms.is_(None),
+    )
+    return [SanctionRow(*record) for record in conn.execute(query)]
+
+
 def read_page(
     conn: Connection,
     room_id: str | None,

@@ -56,6 +56,8 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/rooms/{room}/packets"): Answer(Page[p.Packet]),
     ("GET", "/api/v1/rooms/{room}/packets/{packet}"): Answer(p.PacketOpens),
     ("GET", "/api/v1/rooms/{room}/mutes"): Answer(Page[r.Sanction]),
+    ("GET", "/api/v1/rooms/{room}/sanctions"): Answer(Page[r.KeptSanction]),
+    ("GET", "/api/v1/sanctions"): Answer(Page[r.KeptSanction]),
     ("GET", "/api/v1/rooms/{room}/audit"): Answer(Page[r.AuditLine]),
     ("GET", "/api/v1/rooms/{room}/members"): Answer(Page[r.Member]),
     ("GET", "/api/v1/rooms/{room}/stream-keys"): Answer(Page[r.StreamKey]),

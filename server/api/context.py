@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from media.hls import HlsHub
 from media.service import MediaService
 from moderation.permissions import Action, Role, may
-from moderation.standing import read_role
+from moderation.standing import read_role, refuse_banned
 from rooms.errors import Refused
 from rooms.gifts.catalogue import GiftCatalogue
 from rooms.heads import RoomRow
@@ -101,14 +101,20 @@ class Api:
             raise Refused("bad_token", "Give the token as Authorization: Bearer.")
         return await self.tokens.verify(token.strip(), self.clock_ms())
 
-    async def in_room(self, request: web.Request) -> tuple[str, Identity, RoomRow, Role]:
-        """The room of the path, the caller, the room's row and the caller's role. Raises ``Refused``."""
+    async def in_room(
+        self, request: web.Request, *, banned_too: bool = False
+    ) -> tuple[str, Identity, RoomRow, Role]:
+        """The room of the path, the caller, the room's row and the caller's role. Raises ``Refused``.
+
+        ``banned_too``: for what nobody is kept from, such as their own orders.
+        """
         identity = await self.identify(request)
         room_id = request.match_info["room"]
         if not identity.may_enter(room_id):
             raise Refused("forbidden", "Your token is for another room.")
         caller = as_caller(identity)
-        row, role = await self.store.read(lambda conn: _room_and_role(conn, room_id, caller))
+        now_ms = None if banned_too or caller.operator else self.clock_ms()
+        row, role = await self.store.read(lambda conn: _room_and_role(conn, room_id, caller, now_ms))
         if not row.public and identity.is_guest:
             raise Refused("unauthenticated")
         return room_id, identity, row, role
@@ -126,10 +132,15 @@ class Api:
 API = web.AppKey("api", Api)
 
 
-def _room_and_role(conn: Connection, room_id: str, caller: Caller) -> tuple[RoomRow, Role]:
+def _room_and_role(
+    conn: Connection, room_id: str, caller: Caller, now_ms: int | None
+) -> tuple[RoomRow, Role]:
+    """``now_ms`` None: whoever is banned may, too."""
     row = read_room(conn, room_id)
     if row is None:
         raise Refused("room_not_found")
+    if caller.id is not None and now_ms is not None:
+        refuse_banned(conn, room_id, caller.id, now_ms)
     return row, read_role(conn, room_id, caller, row.host_id)
 
 

@@ -37,7 +37,7 @@ class DemoToken(BaseModel):
 async def list_orders(request: web.Request) -> web.Response:
     """Host: all; others: their own. Newest first."""
     api = request.app[API]
-    room_id, identity, _, role = await api.in_room(request)
+    room_id, identity, _, role = await api.in_room(request, banned_too=True)
     if identity.is_guest:
         raise Refused("unauthenticated")
     buyer_id = None if may(role, Action.SEE_ORDERS) else identity.id

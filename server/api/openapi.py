@@ -70,6 +70,8 @@ _CSV = {
     }
 }
 _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("GET", "/api/v1/rooms/{room}/sanctions"): ("user", "in_force", "cursor", "limit"),
+    ("GET", "/api/v1/sanctions"): ("user", "in_force", "cursor", "limit"),
     ("GET", "/api/v1/payments/owed"): ("cursor", "limit", "status"),
     ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),
     ("GET", "/api/v1/products/audit"): ("cursor", "limit"),

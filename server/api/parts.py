@@ -19,6 +19,7 @@ from server.api import (
     recordings,
     replays,
     rooms,
+    sanctions,
     wallets,
     webhooks,
 )
@@ -31,6 +32,7 @@ PARTS = (
     replays,
     clips,
     desk,
+    sanctions,
     payments,
     orders,
     coupons,

@@ -42,6 +42,8 @@ class UserChannels:
         self._feeds: dict[str, _Feed] = {}
         self.level: Callable[[str, int], None] = lambda user_id, earned: None
         """Told of everybody who is connected here and has reached a level: who, and with how many points."""
+        self.banned: Callable[[Connection, str | None], None] = lambda connection, room_id: None
+        """Told of each connection whose user was banned, when it has been told: from a room, or from all."""
 
     async def join(self, connection: Connection) -> None:
         """Returns when what happens to the user from now on will reach the connection."""
@@ -112,6 +114,8 @@ class UserChannels:
                 # Who was a moderator a moment ago must not read on with the staff.
                 connection.grant(frozenset(orjson.loads(event.body)["data"]["can"]))
             connection.outlet.send(packet)
+            if event.kind == "banned" and not connection.identity.operator:
+                self.banned(connection, event.room_id)
 
     def _fill(self, feed: _Feed) -> None:
         if feed.filling is None or feed.filling.done():

@@ -57,6 +57,17 @@ moderate.mute    -     -      x         x      x    x
 mute.long        -     -      -         x      x    x
 mute.forever     -     -      -         x      x    x
 moderate.unmute  -     -      x         x      x    x
+mute.everywhere  -     -      -         -      -    x
+unmute.everywhere -    -      -         -      -    x
+moderate.ban     -     -      -         x      x    x
+ban.forever      -     -      -         x      x    x
+ban.everywhere   -     -      -         -      -    x
+moderate.unban   -     -      -         x      x    x
+unban.everywhere -     -      -         -      -    x
+moderate.shadow  -     -      -         x      x    x
+moderate.unshadow -    -      -         x      x    x
+moderate.warn    -     -      x         x      x    x
+warning.accept   -     none   none      none   none none
 moderate.delete  -     -      x         x      x    x
 product.add      -     -      -         -      x    x
 product.change   -     -      -         -      x    x
@@ -105,8 +116,19 @@ HEADER, *ROWS = TABLE.strip("\n").splitlines()
 COMMANDS = [row.split()[0] for row in ROWS]
 ANSWERED_ELSEWHERE = {"publish.token", "gift.top", "packet.opens"}  # not by the domain
 # What a row beyond the commands' names sends.
-NAMES = {"mute.long": "moderate.mute", "mute.forever": "moderate.mute"}
+NAMES = {
+    "mute.long": "moderate.mute",
+    "mute.forever": "moderate.mute",
+    "mute.everywhere": "moderate.mute",
+    "unmute.everywhere": "moderate.unmute",
+    "ban.forever": "moderate.ban",
+    "ban.everywhere": "moderate.ban",
+    "unban.everywhere": "moderate.unban",
+}
 
+
+TARGET = Caller("u-target", "Target")
+"""Whoever is banned buys and plays no more, which others of these requests have ``OTHER`` do."""
 
 ON_OTHER: dict[str, dict[str, Any]] = {
     "comment": {"text": "hello"},
@@ -114,7 +136,18 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "moderate.mute": {"user": OTHER.id, "seconds": 86_400, "reason": ""},
     "mute.long": {"user": OTHER.id, "seconds": 86_401, "reason": ""},
     "mute.forever": {"user": OTHER.id, "seconds": None, "reason": ""},
+    "mute.everywhere": {"user": TARGET.id, "seconds": 60, "reason": "", "everywhere": True},
     "moderate.unmute": {"user": OTHER.id},
+    "unmute.everywhere": {"user": TARGET.id, "everywhere": True},
+    "moderate.ban": {"user": TARGET.id, "seconds": 60, "reason": ""},
+    "ban.forever": {"user": TARGET.id, "seconds": None, "reason": ""},
+    "ban.everywhere": {"user": TARGET.id, "seconds": 60, "reason": "", "everywhere": True},
+    "moderate.unban": {"user": TARGET.id},
+    "unban.everywhere": {"user": TARGET.id, "everywhere": True},
+    "moderate.shadow": {"user": TARGET.id, "seconds": 60, "reason": ""},
+    "moderate.unshadow": {"user": TARGET.id},
+    "moderate.warn": {"user": TARGET.id, "reason": ""},
+    "warning.accept": {"warning": "w"},
     "wallet.topup": {"pack": "small"},
     "product.add": {"title": "T", "price_minor": 1, "currency": "CNY", "stock": 1},
     "room.change": {"slow_mode_s": 0},
@@ -129,6 +162,14 @@ ON_OTHER: dict[str, dict[str, Any]] = {
 }
 
 
+# What has to be in force, given by who ranks lowest of those who may: nobody lifts what is from above.
+LIFTS = {
+    "moderate.unmute": ("moderate.mute", MODERATOR),
+    "unmute.everywhere": ("mute.everywhere", OPERATOR),
+    "moderate.unban": ("moderate.ban", SENIOR),
+    "unban.everywhere": ("ban.everywhere", OPERATOR),
+    "moderate.unshadow": ("moderate.shadow", SENIOR),
+}
 # Who may, and can't nevertheless.
 UNLUCKY = {
     ("gift", "self"): "gift_to_self",
@@ -137,13 +178,16 @@ UNLUCKY = {
     ("lottery.claim", "won"): "not_won",
     ("order.address", "won"): "not_found",
     ("points.redeem", "poor"): "insufficient_points",
+    ("warning.accept", "none"): "not_found",
 }
 
 
 async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:  # noqa: C901  a row each
     """A request that only the caller's role can make fail."""
-    if command == "moderate.unmute":
-        await house.ok("moderate.mute", OPERATOR, **ON_OTHER["moderate.mute"])
+    await house.sign_in(TARGET)
+    if command in LIFTS:
+        sanction, by = LIFTS[command]
+        await house.ok(NAMES.get(sanction, sanction), by, **ON_OTHER[sanction])
     if command in ON_OTHER:
         return ON_OTHER[command]
     if command == "moderate.delete":

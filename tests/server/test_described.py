@@ -318,6 +318,14 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
     await host.do("room.grant", user=viewer.user, role="moderator")
     await host.read(f"{room}/mutes", f"{room}/audit", f"{room}/members")
     await host.do("moderate.unmute", user=viewer.user)
+    target = {"user": viewer.user, "reason": "noise"}
+    await host.do("moderate.ban", **target, seconds=60)
+    await host.do("moderate.unban", user=viewer.user)
+    await host.do("moderate.shadow", **target, seconds=60)
+    await host.do("moderate.unshadow", user=viewer.user)
+    warning = (await host.do("moderate.warn", **target))["sanction"]["id"]
+    await viewer.do("warning.accept", warning=warning)
+    await host.read(f"{room}/sanctions", f"{room}/sanctions?user={viewer.user}&in_force=false", "/sanctions")
     await host.do("room.change", slow_mode_s=1)
     await host.do("publish.token")
     made = await host.ask("POST", f"{room}/stream-keys", json={"label": "OBS"})

@@ -85,7 +85,7 @@ def put_keys(tx: Unit, revoked_at_ms: int | None) -> Steps[Any]:
 
 
 async def begun(house: House, air: Air, bus: TappedBus) -> PublishRights:
-    watch = PublishRights(house.store, bus, lambda: air)
+    watch = PublishRights(house.store, bus, lambda: air, lambda: house.now_ms)
     await watch.start()
     watch.look()
     async with asyncio.timeout(10):

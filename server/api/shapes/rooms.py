@@ -98,14 +98,34 @@ class Events(TypedDict):
 
 @with_config(OPEN)
 class Sanction(TypedDict):
-    """``until_ms`` null: until it is lifted."""
+    """``until_ms`` null: until it is lifted. ``everywhere``: in all rooms."""
 
+    id: str
     user: Person
-    kind: str
+    kind: Literal["mute", "ban", "shadow", "warn"]
+    everywhere: bool
     until_ms: TimeMs | None
     reason: str
     by: Person
     at_ms: TimeMs
+
+
+@with_config(OPEN)
+class SanctionOver(TypedDict):
+    """``by`` is who lifted it, or whose later one took its place."""
+
+    at_ms: TimeMs
+    by: str | None
+    why: Literal["ran_out", "lifted", "replaced", "appeal", "accepted"]
+
+
+@with_config(OPEN)
+class KeptSanction(Sanction):
+    """``over`` null: it is in force. ``room`` is ``*`` for all rooms."""
+
+    room: str
+    by_role: str
+    over: SanctionOver | None
 
 
 @with_config(OPEN)

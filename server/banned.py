@@ -1,0 +1,159 @@
+"""Those who are banned, where they watch: refused when they come, and put out when they are there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Connection
+
+from moderation.sanctions.rules import EVERYWHERE
+from moderation.sanctions.store import read_new_bans
+from moderation.standing import refuse_banned
+from rooms.errors import Refused
+from server.auth import Identity
+from server.bus.port import Bus, RoomNews
+from server.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+FRESH_MS = 2_000
+STALE_MS = 300_000
+KEPT_MAX = 10_000
+LOOK_EVERY_S = 2.0
+LOOK_BACK_MS = 30_000
+"""How far the clocks of nodes, and a ban's making and its commit, may be apart."""
+
+
+class Bans:
+    """Whether somebody is kept out of a room: asked by players again and again, so remembered for a moment,
+    and for longer while the database is away."""
+
+    def __init__(self, store: Store, clock_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._clock_ms = clock_ms
+        self._known: OrderedDict[tuple[str, str], tuple[int, Refused | None]] = OrderedDict()
+
+    async def refuse(self, room: str, identity: Identity) -> None:
+        """Raises ``Refused``: ``banned``, ``temporarily_unavailable``."""
+        if identity.id is None or identity.operator:
+            return
+        place, now_ms = (room, identity.id), self._clock_ms()
+        at_ms, refusal = self._known.get(place, (-STALE_MS, None))
+        if not 0 <= now_ms - at_ms < FRESH_MS:
+            try:
+                refusal = await self._store.read(lambda conn: _refusal(conn, *place, now_ms))
+            except Refused:
+                if now_ms - at_ms >= STALE_MS:
+                    raise
+            else:
+                self._keep(place, now_ms, refusal)
+        if refusal is not None:
+            raise refusal
+
+    def _keep(self, place: tuple[str, str], at_ms: int, refusal: Refused | None) -> None:
+        self._known[place] = (at_ms, refusal)
+        self._known.move_to_end(place)
+        while len(self._known) > KEPT_MAX:
+            self._known.popitem(last=False)
+
+
+def _refusal(conn: Connection, room: str, user_id: str, now_ms: int) -> Refused | None:
+    try:
+        refuse_banned(conn, room, user_id, now_ms)
+    except Refused as refusal:
+        return refusal
+    return None
+
+
+class Watching(Protocol):
+    """What is watched by WebRTC at this node."""
+
+    def watched_rooms(self) -> Collection[str]:
+        """The rooms that somebody watches here of whom it is known who they are."""
+        ...
+
+    def stop_viewer(self, user: str, room: str | None) -> None:
+        """Ends somebody's sessions, in a room or (None) in all."""
+        ...
+
+
+class PutOut:
+    """Ends what banned people watch at this node, wherever they were banned.
+
+    Whoever is connected here too is put out with the news of it (``now``). Word of others comes by the bus
+    with the news of the rooms that are watched here; what that doesn't say (a ban everywhere, a lost
+    message) is found by a look at the newest bans every two seconds.
+    """
+
+    def __init__(
+        self, store: Store, bus: Bus, media: Callable[[], Watching], clock_ms: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._media = media
+        self._clock_ms = clock_ms
+        self._joined: set[str] = set()
+        self._nudged = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="put out who is banned")
+
+    async def close(self) -> None:
+        """Idempotent."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await self._listen(())
+
+    def now(self, user: str, room: str | None) -> None:
+        """Somebody who is connected here was banned, from a room or (None) from all."""
+        self._media().stop_viewer(user, room)
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._nudged.wait()
+            self._nudged.clear()
+            try:
+                await self._look()
+            except Refused:
+                continue  # the database is away: nobody is banned meanwhile
+            except Exception:
+                log.exception("put_out_failed")
+
+    async def _look(self) -> None:
+        rooms = set(self._media().watched_rooms())
+        await self._listen(rooms)
+        if not rooms:
+            return
+        # An id's time is the machine's clock, whatever the node's own is set to.
+        since_ms = time.time_ns() // 1_000_000 - LOOK_BACK_MS
+        bans = await self._store.read(lambda conn: read_new_bans(conn, since_ms))
+        now_ms = self._clock_ms()
+        for ban in bans:
+            if ban.in_force(now_ms):
+                self._media().stop_viewer(ban.user_id, None if ban.room_id == EVERYWHERE else ban.room_id)
+
+    async def _listen(self, rooms: Iterable[str]) -> None:
+        wanted = set(rooms)
+        for room in wanted - self._joined:
+            self._joined.add(room)
+            await self._bus.join_room(room, self._on_news)
+        for room in self._joined - wanted:
+            self._joined.discard(room)
+            await self._bus.leave_room(room, self._on_news)
+
+    def _on_news(self, news: RoomNews) -> None:
+        if any(event.kind == "banned" for event in news.staff):
+            self._nudged.set()
