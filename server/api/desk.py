@@ -8,7 +8,6 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from moderation.audit import read_audit
 from moderation.permissions import Action, Role, may
 from moderation.standing import read_members, read_mutes
 from rooms.errors import Refused
@@ -54,16 +53,6 @@ async def list_mutes(request: web.Request) -> web.Response:
     room_id, _ = await api.allowed(request, Action.SEE_STAFF)
     mutes = await api.store.read(lambda conn: read_mutes(conn, room_id, api.clock_ms()))
     return ok({"items": [mute.wire() for mute in mutes], "next": None})
-
-
-@routes.get("/api/v1/rooms/{room}/audit")
-async def list_audit(request: web.Request) -> web.Response:
-    """Who did what, newest first."""
-    api = request.app[API]
-    room_id, _ = await api.allowed(request, Action.SEE_AUDIT)
-    cursor, limit = page_args(request)
-    items = await api.store.read(lambda conn: read_audit(conn, room_id, before=cursor, limit=limit))
-    return ok({"items": items, "next": items[-1]["id"] if len(items) == limit else None})
 
 
 @routes.get("/api/v1/rooms/{room}/members")

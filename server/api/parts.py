@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from server.api import (
+    audit,
     clips,
     coupons,
     desk,
@@ -31,6 +32,7 @@ PARTS = (
     replays,
     clips,
     desk,
+    audit,
     payments,
     orders,
     coupons,
