@@ -66,6 +66,7 @@ class Unit:
         self._left: dict[str, Left] = {}
         self._inserts: dict[Table, list[dict[str, Any]]] = {}
         self._last: list[Callable[[Connection], None]] = []
+        self._ends: dict[Callable[[Connection, list[Any]], None], list[Any]] = {}
         self._undo: list[Callable[[], None]] = []
 
     # rows
@@ -131,6 +132,12 @@ class Unit:
     def at_flush(self, statement: Callable[[Connection], None]) -> None:
         """Run a set-based statement when everything else has been written."""
         self._last.append(statement)
+        self.changes += 1
+
+    def at_end(self, write: Callable[[Connection, list[Any]], None], item: Any) -> None:
+        """Have ``write`` called once, with the items of the whole unit in their order, when all else has been
+        written: what it locks comes last in the order of locks. What runs at the flush may add items too."""
+        self._ends.setdefault(write, []).append(item)
         self.changes += 1
 
     def at_rollback(self, undo: Callable[[], None]) -> None:
@@ -247,6 +254,8 @@ class Unit:
             statement(self.conn)
         if self._left:
             self.news.stock = share_stock(self.conn, self._left)
+        for write, items in self._ends.items():
+            write(self.conn, items)
 
     def _put_heads(self) -> None:
         for room_id in self._heads.keys() | self._staff_heads.keys():

@@ -19,7 +19,7 @@ from rooms.commands import CreateRoom
 from rooms.errors import Refused
 from rooms.history import read_room
 from rooms.ports import Caller
-from server import cli_webhooks, logs
+from server import cli_audit, cli_webhooks, logs
 from server.auth.own import sign
 from server.config import ConfigError, Settings, load, node_secret
 
@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         "probe", add_help=False, help="watch a room as viewers do, and say how late it arrives"
     )
     cli_webhooks.add_parser(commands, common)
+    cli_audit.add_parser(commands, common)
     commands.add_parser("verify-draw", add_help=False, help="recompute a lottery's draw from its file")
     doctor = commands.add_parser("doctor", parents=[common], help="say what is wrong with config or machine")
     doctor.set_defaults(do=_doctor)

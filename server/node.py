@@ -15,6 +15,7 @@ from rooms.likes import write_likes
 from rooms.unit import News
 from server import api
 from server.api.context import API, Api
+from server.audit import AuditKeeper
 from server.auth import DemoTokens, Identity, PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
 from server.auth.own import own_key
@@ -138,12 +139,15 @@ class Node:
         )
         self.domain = Domain(settings, ground)
         self.services = self.domain.services
+        self.audit = AuditKeeper(
+            self.store, self._clock_ms, details_days=settings.moderation.audit_details_days
+        )
         self.housekeeping = Housekeeping(
             self.store,
             self.checkpoints,
             self._clock_ms,
             pace_window_ms=COMMENT_WINDOW_MS,
-            more=(self.services.cashier.count_owed,),
+            more=(self.services.cashier.count_owed, self.audit.age),
         )
 
     def _make_webhooks(self) -> None:
@@ -301,6 +305,7 @@ class Node:
             rights=self.picture.rights,
             library=self.picture.library,
             replay=self.replay,
+            audit=self.audit,
         )
         api.attach(app)
         Pages(embed_origins=settings.listen.embed_origins).attach(app)

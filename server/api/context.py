@@ -23,6 +23,7 @@ from rooms.history import read_room
 from rooms.ports import Caller
 from rooms.wallet.coins import CoinRules
 from server.answers import problem_from
+from server.audit import AuditKeeper
 from server.auth import GUEST, DemoTokens, Identity, SignedPaths, Tokens
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
@@ -80,6 +81,7 @@ class Api:
     rights: PublishRights
     library: RecordingLibrary
     replay: ReplayDesk
+    audit: AuditKeeper
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

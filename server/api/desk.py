@@ -8,7 +8,6 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from moderation.audit import read_audit
 from moderation.permissions import Action, Role, may
 from moderation.sanctions.rules import SanctionKind
 from moderation.sanctions.store import read_page
@@ -59,16 +58,6 @@ async def list_mutes(request: web.Request) -> web.Response:
         lambda conn: read_page(conn, room_id, api.clock_ms(), kinds=kinds, in_force=True, limit=500)
     )
     return ok({"items": [mute.wire() for mute in mutes], "next": None})
-
-
-@routes.get("/api/v1/rooms/{room}/audit")
-async def list_audit(request: web.Request) -> web.Response:
-    """Who did what, newest first."""
-    api = request.app[API]
-    room_id, _ = await api.allowed(request, Action.SEE_AUDIT)
-    cursor, limit = page_args(request)
-    items = await api.store.read(lambda conn: read_audit(conn, room_id, before=cursor, limit=limit))
-    return ok({"items": items, "next": items[-1]["id"] if len(items) == limit else None})
 
 
 @routes.get("/api/v1/rooms/{room}/members")

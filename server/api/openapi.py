@@ -16,11 +16,12 @@ from rooms.gifts.catalogue import GiftTerms
 from rooms.points.offers import EditOffer, NewOffer
 from rooms.recordings.commands import ChangeRecording
 from rooms.shop.sheets import COLUMNS, ProductFile
-from server.api import clips, files, payments, wallets
+from server.api import audit, clips, files, payments, wallets
 from server.api.answering import ANSWERS, REF, Answer, schema_of
 from server.api.parts import PARTS
 from server.api.shapes.commands import COMMANDS
 from server.api.shapes.rooms import Event
+from server.audit_files import FORMATS
 from server.commands import SPECS
 from server.credentials import NewStreamKey
 from server.gateway import Leave, Refresh, Time
@@ -52,6 +53,7 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("PATCH", "/api/v1/recordings/{recording}"): ChangeRecording,
     ("POST", "/api/v1/recordings/{recording}/clips"): clips.NewClip,
     ("PUT", "/api/v1/stock"): files.StockRows,
+    ("POST", "/api/v1/audit/erase"): audit.EraseOfPerson,
     ("POST", "/api/v1/payouts"): wallets.NewPayout,
     ("POST", "/api/v1/payouts/{payout}/done"): wallets.SettledPayout,
     ("POST", "/api/v1/payouts/{payout}/return"): wallets.SettledPayout,
@@ -69,6 +71,7 @@ _CSV = {
         }
     }
 }
+_OF_AUDIT = ("action", "actor", "target", "since_ms", "until_ms")
 _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/rooms/{room}/sanctions"): ("user", "in_force", "cursor", "limit"),
     ("GET", "/api/v1/sanctions"): ("user", "in_force", "cursor", "limit"),
@@ -76,6 +79,11 @@ _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),
     ("GET", "/api/v1/products/audit"): ("cursor", "limit"),
     ("GET", "/api/v1/products/export"): ("format",),
+    ("GET", "/api/v1/rooms/{room}/audit"): ("cursor", "limit", *_OF_AUDIT),
+    ("GET", "/api/v1/rooms/{room}/audit/export"): ("format", "bom", *_OF_AUDIT),
+    ("GET", "/api/v1/rooms/{room}/transparency"): ("days", "offset_min"),
+    ("GET", "/api/v1/audit"): ("trail", "cursor", "limit", *_OF_AUDIT),
+    ("GET", "/api/v1/audit/export"): ("trail", "format", "bom", *_OF_AUDIT),
     ("POST", "/api/v1/products/import"): ("dry_run",),
     ("GET", "/api/v1/wallet/statement"): ("account", "cursor", "limit"),
     ("GET", "/api/v1/wallets/{user}/statement"): ("account", "cursor", "limit"),
@@ -89,6 +97,12 @@ _FILE = {
             "text/csv": {"schema": {"type": "string"}},
             "application/json": {"schema": {"$ref": "#/components/schemas/ProductFile"}},
         },
+    }
+}
+_TRAIL_FILE = {
+    "200": {
+        "description": "The file, oldest entries first",
+        "content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in FORMATS.values()},
     }
 }
 _KEY = {
@@ -134,6 +148,8 @@ _TAGS = {
     "gifts": "Gifts",
     "points": "Points",
     "followers": "Points",
+    "audit": "Audit",
+    "transparency": "Audit",
     "recordings": "Recordings",
     "rooms": "Rooms",
     "pictures": "Rooms",
@@ -202,6 +218,8 @@ def _described(route: web.RouteDef, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["responses"] = _responses(answer, schemas)
     if route.path == "/api/v1/products/export":
         operation["responses"] = {**_FILE, "default": _PROBLEM}
+    if route.path.endswith("/audit/export"):
+        operation["responses"] = {**_TRAIL_FILE, "default": _PROBLEM}
     if route.path == "/api/v1/products/import":
         operation["requestBody"]["content"] |= _CSV
     operation["parameters"] += _asked_with(route.method, route.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from server.api import (
+    audit,
     clips,
     coupons,
     desk,
@@ -33,6 +34,7 @@ PARTS = (
     clips,
     desk,
     sanctions,
+    audit,
     payments,
     orders,
     coupons,

@@ -112,7 +112,7 @@ async def list_audit(request: web.Request) -> web.Response:
     cursor, limit = page_args(request)
     trail = trail_of_seller(seller_id)
     items = await api.store.read(lambda conn: read_audit(conn, trail, before=cursor, limit=limit))
-    return ok({"items": items, "next": items[-1]["id"] if len(items) == limit else None})
+    return ok({"items": items, "next": str(items[-1]["seq"]) if len(items) == limit else None})
 
 
 @routes.get("/api/v1/products/{product}")

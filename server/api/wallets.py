@@ -8,13 +8,12 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from sqlalchemy import Connection
 
-from moderation.audit import read_audit
 from moderation.permissions import Action
 from rooms.commands import Key, Line, RawText, UserId
 from rooms.errors import Refused
 from rooms.history import read_room
 from rooms.ports import Caller
-from rooms.wallet.corrections import NO_ROOM, require_operator
+from rooms.wallet.corrections import require_operator
 from rooms.wallet.news import read_wallets
 from rooms.wallet.payouts import STATUSES, PayoutRow, read_payouts
 from rooms.wallet.rules import AMOUNT_MAX, KINDS, Account
@@ -186,15 +185,6 @@ async def correct(request: web.Request) -> web.Response:
         lambda tx: service.correct(tx, account, wanted.amount, wanted.reason, caller),
         about=account_owner,
     )
-
-
-@routes.get("/api/v1/audit")
-async def audit(request: web.Request) -> web.Response:
-    """Operator: corrections and payouts, who did them, newest first."""
-    api, _ = await _operator(request)
-    cursor, limit = page_args(request)
-    items = await api.store.read(lambda conn: read_audit(conn, NO_ROOM, before=cursor, limit=limit))
-    return ok({"items": items, "next": items[-1]["id"] if len(items) == limit else None})
 
 
 async def _signed_in(request: web.Request) -> tuple[Api, Caller]:

@@ -289,9 +289,11 @@ class Media(Section):
 
 
 class Moderation(Section):
-    """Word lists beside those that come with Danmart."""
+    """Word lists beside those that come with Danmart, and how long trails tell of people."""
 
     word_lists: tuple[Path, ...] = ()
+    audit_details_days: int | None = Field(default=None, ge=1, le=3650)
+    """After this many days what the audit trails say of people is erased; None: never."""
 
 
 class Pack(Section):

@@ -10,7 +10,7 @@ import pytest
 import structlog.testing
 from sqlalchemy import event, select
 
-from moderation.audit import audit_table
+from moderation.audit import read_audit
 from rooms.commands import CouponRef
 from rooms.ports import Caller
 from rooms.shop.coupons.store import claims_table, coupons_table, read_held
@@ -150,11 +150,11 @@ async def test_coupons_are_the_hosts(house: House, act: str) -> None:
         assert await house.code(act, caller, **payloads[act]) == "forbidden"
     await house.ok(act, HOST, **payloads[act])
     (entry,) = [r for r in await audit(house) if r["action"] == act][-1:]
-    assert entry["actor_id"] == HOST.id
+    assert entry["actor"]["id"] == HOST.id
 
 
 async def audit(house: House) -> list[dict[str, Any]]:
-    return await house.rows(select(audit_table).order_by(audit_table.c.id))
+    return (await house.store.read(lambda conn: read_audit(conn, ROOM)))[::-1]
 
 
 @pytest.mark.parametrize(

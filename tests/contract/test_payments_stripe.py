@@ -11,7 +11,7 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from moderation.audit import audit_table
+from moderation.audit import Wanted, read_audit
 from rooms.errors import Refused
 from rooms.rows import Steps
 from rooms.shop.owed import count_owed, read_owed
@@ -20,7 +20,7 @@ from rooms.shop.store import ORDERS, PAYMENTS, orders_table, payments_table
 from rooms.unit import Unit
 from server.payments.stripe_checkout import Account, StripeCheckout
 from server.store.group import Work
-from tests.contract.house import HOST, OPERATOR, OTHER, VIEWER, House, house_at
+from tests.contract.house import HOST, OPERATOR, OTHER, ROOM, VIEWER, House, house_at
 from tests.support.stripe_server import SECRET_KEY, WEBHOOK_SECRET, StripeServer, running_stripe, signed
 
 HOLD_MS = 60_000
@@ -437,13 +437,10 @@ async def test_a_refund_may_fail_before_we_have_written_that_it_was_taken_on(til
     # The buyer gets the money by a bank transfer, which an operator writes down.
     assert (await till.house.cashier.settle_refund(debt.payment.id, OPERATOR, "by bank transfer")).ok
     assert await till.statuses(order) == ("refunded", ["refunded"])
-    (entry,) = await till.house.rows(
-        select(audit_table.c.actor_id, audit_table.c.detail).where(
-            audit_table.c.action == "payment.refund_settled"
-        )
-    )
-    assert entry["actor_id"] == OPERATOR.id
-    assert orjson.loads(entry["detail"])["note"] == "by bank transfer"
+    settled = Wanted(ROOM, action="payment.refund_settled")
+    (entry,) = await till.house.store.read(lambda conn: read_audit(conn, ROOM, wanted=settled))
+    assert entry["actor"]["id"] == OPERATOR.id
+    assert entry["detail"]["note"] == "by bank transfer"
 
 
 async def test_refunds_that_are_not_ours_to_judge(till: Till) -> None:

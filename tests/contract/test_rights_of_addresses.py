@@ -20,6 +20,8 @@ TABLE = """
 GET    /api/v1/rooms/{room}/orders               -     x      x         x      x    x
 GET    /api/v1/rooms/{room}/mutes                -     -      x         x      x    x
 GET    /api/v1/rooms/{room}/audit                -     -      -         -      x    x
+GET    /api/v1/rooms/{room}/audit/chain          -     -      -         -      x    x
+GET    /api/v1/rooms/{room}/transparency         -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/members              -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/stream-keys          -     -      -         -      x    x
 POST   /api/v1/rooms/{room}/stream-keys          -     -      -         -      x    x
@@ -44,6 +46,7 @@ GET    /api/v1/wallets/nowhere                   -     -      -         -      -
 GET    /api/v1/wallets/nowhere/statement         -     -      -         -      -    x
 POST   /api/v1/wallets/nowhere/corrections       -     -      -         -      -    x
 GET    /api/v1/audit                             -     -      -         -      -    x
+POST   /api/v1/audit/erase                       -     -      -         -      -    x
 GET    /api/v1/webhooks                          -     -      -         -      -    x
 POST   /api/v1/webhooks                          -     -      -         -      -    x
 GET    /api/v1/webhooks/nowhere                  -     -      -         -      -    x

@@ -130,12 +130,126 @@ class KeptSanction(Sanction):
 
 @with_config(OPEN)
 class AuditLine(TypedDict):
+    """``actor``, ``target`` and ``detail`` are empty when they are erased."""
+
     id: str
+    seq: Annotated[int, Field(ge=1, description="Its place in the trail, without holes.")]
     at_ms: TimeMs
     actor: Person
     action: str
     target: str
     detail: dict[str, Any]
+    facts: Annotated[dict[str, Any], Field(description="What stays when the people are erased.")]
+    erased: list[Literal["who", "what"]]
+    hash: Annotated[str, Field(description="SHA-256, in hex; chained to the entry before it.")]
+
+
+@with_config(OPEN)
+class AuditProblem(TypedDict):
+    trail: str
+    seq: int | None
+    code: str
+    what: str
+
+
+@with_config(OPEN)
+class AuditChain(TypedDict):
+    """Whether a trail is what was written."""
+
+    ok: bool
+    seq: Annotated[int, Field(ge=0, description="The place of the last entry; 0: there is none.")]
+    hash: str
+    entries: Count
+    who_erased: Count
+    what_erased: Count
+    problems: Count
+    found: Annotated[list[AuditProblem], Field(description="The first 50 of them.")]
+    checked_at_ms: TimeMs
+
+
+@with_config(OPEN)
+class ErasedFromAudit(TypedDict):
+    """How many entries were changed, and how many halves of them erased."""
+
+    entries: Count
+    who: Count
+    what: Count
+
+
+@with_config(OPEN)
+class ResponseTime(TypedDict):
+    count: Count
+    p50_ms: int | None
+    p90_ms: int | None
+
+
+@with_config(OPEN)
+class CountedAction(TypedDict):
+    action: str
+    count: Count
+    automatic: Annotated[int, Field(ge=0, description="Those that nobody's hand did.")]
+    by: Annotated[dict[str, int], Field(description="By role; `system`, `unknown` among them.")]
+
+
+@with_config(OPEN)
+class HeldNumbers(TypedDict):
+    released: Count
+    refused: Count
+    response: ResponseTime
+
+
+@with_config(OPEN)
+class ReportNumbers(TypedDict):
+    upheld: Count
+    dismissed: Count
+    response: ResponseTime
+
+
+@with_config(OPEN)
+class AppealNumbers(TypedDict):
+    granted: Count
+    refused: Count
+    response: ResponseTime
+
+
+@with_config(OPEN)
+class FalsePositives(TypedDict):
+    count: Count
+    of: Count
+    share: float | None
+
+
+@with_config(OPEN)
+class DayOfModeration(TypedDict):
+    day: str
+    filter: Count
+    acted: Count
+    decided: Count
+
+
+@with_config(OPEN)
+class Transparency(TypedDict):
+    """Moderation in numbers."""
+
+    from_ms: TimeMs
+    to_ms: TimeMs
+    total: Count
+    automatic: Count
+    actions: list[CountedAction]
+    filter_codes: Annotated[
+        dict[str, dict[str, int]],
+        Field(description="By category: how often the filter did what because of it."),
+    ]
+    held: HeldNumbers
+    reports: ReportNumbers
+    appeals: AppealNumbers
+    false_positives: Annotated[
+        FalsePositives,
+        Field(
+            description="What the filter or the picture check did and people undid, of what they looked at."
+        ),
+    ]
+    days: list[DayOfModeration]
 
 
 @with_config(OPEN)
