@@ -105,15 +105,10 @@ class Comments:
             data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room)
         self._count(tx, room, caller)
         if not staff:
-            checked = self._texts.check(data["text"], About("comment", cmd.room, caller.id, tx.now_ms))
-            data["text"] = checked.text
-            if checked.verdict != "allow":
-                self._note(tx, cmd.room, caller, cmd.text, checked)
-            if checked.verdict == "deny":
-                return Refused("text_refused")
-            if checked.verdict == "hold":
-                if self._held is None:
-                    return Refused("text_refused")
+            checked = self._judge(tx, cmd, data, caller)
+            if checked.verdict == "deny" or (checked.verdict == "hold" and self._held is None):
+                return Refused("text_refused", details=[{"code": code} for code in checked.codes])
+            if checked.verdict == "hold" and self._held is not None:
                 return {"held": self._held.hold(tx, cmd.room, caller, data, checked)}
         # Slow mode that began while this comment was waiting for its rows is for those that come after it.
         if room.slow_mode_s and tx.asked(PACES, cmd.room, caller.id or ""):
@@ -146,6 +141,17 @@ class Comments:
         if not staff:
             self._refuse_fast(tx, room, caller.id or "")
         return role
+
+    def _judge(self, tx: Unit, cmd: PostComment, data: dict[str, Any], caller: Caller) -> CheckedText:
+        """What the filter says to a comment, whose text becomes what may be shown of it."""
+        text, about = data["text"], About("comment", cmd.room, caller.id, tx.now_ms)
+        checked = self._texts.check(text, about)
+        data["text"] = checked.text
+        if checked.verdict != "allow":
+            self._note(tx, cmd.room, caller, cmd.text, checked)
+        if checked.verdict != "deny":
+            tx.at_rollback(self._texts.said(text, about))
+        return checked
 
     def _count(self, tx: Unit, room: RoomRow, caller: Caller) -> None:
         """Before the filter: who is refused by it counts too, or the staff's notes could be flooded."""

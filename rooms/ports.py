@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -111,7 +112,14 @@ class TextRules(Protocol):
         """Raises ``Refused``: ``text_empty``, ``text_too_long``."""
         ...
 
-    def check(self, text: str, about: About = NOTHING) -> CheckedText: ...
+    def check(self, text: str, about: About = NOTHING) -> CheckedText:
+        """A comment of which room and sender are given is judged by what was said before, too."""
+        ...
+
+    def said(self, text: str, about: About) -> Callable[[], None]:
+        """A comment was taken (as ``clean`` gave it, before any masking), and counts from now on. Gives what
+        takes that back, for when its transaction fails."""
+        ...
 
 
 class Held(Protocol):

@@ -72,7 +72,7 @@ from server.payments.providers import close_providers, make_providers, tell
 from server.pictures import Pictures
 from server.points import PointsKeeper
 from server.store.store import Store
-from server.texts import Texts
+from server.texts import FixedLists, Texts
 from server.timers import Timers
 
 
@@ -95,14 +95,21 @@ class Domain:
     def __init__(self, settings: Settings, ground: Ground) -> None:
         self._settings = settings
         self._ground = ground
-        self._texts, self._audit = Texts(settings.moderation.word_lists), AuditTrail()
+        self.texts = Texts(
+            FixedLists(settings.moderation.word_lists),
+            asked=ground.live.asked_to_say,
+            registry=ground.registry,
+        )
+        if settings.redis_url is not None:
+            ground.live.for_comments.append(self.texts.heard)
+        self._audit = AuditTrail()
         self._standing = RoomStanding()
         fans = fan_rules(settings.gifts)
         self.fans, self._facts = Fans(fans), HouseFacts(fans)
         self.earnings = Earnings(point_rules(settings.points), Days(settings.points.zone))
         self.levels = Levels(self.earnings.rules.levels)
         self.coin_rules = coin_rules(settings.coins)
-        self.gift_catalogue = GiftCatalogue(self._texts, self._audit)
+        self.gift_catalogue = GiftCatalogue(self.texts, self._audit)
         self.services = self._make_services()
         self.keyring = StreamKeyring(self._standing, self._audit)
         self.clips = Clips(self._standing, self._audit)
@@ -112,7 +119,7 @@ class Domain:
 
     def _make_services(self) -> Services:
         settings, rules = self._settings, self._settings.rooms
-        texts, audit, standing = self._texts, self._audit, self._standing
+        texts, audit, standing = self.texts, self._audit, self._standing
         coupons = CouponRedeeming()
         order_rules = OrderRules(rules.hold_s * 1000)
         shared = settings.redis_url is not None

@@ -11,8 +11,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from moderation.filter.near import Sketch, are_near, sketch
-from moderation.filter.normalise import Normalised, normalise
+from moderation.filter.folded import Folded
+from moderation.filter.near import Sketch, are_near
 
 RECENT_MS = 30_000
 WAVE_MS = 180_000
@@ -112,10 +112,10 @@ class Memory:
             return 0
         return sum(who != user_id and now_ms - WAVE_MS < at for who, at in wave.senders.items())
 
-    def count(self, room_id: str, user_id: str, text: str, seen: Normalised, now_ms: int) -> Undo:
+    def count(self, room_id: str, user_id: str, text: str, folded: Folded, now_ms: int) -> Undo:
         """A comment was taken. Gives what forgets it again, for when its transaction fails."""
-        like = sketch(seen)
-        said, sender = Said(text, seen.text, like, now_ms), (room_id, user_id)
+        like = folded.like
+        said, sender = Said(text, folded.seen.text, like, now_ms), (room_id, user_id)
         self._senders[sender] = (*self._senders.get(sender, ()), said)[-RECENT_MAX:]
         self._senders.move_to_end(sender)
         if len(self._senders) > SENDERS_MAX:
@@ -141,7 +141,7 @@ class Memory:
     def _take_in(self) -> None:
         while self._heard:
             room_id, user_id, text, at_ms = self._heard.popleft()
-            like = sketch(normalise(text))
+            like = Folded(text).like
             if like is not None:
                 self._room(room_id).add(like, user_id, at_ms)
 

@@ -53,9 +53,11 @@ class Pipeline:
     ) -> Iterator[tuple[str, Callable[[], Iterable[TextReason]]]]:
         rules, lists, about = self._rules, self._lists, subject.about
         yield "words", lambda: words.check(subject, rules, lists)
+        if about.kind in ("title", "product"):
+            return  # a host may say where to find the shop
         yield "links", lambda: links.check(subject, rules)
         yield "contacts", lambda: contacts.check(subject, rules)
-        if about.kind != "comment":
+        if about.kind == "name":
             return
         yield "walls", lambda: walls.check(subject, rules)
         if memory is None or about.room_id is None or about.user_id is None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, select
 from moderation.audit import AuditTrail
 from moderation.deletions import Deletions
 from moderation.roles import Roles
+from moderation.rulebook.rules import RoomRules
 from moderation.sanctions import MUTE_TIMER, Sanctions
 from moderation.standing import RoomStanding
 from rooms import people
@@ -83,7 +84,7 @@ from server.points import PointsKeeper
 from server.reconcile import find
 from server.store.group import Work, refused
 from server.store.store import Store
-from server.texts import Texts
+from server.texts import FixedLists, Texts
 
 HOST = Caller("u-host", "Mei", may_host=True)
 MODERATOR = Caller("u-mod", "Bao")
@@ -96,6 +97,21 @@ ROOM = "tea"
 START_MS = 1_800_000_000_000
 
 keys = (f"key-{n:08d}" for n in itertools.count())
+
+
+# Tests say the same again and again, to count and to fill; how that is judged has tests of its own.
+PATIENT = RoomRules(adverts="allow", floods="allow", walls="allow")
+
+
+class Book(FixedLists):
+    """The lists that come along, and the same rules for each room."""
+
+    def __init__(self, rules: RoomRules) -> None:
+        super().__init__()
+        self.rules = rules
+
+    def of(self, room_id: str) -> RoomRules:
+        return self.rules
 
 
 class House:
@@ -114,6 +130,7 @@ class House:
         points: PointRules | None = None,
         recording: RecordingRules | None = None,
         answer_within_s: float = 8.0,
+        rules: RoomRules = PATIENT,
     ) -> None:
         self.url = url
         self.now_ms = now_ms
@@ -130,7 +147,8 @@ class House:
             node=node,
             clock_ms=lambda: self.now_ms,
         )
-        standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
+        standing, audit = RoomStanding(), AuditTrail()
+        self.texts = texts = Texts(Book(rules))
         coupons, facts = CouponRedeeming(), HouseFacts(FanRules())
         self.payments = Payments(coupons)
         self.earnings = Earnings(points or PointRules(), Days("Asia/Shanghai"))

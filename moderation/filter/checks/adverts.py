@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from moderation.filter.checks.subject import Subject
 from moderation.filter.memory import WAVE_MS, Memory
-from moderation.filter.near import sketch
 from moderation.rulebook.rules import RoomRules
 from rooms.ports import TextReason
 
@@ -17,7 +16,7 @@ ACCOUNTS_MIN = 3
 def check(subject: Subject, rules: RoomRules, memory: Memory) -> Iterator[TextReason]:
     """``repeated_by_many``."""
     about = subject.about
-    if rules.adverts == "allow" or (like := sketch(subject.seen)) is None:
+    if rules.adverts == "allow" or (like := subject.folded.like) is None:
         return
     others = memory.accounts(about.room_id or "", about.user_id or "", like, about.now_ms)
     if others >= ACCOUNTS_MIN:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from moderation.filter.checks.common_words import COMMON, named
-from moderation.filter.checks.plain import Plain
 from moderation.filter.checks.subject import Subject
+from moderation.filter.plain import Plain
 from moderation.rulebook.rules import RoomRules
 from rooms.ports import TextReason
 
@@ -111,12 +111,12 @@ def check(subject: Subject, rules: RoomRules) -> Iterator[TextReason]:
     """``phone``, ``email``, ``wechat``, ``qq``, ``telegram``, ``whatsapp``, ``line``, ``social``."""
     if rules.contacts == "allow":
         return
-    for code, start, end, rule in find(subject.views):
+    for code, start, end, rule in find(subject.folded.views):
         yield TextReason("contacts", code, rules.contacts, rule, start, end)
 
 
 def find(views: Sequence[Plain]) -> list[tuple[str, int, int, str]]:
-    """What contacts there are: their kinds, spans in the original, and what they say. Linear in the length."""
+    """What contacts there are: kinds, spans in the original, and what they say. Linear in the length."""
     found: dict[tuple[str, int, int], str] = {}
     for view in views:
         for code, start, end, said in _in_view(view.text):

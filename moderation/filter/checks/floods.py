@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from moderation.filter.checks.subject import Subject
 from moderation.filter.memory import RECENT_MS, Memory, Said
-from moderation.filter.near import Sketch, are_near, sketch
+from moderation.filter.near import Sketch, are_near
 from moderation.filter.normalise import Kind
 from moderation.rulebook.rules import RoomRules
 from rooms.ports import TextReason
@@ -21,15 +21,15 @@ SHORT_UNITS = 8
 def check(subject: Subject, rules: RoomRules, memory: Memory) -> Iterator[TextReason]:
     """``flood``. Another number in it makes another comment: 「38码」 and 「39码」, bids, answers."""
     about = subject.about
-    if rules.floods == "allow" or not subject.seen.text:
+    seen = subject.folded.seen
+    if rules.floods == "allow" or not seen.text:
         return
     recent = memory.recent(about.room_id or "", about.user_id or "", about.now_ms)
-    units = len(subject.seen.text) + subject.seen.kinds.count(Kind.IDEOGRAPH)
+    units = len(seen.text) + seen.kinds.count(Kind.IDEOGRAPH)
     most = SHORT_TIMES_MAX if units < SHORT_UNITS else TIMES_MAX
     if len(recent) < most:
         return
-    like = sketch(subject.seen)
-    times = sum(_is_same(subject.seen.text, like, said) for said in recent)
+    times = sum(_is_same(seen.text, subject.folded.like, said) for said in recent)
     if times >= most:
         yield TextReason("floods", "flood", rules.floods, f"{times} times within {RECENT_MS // 1000} s")
 

@@ -29,7 +29,7 @@ def check(subject: Subject, rules: RoomRules, memory: Memory, lists: Sequence[Wo
     recent = memory.recent(about.room_id or "", about.user_id or "", about.now_ms)
     if not recent:
         return
-    if len(subject.seen.text) > PIECE_MAX and len(recent[-1].folded) > PIECE_MAX:
+    if len(subject.folded.seen.text) > PIECE_MAX and len(recent[-1].folded) > PIECE_MAX:
         return
     found: dict[tuple[str, str, str], TextReason] = {}
     for gap in (" ", "") if _is_cut_up(subject, recent) else (" ",):
@@ -55,5 +55,5 @@ def _across(subject: Subject, before: str, rules: RoomRules, lists: Sequence[Wor
 
 def _is_cut_up(subject: Subject, recent: Sequence[Said]) -> bool:
     """Whether these look like parts of one word: short, and not all of them words that one says by itself."""
-    pieces = [said.folded for said in recent[-TOGETHER_MAX:]] + [subject.seen.text]
+    pieces = [said.folded for said in recent[-TOGETHER_MAX:]] + [subject.folded.seen.text]
     return all(len(piece) <= SYLLABLE_MAX for piece in pieces) and any(p not in COMMON for p in pieces)

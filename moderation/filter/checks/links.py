@@ -9,8 +9,8 @@ from functools import lru_cache
 from importlib.resources import files
 
 from moderation.filter.checks.common_words import COMMON, named
-from moderation.filter.checks.plain import Plain
 from moderation.filter.checks.subject import Subject
+from moderation.filter.plain import Plain
 from moderation.rulebook.rules import RoomRules
 from rooms.ports import TextReason
 
@@ -42,7 +42,6 @@ _WEAK = named(
     " try tube vote watch wear win wine work works world wow wtf yes you zero zone moe mo med boutique vi"
     " md py sh zip rs ps pl ai cm kg ml mm mg km ms mt ga gt tm tt tr pr vg sm"
 )
-_UNITS = named("cm kg ml mm mg km ms")
 
 _DOT = r"(?:[ ]?[\[({<【（][ ]?(?:\.|dot|点)[ ]?[\])}>】）][ ]?|[ ]dot[ ]|点|[ ]\.[ ]?|\.[ ]?)"
 _LABEL = r"[^\W_](?:[^\W_]|-(?=[^\W_-]|-)){0,62}"
@@ -51,6 +50,7 @@ _SCHEME = re.compile(r"(?:h(?:tt|xx|\*\*)ps?|ftp|wss?)[ ]?[:：][ ]?[/\\]{1,4}(?
 _AFTER = re.compile(r"(?::\d{2,5})?(?:[/?#\\][^\s\u2e80-\u9fff]{0,400})?")
 _DOTS = re.compile(_DOT)
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_VERSION = re.compile(r"(?:v|ver|version|版本?|ios|os) ?$")
 _BRACKETED = re.compile(r"h(?:tt|xx)ps?://\[[0-9a-f:.]{2,45}\]")
 _MAYBE = re.compile(r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//")
 _ASCII_TAIL = re.compile(r"[a-z0-9][a-z0-9-]*$")
@@ -79,7 +79,7 @@ def check(subject: Subject, rules: RoomRules) -> Iterator[TextReason]:
     """``link``, ``short_link`` (says nothing of where it leads) and ``ip_address``, unless allowed."""
     if rules.links == "allow":
         return
-    for link in find(subject.text, subject.views):
+    for link in find(subject.text, subject.folded.views):
         if link.disguised or not is_allowed(link.host, rules.links_allowed):
             yield TextReason("links", _code(link.host), rules.links, link.host, link.start, link.end)
 
@@ -116,7 +116,13 @@ def _in_view(text: str) -> Iterator[tuple[int, int, str, bool]]:
         start, end = match.start() + lead, match.start() + lead + length
         after = _AFTER.match(text, end)
         tail = after.end() if after else end
-        if _is_address(host, odd, schemed=before is not None, has_path=tail > end, before=text[:start]):
+        if _is_address(
+            host,
+            odd,
+            schemed=before is not None,
+            has_path=tail > end,
+            before=text[max(0, start - 12) : start],
+        ):
             odd = odd or (before is not None and not before[0].startswith(("http", "ftp", "ws")))
             yield before.start() if before else start, tail, host, odd
 
@@ -157,24 +163,27 @@ def _is_address(host: str, odd: bool, *, schemed: bool, has_path: bool, before: 
     *labels, top = host.split(".")
     if _NUMBERS.fullmatch(host):
         fits = all(int(part) < 256 for part in host.split("."))
-        return fits and (schemed or has_path or not re.search(r"(?:v|ver|version|版本?|ios|os) ?$", before))
+        return fits and (schemed or has_path or not _VERSION.search(before))
     if schemed:
         return True
-    if host in SHORTENERS or host in MESSENGERS or is_allowed(host, ("qq.com", "wechat.com")):
-        return not odd or host not in ("t.co", "3.cn")
+    if host in SHORTENERS or host in MESSENGERS:
+        return not odd or len(host) > 4  # t.co
     if odd and (top not in _CORE or labels[-1] in COMMON or len(labels[-1]) < 2):
         return False
     if labels[0] == "www" and len(labels) > 1:
         return True
-    if has_path and len(labels[-1]) > 1 and not labels[-1].isdigit():
+    return _reads_as_host(labels, top, has_path=has_path)
+
+
+def _reads_as_host(labels: Sequence[str], top: str, *, has_path: bool) -> bool:
+    name = labels[-1]
+    if name.isdigit():
+        return top in _CORE
+    if has_path and len(name) > 1:
         return True
-    if labels[-1].isdigit() and (top in _UNITS or top not in _CORE):
-        return False
-    if top not in _WEAK:
-        return top.isascii() is False or (
-            len(labels[-1]) > 1 and not (top not in _CORE and labels[-1] in COMMON)
-        )
-    return _looks_like_a_name(labels)
+    if top in _WEAK:
+        return _looks_like_a_name(labels)
+    return not top.isascii() or top in _CORE or (len(name) > 1 and name not in COMMON)
 
 
 def _looks_like_a_name(labels: Sequence[str]) -> bool:

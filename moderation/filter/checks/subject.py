@@ -5,28 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from moderation.filter.checks.plain import Plain, views
-from moderation.filter.normalise import Normalised, normalise
+from moderation.filter.folded import Folded, folded
 from moderation.rulebook.rules import RoomRules
 from rooms.ports import About, TextReason
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A text in the forms in which it is looked at, each made once for all checks."""
+    """A text, what it is and whose, and the forms in which it is looked at."""
 
     text: str
     about: About
-    seen: Normalised
-    views: tuple[Plain, ...]
+    folded: Folded
 
     @classmethod
     def of(cls, text: str, about: About) -> Subject:
-        return cls(text, about, normalise(text), views(Plain(text)))
-
-    @property
-    def plain(self) -> str:
-        return self.views[0].text
+        return cls(text, about, folded(text))
 
 
 Check = Callable[[Subject, RoomRules], Iterable[TextReason]]

@@ -32,7 +32,7 @@ def check(subject: Subject, rules: RoomRules, lists: Sequence[Words]) -> Iterato
         return rules.level(category)
 
     for words in lists:
-        for hit in words.hits(subject.seen, level_of):
+        for hit in words.hits(subject.folded.seen, level_of):
             entry = hit.entry
             if entry.action == "allow":
                 continue
