@@ -62,12 +62,14 @@ Judgement = Literal["allow", "mask", "hold", "deny"]
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a text is, and whose. ``now_ms`` is 0 where what came before doesn't matter."""
+    """What a text is, and whose. ``now_ms`` is 0 where what came before doesn't matter. ``found`` is what was
+    found about it elsewhere: it counts like what the filter finds itself."""
 
     kind: TextKind = "comment"
     room_id: str | None = None
     user_id: str | None = None
     now_ms: int = 0
+    found: tuple[TextReason, ...] = ()
 
 
 NOTHING = About()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,30 +16,45 @@ from moderation.filter.checks.words import Words
 from moderation.filter.folded import folded
 from moderation.filter.memory import Memory, Undo
 from moderation.filter.pipeline import Pipeline, join
-from moderation.rulebook.rules import RoomRules, Rules, SameForAll
+from moderation.rulebook.rules import DEFAULT_RULES, RoomRules
 from rooms.log import LogEvent
 from rooms.ports import NOTHING, About, CheckedText
 
-PLATFORM = "*"
-"""Where the rules and lists are looked up by which texts outside of rooms are judged, such as names."""
 TIMED_ONE_IN = 64
 _BUCKETS = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3)
 
 
-class Rulebook(Rules, Protocol):
-    """Each room's rules and compiled lists, the platform's among them."""
+class Book(Protocol):
+    """Rules, and compiled lists, that belong together."""
 
-    def words(self, room_id: str) -> Sequence[Words]: ...
+    @property
+    def rules(self) -> RoomRules: ...
+
+    @property
+    def words(self) -> Sequence[Words]: ...
 
 
-class FixedLists(SameForAll):
-    """The lists that come along and those of the config, and the default rules, for each room."""
+class Books(Protocol):
+    """Where the book of a room is looked up; None: of texts that are no room's. Quick, without I/O: asked in
+    the writer. May raise ``Refused`` (temporary) for one that isn't at hand."""
 
-    def __init__(self, word_lists: Sequence[Path] = ()) -> None:
-        self._words = (TextFilter.load(word_lists),)
+    def book(self, room_id: str | None) -> Book: ...
 
-    def words(self, room_id: str) -> Sequence[Words]:
-        return self._words
+
+@dataclass(frozen=True, slots=True)
+class FixedBook:
+    rules: RoomRules
+    words: Sequence[Words]
+
+
+class OneBook:
+    """The same for each room: the lists that come along and those of the config, and the default rules."""
+
+    def __init__(self, word_lists: Sequence[Path] = (), rules: RoomRules = DEFAULT_RULES) -> None:
+        self._book = FixedBook(rules, (TextFilter.load(word_lists),))
+
+    def book(self, room_id: str | None) -> Book:
+        return self._book
 
 
 class Texts:
@@ -50,18 +66,18 @@ class Texts:
 
     def __init__(
         self,
-        book: Rulebook | None = None,
+        books: Books | None = None,
         *,
         asked: Callable[[str], Collection[str]] = lambda room_id: (),
         registry: CollectorRegistry | None = None,
     ) -> None:
-        self._book = book or FixedLists()
+        self._books = books or OneBook()
         self._asked = asked
         self._memory = Memory()
         self._meters = _Meters(registry or CollectorRegistry())
 
     def rules(self, room_id: str | None) -> RoomRules:
-        return self._book.of(room_id or PLATFORM)
+        return self._books.book(room_id).rules
 
     def clean(self, raw: str, max_chars: int) -> str:
         return clean_text(raw, max_chars)
@@ -89,8 +105,8 @@ class Texts:
             self._memory.hear(event.room_id, event.user_id, text, event.at_ms)
 
     def _pipeline(self, about: About) -> Pipeline:
-        room = about.room_id or PLATFORM
-        return Pipeline(self._book.words(room), self._book.of(room))
+        book = self._books.book(about.room_id)
+        return Pipeline(book.words, book.rules)
 
     def _unless_asked(self, checked: CheckedText, text: str, room_id: str) -> CheckedText:
         said = _plain(text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from moderation.filter.normalise import Kind, Normalised
+from moderation.filter.normalise import Normalised
 
 UNITS_MIN = 20
-"""What is shorter is said by many, and by itself: a letter is one, an ideograph two."""
+"""What is shorter is said by many without a thought of each other."""
 CHARS_MAX = 400
 KEYS = 6
 NEAR, WITHIN = 0.6, 0.85
@@ -23,19 +24,25 @@ class Sketch:
     keys: tuple[int, ...]
 
 
+_IDEOGRAPH = re.compile("[\u2e80-\u9fff\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+def units(text: str) -> int:
+    """How much is said in ``text``: a letter is one, an ideograph two."""
+    return len(text) if text.isascii() else len(text) + len(_IDEOGRAPH.findall(text))
+
+
 def sketch(seen: Normalised) -> Sketch | None:
     """A text's sketch, of its letters alone, so that another number in it makes no other text; None: it is
     too short to say that two are the same for a reason."""
-    if 2 * len(seen.text) < UNITS_MIN:
+    text = seen.text[:CHARS_MAX]
+    if 2 * len(text) < UNITS_MIN:
         return None
-    text, kinds = seen.text, seen.kinds
-    if Kind.DIGIT in kinds:
-        text = "".join([char for char, kind in zip(text, kinds, strict=True) if kind is not Kind.DIGIT])
-    ideographs = kinds.count(Kind.IDEOGRAPH)
-    if len(text) + ideographs < UNITS_MIN:
+    if not text.isalpha():
+        text = "".join(filter(str.isalpha, text))
+    if units(text) < UNITS_MIN:
         return None
-    size = 2 if 2 * ideographs > len(text) else 4
-    text = text[:CHARS_MAX]
+    size = 4 if text.isascii() or 2 * len(_IDEOGRAPH.findall(text)) <= len(text) else 2
     pieces = frozenset([text[at : at + size] for at in range(len(text) - size + 1)])
     return Sketch(pieces, tuple(nsmallest(KEYS, map(hash, pieces))))
 

@@ -41,7 +41,7 @@ class Pipeline:
         subject = Subject.of(text, about)
         if stopwatch is not None:
             stopwatch.lap("fold")
-        reasons: list[TextReason] = []
+        reasons: list[TextReason] = list(about.found)
         for name, found in self._steps(subject, memory):
             reasons.extend(found())
             if stopwatch is not None:

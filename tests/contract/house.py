@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Select, select
 from moderation.audit import AuditTrail
 from moderation.deletions import Deletions
 from moderation.roles import Roles
-from moderation.rulebook.rules import RoomRules
 from moderation.sanctions import MUTE_TIMER, Sanctions
 from moderation.standing import RoomStanding
 from rooms import people
@@ -84,7 +83,7 @@ from server.points import PointsKeeper
 from server.reconcile import find
 from server.store.group import Work, refused
 from server.store.store import Store
-from server.texts import FixedLists, Texts
+from server.texts import Book, Books, FixedBook, OneBook, Texts
 
 HOST = Caller("u-host", "Mei", may_host=True)
 MODERATOR = Caller("u-mod", "Bao")
@@ -99,19 +98,17 @@ START_MS = 1_800_000_000_000
 keys = (f"key-{n:08d}" for n in itertools.count())
 
 
-# Tests say the same again and again, to count and to fill; how that is judged has tests of its own.
-PATIENT = RoomRules(adverts="allow", floods="allow", walls="allow")
+class Patient:
+    """Books of rooms where the same may be said again and again, as tests do to count and to fill. How it is
+    judged has tests of its own."""
 
+    def __init__(self, books: Books) -> None:
+        self._books = books
 
-class Book(FixedLists):
-    """The lists that come along, and the same rules for each room."""
-
-    def __init__(self, rules: RoomRules) -> None:
-        super().__init__()
-        self.rules = rules
-
-    def of(self, room_id: str) -> RoomRules:
-        return self.rules
+    def book(self, room_id: str | None) -> Book:
+        book = self._books.book(room_id)
+        quiet = {"adverts": "allow", "floods": "allow", "walls": "allow"}
+        return FixedBook(book.rules.model_copy(update=quiet), book.words)
 
 
 class House:
@@ -130,7 +127,7 @@ class House:
         points: PointRules | None = None,
         recording: RecordingRules | None = None,
         answer_within_s: float = 8.0,
-        rules: RoomRules = PATIENT,
+        patient: bool = True,
     ) -> None:
         self.url = url
         self.now_ms = now_ms
@@ -148,7 +145,8 @@ class House:
             clock_ms=lambda: self.now_ms,
         )
         standing, audit = RoomStanding(), AuditTrail()
-        self.texts = texts = Texts(Book(rules))
+        books: Books = OneBook()
+        self.texts = texts = Texts(Patient(books) if patient else books)
         coupons, facts = CouponRedeeming(), HouseFacts(FanRules())
         self.payments = Payments(coupons)
         self.earnings = Earnings(points or PointRules(), Days("Asia/Shanghai"))

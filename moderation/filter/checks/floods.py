@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from moderation.filter.checks.subject import Subject
 from moderation.filter.memory import RECENT_MS, Memory, Said
-from moderation.filter.near import Sketch, are_near
-from moderation.filter.normalise import Kind
+from moderation.filter.near import Sketch, are_near, units
 from moderation.rulebook.rules import RoomRules
 from rooms.ports import TextReason
 
@@ -25,8 +24,7 @@ def check(subject: Subject, rules: RoomRules, memory: Memory) -> Iterator[TextRe
     if rules.floods == "allow" or not seen.text:
         return
     recent = memory.recent(about.room_id or "", about.user_id or "", about.now_ms)
-    units = len(seen.text) + seen.kinds.count(Kind.IDEOGRAPH)
-    most = SHORT_TIMES_MAX if units < SHORT_UNITS else TIMES_MAX
+    most = SHORT_TIMES_MAX if units(seen.text) < SHORT_UNITS else TIMES_MAX
     if len(recent) < most:
         return
     times = sum(_is_same(seen.text, subject.folded.like, said) for said in recent)
