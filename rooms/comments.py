@@ -16,7 +16,7 @@ from rooms.log import LogEvent, Visibility
 from rooms.pace import Pacer, window_wait_ms
 from rooms.paces import PACES, PaceRow
 from rooms.points.earning import Levels
-from rooms.ports import SYSTEM, About, Audit, Caller, CheckedText, Held, Standing, TextRules
+from rooms.ports import SYSTEM, About, Audit, Caller, CheckedText, Held, Standing, TextReason, TextRules
 from rooms.rows import Steps
 from rooms.unit import Unit
 
@@ -86,8 +86,11 @@ class Comments:
         self._levels = levels
         self._pacer = Pacer(rules.per_window, rules.window_ms)
 
-    def post(self, tx: Unit, cmd: PostComment, caller: Caller) -> Steps[Any]:
-        """Refuses with ``muted``, ``comments_closed``, ``slow_mode``, ``rate_limited``, ``text_…``, …"""
+    def post(
+        self, tx: Unit, cmd: PostComment, caller: Caller, found: tuple[TextReason, ...] = ()
+    ) -> Steps[Any]:
+        """``found`` is what was found out about the text before it came here. Refuses with ``muted``,
+        ``comments_closed``, ``slow_mode``, ``rate_limited``, ``text_…``, …"""
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         if self._rules.shared or tx.room(cmd.room).slow_mode_s:
@@ -110,15 +113,12 @@ class Comments:
             data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room, caller.id if shadowed else None)
         self._count(tx, room, caller)
         if not staff:
-            checked = self._texts.check(data["text"], About("comment", cmd.room, caller.id, tx.now_ms))
-            data["text"] = checked.text
-            if checked.verdict != "allow":
-                self._note(tx, cmd.room, caller, cmd.text, checked)
-            if checked.verdict == "deny":
-                return Refused("text_refused")
-            if checked.verdict == "hold":
-                if self._held is None:
-                    return Refused("text_refused")
+            checked = self._judge(
+                tx, cmd.text, data, About("comment", cmd.room, caller.id, tx.now_ms, found), caller
+            )
+            if checked.verdict == "deny" or (checked.verdict == "hold" and self._held is None):
+                return Refused("text_refused", details=[{"code": code} for code in checked.codes])
+            if checked.verdict == "hold" and self._held is not None:
                 return {"held": self._held.hold(tx, cmd.room, caller, data, checked)}
         # Slow mode that began while this comment was waiting for its rows is for those that come after it.
         if room.slow_mode_s and tx.asked(PACES, cmd.room, caller.id or ""):
@@ -164,6 +164,17 @@ class Comments:
         if not staff:
             self._refuse_fast(tx, room, caller.id or "")
         return role
+
+    def _judge(self, tx: Unit, raw: str, data: dict[str, Any], about: About, caller: Caller) -> CheckedText:
+        """What the filter says to a comment, whose text becomes what may be shown of it."""
+        text = data["text"]
+        checked = self._texts.check(text, about)
+        data["text"] = checked.text
+        if checked.verdict != "allow":
+            self._note(tx, about.room_id or "", caller, raw, checked)
+        if checked.verdict != "deny":
+            tx.at_rollback(self._texts.said(text, about))
+        return checked
 
     def _count(self, tx: Unit, room: RoomRow, caller: Caller) -> None:
         """Before the filter: who is refused by it counts too, or the staff's notes could be flooded."""

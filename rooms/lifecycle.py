@@ -15,10 +15,11 @@ from rooms.commands import ChangeRoom, CreateRoom, EndRoom, PauseRoom
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, RoomRow, TimerRow
 from rooms.origins import ORIGINS, let_go
-from rooms.ports import SYSTEM, Audit, Caller, Standing, TextRules
+from rooms.ports import SYSTEM, About, Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
 from rooms.shop.spotlight import stop_explaining
 from rooms.unit import Unit
+from rooms.wording import worded
 
 TITLE_MAX_CHARS = 100
 GRACE_TIMER = "room.grace"
@@ -86,7 +87,7 @@ class Lifecycle:
             raise Refused("room_exists")
         if (tx.conn.scalar(select(func.count()).select_from(ROOMS.table)) or 0) >= self._rules.rooms_max:
             raise Refused("too_many", details={"limit": self._rules.rooms_max})
-        title = self._texts.clean(cmd.title, TITLE_MAX_CHARS)
+        title = worded(self._texts, cmd.title, TITLE_MAX_CHARS, About("title", room_id, caller.id))
         tx.put(ROOMS, fresh_room(room_id, title, caller, public=cmd.public, now_ms=tx.now_ms))
         tx.append(room_id, "room.created", {"title": title, "host": caller.card})
         self._audit.note(tx, room_id, caller, "room.create", room_id, {"title": title})
@@ -106,7 +107,7 @@ class Lifecycle:
         if cmd.recording is not None:
             room = self._set_recording(tx, room, cmd.recording, caller)
         if cmd.title is not None:
-            title = self._texts.clean(cmd.title, TITLE_MAX_CHARS)
+            title = worded(self._texts, cmd.title, TITLE_MAX_CHARS, About("title", cmd.room, caller.id))
             if title != room.title:
                 changes["title"] = title
         if changes:

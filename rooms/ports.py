@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -78,12 +79,14 @@ Judgement = Literal["allow", "mask", "hold", "deny"]
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a text is, and whose. ``now_ms`` is 0 where what came before doesn't matter."""
+    """What a text is, and whose. ``now_ms`` is 0 where what came before doesn't matter. ``found`` is what was
+    found about it elsewhere: it counts like what the filter finds itself."""
 
     kind: TextKind = "comment"
     room_id: str | None = None
     user_id: str | None = None
     now_ms: int = 0
+    found: tuple[TextReason, ...] = ()
 
 
 NOTHING = About()
@@ -128,7 +131,14 @@ class TextRules(Protocol):
         """Raises ``Refused``: ``text_empty``, ``text_too_long``."""
         ...
 
-    def check(self, text: str, about: About = NOTHING) -> CheckedText: ...
+    def check(self, text: str, about: About = NOTHING) -> CheckedText:
+        """A comment of which room and sender are given is judged by what was said before, too."""
+        ...
+
+    def said(self, text: str, about: About) -> Callable[[], None]:
+        """A comment was taken (as ``clean`` gave it, before any masking), and counts from now on. Gives what
+        takes that back, for when its transaction fails."""
+        ...
 
 
 class Held(Protocol):

@@ -35,7 +35,7 @@ from rooms.play.quizzes.rules import Arrival
 from rooms.play.quizzes.service import Quizzes
 from rooms.points.offers import Offers
 from rooms.points.redeeming import Points
-from rooms.ports import Caller
+from rooms.ports import Caller, TextReason
 from rooms.recordings.commands import RecordStream
 from rooms.recordings.service import Recordings
 from rooms.rows import Steps
@@ -108,6 +108,9 @@ Tell = Callable[[str, dict[str, Any]], None]
 
 Direct = Callable[[Any, Caller], Awaitable[dict[str, Any]]]
 """Carries a command out beside the writer: gives the answer's fields, or raises ``Refused``."""
+
+LookOver = Callable[[c.PostComment, Caller], Awaitable[tuple[TextReason, ...]]]
+"""Has somebody else look at a comment before it goes to the writer; bounded in time, it never fails."""
 
 SPECS: dict[str, Spec] = {
     spec.name: spec
@@ -233,7 +236,9 @@ class Commands:
         front: ShopFront | None = None,
         packet_front: PacketFront | None = None,
         direct: Mapping[str, Direct] | None = None,
+        look_over: LookOver | None = None,
     ) -> None:
+        self._look_over = look_over
         self._store = store
         self._services = services
         self._clock_ms = clock_ms
@@ -280,6 +285,8 @@ class Commands:
         if spec.handler is None:
             raise Refused("unknown_command")
         handler = spec.handler(self._services)
+        if isinstance(cmd, c.PostComment) and self._look_over is not None:
+            handler = partial(handler, found=await self._look_over(cmd, caller))
         timed = (arrival or Arrival(self._clock_ms()),) if spec.timed else ()
         work = Work(name, lambda tx: handler(tx, cmd, caller, *timed), key, request, spec.patient)
         return await self._write(cmd, caller.id, work)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from prometheus_client import CollectorRegistry
+from sqlalchemy import Connection
 
 from moderation.audit import AuditTrail
 from moderation.deletions import Deletions
+from moderation.permissions import Action, may
 from moderation.roles import Roles
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
-from moderation.standing import RoomStanding
+from moderation.standing import RoomStanding, read_role
 from rooms.comments import Comments
 from rooms.days import Days
 from rooms.follows import Follows
@@ -23,6 +25,7 @@ from rooms.gifts.fans import Fans
 from rooms.gifts.service import Gifts
 from rooms.guests import service as guests
 from rooms.guests.service import Guests
+from rooms.history import read_room
 from rooms.lifecycle import GRACE_TIMER, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter
 from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
@@ -34,6 +37,7 @@ from rooms.play.quizzes.service import Quizzes
 from rooms.points.earning import Earnings, Levels
 from rooms.points.offers import Offers
 from rooms.points.redeeming import Points
+from rooms.ports import Caller
 from rooms.recordings import service as recordings
 from rooms.recordings.clips import Clips
 from rooms.recordings.service import Recordings
@@ -53,6 +57,7 @@ from server.config import Settings
 from server.credentials import StreamKeyring
 from server.draws import Draws
 from server.facts import HouseFacts
+from server.filter_hook import FilterHook, HookPorts
 from server.gifts import GiftKeeper
 from server.house_rules import (
     coin_rules,
@@ -73,7 +78,7 @@ from server.payments.providers import close_providers, make_providers, tell
 from server.pictures import Pictures
 from server.points import PointsKeeper
 from server.store.store import Store
-from server.texts import Texts
+from server.texts import OneBook, Texts
 from server.timers import Timers
 
 
@@ -96,14 +101,22 @@ class Domain:
     def __init__(self, settings: Settings, ground: Ground) -> None:
         self._settings = settings
         self._ground = ground
-        self._texts, self._audit = Texts(settings.moderation.word_lists), AuditTrail()
+        self.texts = Texts(
+            OneBook(settings.moderation.word_lists),
+            asked=ground.live.asked_to_say,
+            registry=ground.registry,
+        )
+        if settings.redis_url is not None:
+            ground.live.for_comments.append(self.texts.heard)
+        self.filter_hook = self._make_filter_hook()
+        self._audit = AuditTrail()
         self._standing = RoomStanding()
         fans = fan_rules(settings.gifts)
         self.fans, self._facts = Fans(fans), HouseFacts(fans)
         self.earnings = Earnings(point_rules(settings.points), Days(settings.points.zone))
         self.levels = Levels(self.earnings.rules.levels)
         self.coin_rules = coin_rules(settings.coins)
-        self.gift_catalogue = GiftCatalogue(self._texts, self._audit)
+        self.gift_catalogue = GiftCatalogue(self.texts, self._audit)
         self.services = self._make_services()
         self.keyring = StreamKeyring(self._standing, self._audit)
         self.clips = Clips(self._standing, self._audit)
@@ -111,9 +124,28 @@ class Domain:
         self._make_keepers()
         self.timers = self._make_timers()
 
+    def _make_filter_hook(self) -> FilterHook | None:
+        settings, ground = self._settings.moderation.hook, self._ground
+        if settings.url is None:
+            return None
+        quick = self._settings.outbound.model_copy(update={"timeout_s": settings.timeout_ms / 1000})
+
+        def is_staff(conn: Connection, room_id: str, caller: Caller) -> bool:
+            room = read_room(conn, room_id)
+            return room is None or may(read_role(conn, room_id, caller, room.host_id), Action.SEE_STAFF)
+
+        ports = HookPorts(
+            Outbound(quick, concurrent_max=settings.concurrent),
+            self.texts,
+            lambda room_id, caller: ground.store.read(lambda conn: is_staff(conn, room_id, caller)),
+            ground.clock_ms,
+        )
+        limit = comment_rules(self._settings.rooms, shared=False).max_chars
+        return FilterHook(settings, ports, ground.registry, max_chars=limit)
+
     def _make_services(self) -> Services:
         settings, rules = self._settings, self._settings.rooms
-        texts, audit, standing = self._texts, self._audit, self._standing
+        texts, audit, standing = self.texts, self._audit, self._standing
         coupons = CouponRedeeming()
         order_rules = OrderRules(rules.hold_s * 1000)
         shared = settings.redis_url is not None

@@ -213,6 +213,7 @@ class Node:
             liked=self.live.liked,
             liker=self.domain.points.watching.liked,
             ended=self.picture.end,
+            look_over=self.domain.filter_hook.ask if self.domain.filter_hook else None,
             direct={
                 "publish.token": self.picture.gate.publish_token,
                 "gift.top": self.domain.gift_keeper.top,

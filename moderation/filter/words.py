@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -50,7 +50,9 @@ class _Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hit:
+class WordHit:
+    """An entry, and its span in the text (code points, end exclusive)."""
+
     entry: Entry
     start: int
     end: int
@@ -82,16 +84,21 @@ class TextFilter:
             entries += read(path)
         return cls(entries)
 
-    def check(self, text: str) -> Verdict:
-        """What the lists say to ``text`` (as ``clean_text`` gives it)."""
-        hits = list(self._hits(text))
+    def hits(self, seen: Normalised, level_of: Callable[[str], int] = lambda category: 2) -> list[WordHit]:
+        """The entries found, but those inside of what is allowed and those of categories of level 0."""
+        hits = list(self._hits(seen))
         allowed = [(hit.start, hit.end) for hit in hits if hit.entry.action == "allow"]
-        bad = [
+        return [
             hit
             for hit in hits
             if hit.entry.action != "allow"
+            and level_of(hit.entry.category)
             and not any(start <= hit.start and hit.end <= end for start, end in allowed)
         ]
+
+    def check(self, text: str) -> Verdict:
+        """What the lists say to ``text`` (as ``clean_text`` gives it)."""
+        bad = self.hits(normalise(text))
         if not bad:
             return Verdict("allow", text)
         reasons = tuple(
@@ -109,15 +116,14 @@ class TextFilter:
             return Verdict("deny", text, reasons)
         return Verdict("mask", _masked(text, bad), reasons)
 
-    def _hits(self, text: str) -> Iterator[_Hit]:
+    def _hits(self, seen: Normalised) -> Iterator[WordHit]:
         if not len(self._automaton):
             return
-        seen = normalise(text)
         for last, (length, patterns) in self._automaton.iter(seen.text):
             first = last - length + 1
             for pattern in patterns:
                 if _matches(pattern, seen, first, last + 1):
-                    yield _Hit(pattern.entry, seen.starts[first], seen.ends[last])
+                    yield WordHit(pattern.entry, seen.starts[first], seen.ends[last])
 
 
 def _patterns(entry: Entry) -> Iterator[tuple[str, _Pattern]]:
@@ -175,7 +181,7 @@ def _looks_spaced_out(seen: Normalised, index: int) -> bool:
     return alone_before or alone_after
 
 
-def _masked(text: str, hits: Sequence[_Hit]) -> str:
+def _masked(text: str, hits: Sequence[WordHit]) -> str:
     """``text`` with a star for each character of each hit; white space inside stays."""
     parts: list[str] = []
     position = 0

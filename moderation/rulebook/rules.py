@@ -15,7 +15,8 @@ Level = Annotated[int, Field(ge=0, le=LEVEL_MAX)]
 """How much of a category is caught: 0 nothing, 1 only the worst (severity 1), … 4 all of it."""
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")]
 Domain = Annotated[
-    str, StringConstraints(pattern=r"^(?=.{1,253}$)[^\s/:@.][^\s/:@]*\.[^\s/:@.]+$", to_lower=True)
+    str,
+    StringConstraints(max_length=253, pattern=r"^[^\s/:@.][^\s/:@]*\.[^\s/:@.]+$", to_lower=True),
 ]
 Measure = Literal["allow", "mask", "hold", "deny"]
 """What becomes of a text that a check hits."""

@@ -12,12 +12,13 @@ from typing import Any
 
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, RoomRow, TimerRow
-from rooms.ports import Audit, Caller, Standing, TextRules
+from rooms.ports import About, Audit, Caller, Standing, TextRules
 from rooms.recordings.clips import forget_clips
 from rooms.recordings.commands import ChangeRecording, RecordStream
 from rooms.recordings.store import RECORDINGS, RecordingRow, read_running, read_usage
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
+from rooms.wording import worded
 
 TITLE_MAX_CHARS = 100
 OVER_TIMER = "recording.room_over"
@@ -123,7 +124,9 @@ class Recordings:
         row = yield from self._load(tx, recording_id, caller)
         changes: dict[str, Any] = {}
         if change.title is not None:
-            changes["title"] = self._texts.clean(change.title, TITLE_MAX_CHARS)
+            changes["title"] = worded(
+                self._texts, change.title, TITLE_MAX_CHARS, About("title", row.room_id, caller.id)
+            )
         if change.public is not None:
             changes["public"] = int(change.public)
         if change.kept is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from rooms.commands import AddProduct, ChangeProduct, EditProduct, NewProduct, ProductRef
 from rooms.errors import Refused
 from rooms.heads import ROOMS
-from rooms.ports import Audit, Caller, Standing, TextRules
+from rooms.ports import About, Audit, Caller, Standing, TextRules
 from rooms.rows import Steps
 from rooms.shop.changes import count_products, lock_goods, put_changes, refuse_taken, shelves_of
 from rooms.shop.goods import edit_product, edit_skus, new_product
@@ -21,6 +21,7 @@ from rooms.shop.spotlight import Spotlight
 from rooms.shop.stock import StockSync
 from rooms.shop.store import PRODUCTS, SKUS, ProductRow, SkuRow, product_card, product_page
 from rooms.unit import Unit
+from rooms.wording import Worded, Wording
 
 
 class Catalogue:
@@ -57,7 +58,7 @@ class Catalogue:
         yield from self.standing.load(cmd.room, caller.id)
         room = tx.room(cmd.room)
         self.standing.require(tx, cmd.room, caller, "manage_products")
-        product, skus = self._made(tx, room.host_id, cmd)
+        product, skus = self._made(tx, room.host_id, cmd, cmd.room)
         row = self.shelves.placed(tx, cmd.room, product.id, skus)
         self._keep(tx, product, skus)
         card = self.shelves.show(tx, row, product, skus)
@@ -97,8 +98,15 @@ class Catalogue:
         product, skus = self._changed(tx, product_id, form, caller)
         return {"product": product_page(product, skus)}
 
-    def _made(self, tx: Unit, seller_id: str, form: NewProduct) -> tuple[ProductRow, list[SkuRow]]:
-        product, skus = new_product(self.texts, seller_id, form, tx.now_ms)
+    def wording(self, seller_id: str, room_id: str | None = None) -> Wording:
+        """For texts of a seller's products: by the rules of the room in which it is done, else by those of
+        the platform."""
+        return Worded(self.texts, About("product", room_id, seller_id))
+
+    def _made(
+        self, tx: Unit, seller_id: str, form: NewProduct, room_id: str | None = None
+    ) -> tuple[ProductRow, list[SkuRow]]:
+        product, skus = new_product(self.wording(seller_id, room_id), seller_id, form, tx.now_ms)
         if count_products(tx, seller_id) >= PER_SELLER_MAX:
             raise Refused("too_many", details={"limit": PER_SELLER_MAX})
         refuse_taken(tx, seller_id, products=[product], skus=skus)
@@ -116,8 +124,9 @@ class Catalogue:
         if old is None:
             raise Refused("not_found")
         old_skus = skus_now(tx, product_id)
-        product = edit_product(self.texts, old, form)
-        skus = edit_skus(self.texts, product, old_skus, form)
+        texts = self.wording(old.seller_id, noted_in)
+        product = edit_product(texts, old, form)
+        skus = edit_skus(texts, product, old_skus, form)
         known = {sku.id: sku for sku in old_skus}
         fresh_names = [
             s for s in skus if s.external_id and (s.id not in known or not known[s.id].external_id)

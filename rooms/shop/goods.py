@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from rooms.commands import SKUS_MAX, ChangeSku, EditProduct, NewProduct, NewSku
 from rooms.errors import Refused
-from rooms.ports import TextRules
 from rooms.rows import new_id
 from rooms.shop.rules import count_anew, refuse_stale, restock
 from rooms.shop.store import ProductRow, SkuRow
+from rooms.wording import Wording
 
 TITLE_MAX_CHARS = 120
 CATEGORY_MAX_CHARS = 80
@@ -18,14 +18,14 @@ DESCRIPTION_MAX_CHARS = 4000
 SKU_NAME_MAX_CHARS = 80
 
 
-def clean_or_empty(texts: TextRules, raw: str, max_chars: int) -> str:
+def clean_or_empty(texts: Wording, raw: str, max_chars: int) -> str:
     """A text that may be left out. Raises ``Refused``: ``text_empty`` if nothing is left of something,
     ``text_too_long``."""
     return texts.clean(raw, max_chars) if raw else ""
 
 
 def new_product(
-    texts: TextRules, seller_id: str, form: NewProduct, now_ms: int
+    texts: Wording, seller_id: str, form: NewProduct, now_ms: int
 ) -> tuple[ProductRow, list[SkuRow]]:
     """The product and its SKUs in their order. Raises ``Refused``: ``text_…``, ``bad_request``,
     ``external_id_taken`` for one that stands in the form twice."""
@@ -47,7 +47,7 @@ def new_product(
     return product, skus
 
 
-def new_sku(texts: TextRules, product: ProductRow, currency: str, form: NewSku, position: int) -> SkuRow:
+def new_sku(texts: Wording, product: ProductRow, currency: str, form: NewSku, position: int) -> SkuRow:
     """Raises ``Refused``: ``text_…``."""
     return SkuRow(
         id=new_id(),
@@ -63,7 +63,7 @@ def new_sku(texts: TextRules, product: ProductRow, currency: str, form: NewSku, 
     )
 
 
-def edit_product(texts: TextRules, product: ProductRow, form: EditProduct) -> ProductRow:
+def edit_product(texts: Wording, product: ProductRow, form: EditProduct) -> ProductRow:
     """The product after an edit of its own fields. Raises ``Refused``: ``text_…``."""
     changes: dict[str, object] = {}
     if form.title is not None:
@@ -79,9 +79,7 @@ def edit_product(texts: TextRules, product: ProductRow, form: EditProduct) -> Pr
     return replace(product, **changes)  # type: ignore[arg-type]
 
 
-def edit_skus(
-    texts: TextRules, product: ProductRow, skus: Sequence[SkuRow], form: EditProduct
-) -> list[SkuRow]:
+def edit_skus(texts: Wording, product: ProductRow, skus: Sequence[SkuRow], form: EditProduct) -> list[SkuRow]:
     """All SKUs of the product after an edit, new ones at the end.
 
     Raises ``Refused``: ``not_found`` for a SKU of another product, ``not_enough_stock``, ``stale_version``,
@@ -106,7 +104,7 @@ def edit_skus(
     return list(edited.values())
 
 
-def edit_sku(texts: TextRules, sku: SkuRow, change: ChangeSku) -> SkuRow:
+def edit_sku(texts: Wording, sku: SkuRow, change: ChangeSku) -> SkuRow:
     """Raises ``Refused``: ``stale_version``, ``not_enough_stock``, ``external_id_taken``, ``text_…``."""
     refuse_stale(sku, change.version)
     sku = restock(sku, change.stock_delta or 0)
@@ -123,7 +121,7 @@ def edit_sku(texts: TextRules, sku: SkuRow, change: ChangeSku) -> SkuRow:
     return sku
 
 
-def _added(texts: TextRules, product: ProductRow, skus: Sequence[SkuRow], change: ChangeSku) -> SkuRow:
+def _added(texts: Wording, product: ProductRow, skus: Sequence[SkuRow], change: ChangeSku) -> SkuRow:
     form = NewSku(
         name=change.name or "",
         price_minor=change.price_minor or 0,

@@ -26,7 +26,6 @@ from rooms.commands import (
     Version,
 )
 from rooms.errors import Refused
-from rooms.ports import TextRules
 from rooms.shop.goods import (
     CATEGORY_MAX_CHARS,
     DESCRIPTION_MAX_CHARS,
@@ -35,6 +34,7 @@ from rooms.shop.goods import (
     clean_or_empty,
 )
 from rooms.shop.store import ProductRow, SkuRow
+from rooms.wording import Wording
 
 LINES_MAX = 5000
 
@@ -152,7 +152,7 @@ def restored(cell: str) -> str:
 # Reading
 
 
-def read_csv(body: bytes, texts: TextRules) -> list[Line | Fault]:
+def read_csv(body: bytes, texts: Wording) -> list[Line | Fault]:
     """The lines of a CSV file in UTF-8 (RFC 4180; a byte order mark is welcome), in their order.
 
     Columns may stand in any order, and come with commas, semicolons or tabs between them. An empty cell says
@@ -200,7 +200,7 @@ def _columns(cells: Sequence[str]) -> list[str]:
 
 
 def _line_of_cells(
-    place: Place, columns: Sequence[str], cells: Sequence[str], texts: TextRules
+    place: Place, columns: Sequence[str], cells: Sequence[str], texts: Wording
 ) -> Line | Fault:
     if len(cells) > len(columns):
         return Fault(place, Refused("bad_request", "The row has more cells than there are columns."))
@@ -222,7 +222,7 @@ def _number(cell: str) -> int | str:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 16 else cell
 
 
-def read_json(body: bytes, texts: TextRules) -> list[Line | Fault]:
+def read_json(body: bytes, texts: Wording) -> list[Line | Fault]:
     """The lines of a JSON file (``ProductFile``), in their order. Raises ``Refused``: ``bad_request``,
     ``too_large``."""
     try:
@@ -238,7 +238,7 @@ def read_json(body: bytes, texts: TextRules) -> list[Line | Fault]:
     return lines
 
 
-def _lines_of_product(row: int, product: Any, texts: TextRules) -> Iterator[Line | Fault]:
+def _lines_of_product(row: int, product: Any, texts: Wording) -> Iterator[Line | Fault]:
     skus = product.get("skus") if isinstance(product, dict) else None
     if not isinstance(skus, list) or not skus:
         yield Fault(Place(row), Refused("bad_request", "A product is an object with a list of skus."))
@@ -257,7 +257,7 @@ def _refuse_too_many(lines: Sequence[Line | Fault]) -> None:
         raise Refused("too_large", f"A file may have {LINES_MAX} SKUs.", details={"limit": LINES_MAX})
 
 
-def _line(place: Place, head: dict[str, Any], sku: dict[str, Any], texts: TextRules) -> Line | Fault:
+def _line(place: Place, head: dict[str, Any], sku: dict[str, Any], texts: Wording) -> Line | Fault:
     try:
         line = Line(place, FileHead.model_validate(head), FileSku.model_validate(sku))
         if line.head.id is None and line.head.external_id is None:
@@ -271,7 +271,7 @@ def _line(place: Place, head: dict[str, Any], sku: dict[str, Any], texts: TextRu
         return Fault(place, refused)
 
 
-def _cleaned_head(head: FileHead, texts: TextRules) -> FileHead:
+def _cleaned_head(head: FileHead, texts: Wording) -> FileHead:
     changes: dict[str, str] = {}
     if head.title is not None:
         changes["title"] = texts.clean(head.title, TITLE_MAX_CHARS)
@@ -282,7 +282,7 @@ def _cleaned_head(head: FileHead, texts: TextRules) -> FileHead:
     return head.model_copy(update=changes)
 
 
-def _cleaned_sku(sku: FileSku, texts: TextRules) -> FileSku:
+def _cleaned_sku(sku: FileSku, texts: Wording) -> FileSku:
     if sku.name is None:
         return sku
     return sku.model_copy(update={"name": clean_or_empty(texts, sku.name, SKU_NAME_MAX_CHARS)})

@@ -122,7 +122,7 @@ async def import_products(request: web.Request) -> web.Response:
         raise Refused("busy", retry_after_ms=5000)
     async with reading:
         body = await read_bounded(request, IMPORT_MAX_BYTES)
-        texts = api.services.catalogue.texts
+        texts = api.services.catalogue.wording(seller_id)
         entries, faults = await asyncio.to_thread(lambda: grouped(reader(body, texts)))
         lines = [refused_line(fault) for fault in faults]
         if dry_run == "true":

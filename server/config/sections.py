@@ -288,10 +288,32 @@ class Media(Section):
     rtmp: Rtmp = Field(default_factory=Rtmp)
 
 
+class Hook(Section):
+    """A service of the shop's that is asked about comments before they are shown."""
+
+    url: HttpUrl | None = None
+    secret_file: SecretFile | None = None
+    secret: LongSecret = None
+    """Shared with the service: requests are signed with it as webhooks are."""
+    timeout_ms: int = Field(200, ge=10, le=200)
+    """Connecting, asking and reading the answer, all in all."""
+    fallback: Literal["allow", "deny"] = "allow"
+    """What becomes of a comment about which there is no answer in time."""
+    concurrent: int = Field(32, ge=1, le=500)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.url is None) != (self.secret is None):
+            raise ValueError("url and secret (or secret_file): both or neither")
+        return self
+
+
 class Moderation(Section):
-    """Word lists beside those that come with Danmart, and how long trails tell of people."""
+    """Word lists beside those that come with Danmart, who else is asked about comments, and how long trails
+    tell of people."""
 
     word_lists: tuple[Path, ...] = ()
+    hook: Hook = Field(default_factory=Hook)
     audit_details_days: int | None = Field(default=None, ge=1, le=3650)
     """After this many days what the audit trails say of people is erased; None: never."""
 

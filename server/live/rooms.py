@@ -57,6 +57,8 @@ class LiveRooms:
         """Asked once a second for what only a room's staff is to see in the signals."""
         self.for_heard: list[Callable[[Mapping[str, Any]], None]] = []
         """Told how a publisher at another node fares, for rooms that are watched here."""
+        self.for_comments: list[Callable[[LogEvent], None]] = []
+        """Told of each comment in a room that is watched here, as soon as it is published by any node."""
         self._frames = Counter("danmart_frames_total", "Frames cut for rooms", registry=registry)
         self._sent = Counter("danmart_frames_sent_total", "Frames queued to viewers", registry=registry)
         self._holes = Counter(
@@ -200,6 +202,14 @@ class LiveRooms:
         sales = room.view.state.sales if room is not None else ()
         return next((s["starts_at_ms"] for s in sales if s["id"] == sale_id and s["sku"] == sku), None)
 
+    def asked_to_say(self, room_id: str) -> list[str]:
+        """What viewers are to comment to take part in a lottery, if the room is watched here. May be called
+        from any thread: a view's state is never changed, only replaced."""
+        room = self._rooms.get(room_id)
+        plays = room.view.state.plays if room is not None else ()
+        conditions = [condition for play in plays for condition in play.get("conditions", ())]
+        return [condition["phrase"] for condition in conditions if condition.get("phrase")]
+
     # news
 
     def _on_news(self, news: RoomNews) -> None:
@@ -214,6 +224,7 @@ class LiveRooms:
             room.stock[sku] = room.changed_stock[sku] = left
         for coupon, left in news.coupons.items():
             room.coupons[coupon] = room.changed_coupons[coupon] = left
+        self._hear_comments(news.events)
         for event in news.events:
             if event.kind == "coupon.closed":
                 room.coupons.pop(event.data["id"], None)
@@ -224,6 +235,12 @@ class LiveRooms:
         self._hear_publishers(news.publisher.values())
         self._take_staff(room, news.staff)
         self._show(room)
+
+    def _hear_comments(self, events: Iterable[LogEvent]) -> None:
+        for hear in self.for_comments:
+            for event in events:
+                if event.kind == "comment":
+                    hear(event)
 
     def _hear_publishers(self, elsewhere: Iterable[Mapping[str, Any]]) -> None:
         for health in elsewhere:

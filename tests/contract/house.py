@@ -84,7 +84,7 @@ from server.points import PointsKeeper
 from server.reconcile import find
 from server.store.group import Work, refused
 from server.store.store import Store
-from server.texts import Texts
+from server.texts import Book, Books, FixedBook, OneBook, Texts
 
 HOST = Caller("u-host", "Mei", may_host=True)
 MODERATOR = Caller("u-mod", "Bao")
@@ -97,6 +97,19 @@ ROOM = "tea"
 START_MS = 1_800_000_000_000
 
 keys = (f"key-{n:08d}" for n in itertools.count())
+
+
+class Patient:
+    """Books of rooms where the same may be said again and again, as tests do to count and to fill. How it is
+    judged has tests of its own."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    def book(self, room_id: str | None) -> Book:
+        book = self._books.book(room_id)
+        quiet = {"adverts": "allow", "floods": "allow", "walls": "allow"}
+        return FixedBook(book.rules.model_copy(update=quiet), book.words)
 
 
 class House:
@@ -117,6 +130,7 @@ class House:
         points: PointRules | None = None,
         recording: RecordingRules | None = None,
         answer_within_s: float = 8.0,
+        patient: bool = True,
     ) -> None:
         self.url = url
         self.now_ms = now_ms
@@ -133,7 +147,9 @@ class House:
             node=node,
             clock_ms=lambda: self.now_ms,
         )
-        standing, texts, audit = RoomStanding(), Texts(), AuditTrail()
+        standing, audit = RoomStanding(), AuditTrail()
+        books: Books = OneBook()
+        self.texts = texts = Texts(Patient(books) if patient else books)
         coupons, facts = CouponRedeeming(), HouseFacts(FanRules())
         self.payments = Payments(coupons)
         self.earnings = Earnings(points or PointRules(), Days("Asia/Shanghai"))

@@ -25,10 +25,11 @@ from rooms.play.lotteries.store import (
     count_running,
     read_winners,
 )
-from rooms.ports import Audit, Caller, Standing, TextRules
+from rooms.ports import About, Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
 from rooms.wallet.news import tell_wallet
+from rooms.wording import worded
 
 TITLE_MAX_CHARS = 60
 AT_ONCE_MAX = 3
@@ -66,7 +67,7 @@ class Lotteries:
         yield from prizes.load_titles(tx, holder, wanted)
         room = tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "run_play")
-        title = self._texts.clean(cmd.title, TITLE_MAX_CHARS)
+        title = worded(self._texts, cmd.title, TITLE_MAX_CHARS, About("title", cmd.room, caller.id))
         fresh = sum(row.room_id == cmd.room for row in tx.fresh(LOTTERIES))
         if count_running(tx.conn, cmd.room) + fresh >= AT_ONCE_MAX:
             raise Refused("too_many", details={"limit": AT_ONCE_MAX})

@@ -18,12 +18,13 @@ from rooms.play.packets import rules
 from rooms.play.packets.commands import OpenPacket, SendPacket
 from rooms.play.packets.rules import Packet
 from rooms.play.packets.store import OPENS, PACKETS, SHARES, OpenRow, SharesRow, count_open
-from rooms.ports import Caller, Standing, TextRules
+from rooms.ports import About, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
 from rooms.wallet import ledger
 from rooms.wallet.news import tell_wallet
 from rooms.wallet.rules import Account, wallet
+from rooms.wording import worded
 
 PACKET_TIMER = "packet"
 GREETING_CHARS = 40
@@ -163,10 +164,7 @@ class Packets:
         if cmd.greeting is None or not cmd.greeting.strip():
             return ""
         self._standing.refuse_muted(tx, cmd.room, caller)
-        checked = self._texts.check(self._texts.clean(cmd.greeting, GREETING_CHARS))
-        if checked.verdict == "deny":
-            raise Refused("text_refused")
-        return checked.text
+        return worded(self._texts, cmd.greeting, GREETING_CHARS, About("comment", cmd.room))
 
 
 def escrow(packet_id: str) -> Account:

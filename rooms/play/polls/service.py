@@ -13,10 +13,10 @@ from rooms.heads import ROOMS, TIMERS, TimerRow
 from rooms.play.polls import rules
 from rooms.play.polls.commands import PollRef, StartPoll, Vote
 from rooms.play.polls.store import POLLS, VOTES, PollRow, read_poll, read_polls_in, read_votes
-from rooms.play.wording import worded
-from rooms.ports import Audit, Caller, Standing, TextRules
+from rooms.ports import About, Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
+from rooms.wording import Worded
 
 QUESTION_MAX_CHARS = 200
 OPTION_MAX_CHARS = 60
@@ -40,8 +40,9 @@ class Polls:
         yield from self._standing.load(cmd.room, caller.id)
         tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "run_play")
-        question = worded(self._texts, cmd.question, QUESTION_MAX_CHARS)
-        options = [worded(self._texts, option, OPTION_MAX_CHARS) for option in cmd.options]
+        texts = Worded(self._texts, About("title", cmd.room, caller.id))
+        question = texts.clean(cmd.question, QUESTION_MAX_CHARS)
+        options = [texts.clean(option, OPTION_MAX_CHARS) for option in cmd.options]
         fresh = sum(row.room_id == cmd.room for row in tx.fresh(POLLS))
         if len(read_polls_in(tx.conn, cmd.room, ("open",))) + fresh >= AT_ONCE_MAX:
             raise Refused("too_many", details={"limit": AT_ONCE_MAX})

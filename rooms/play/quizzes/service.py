@@ -23,11 +23,11 @@ from rooms.play.quizzes.store import (
     read_best,
     read_running,
 )
-from rooms.play.wording import worded
-from rooms.ports import Audit, Caller, Standing, TextRules
+from rooms.ports import About, Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
 from rooms.wallet.news import tell_wallet
+from rooms.wording import Worded, worded
 
 TITLE_MAX_CHARS = 60
 QUESTION_MAX_CHARS = 200
@@ -65,7 +65,7 @@ class Quizzes:
         yield from prizes.load_titles(tx, holder, wanted)
         tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "run_play")
-        title = worded(self._texts, cmd.title, TITLE_MAX_CHARS)
+        title = worded(self._texts, cmd.title, TITLE_MAX_CHARS, About("title", cmd.room, caller.id))
         questions = self._questions(cmd, holder.id)
         fresh = sum(row.room_id == cmd.room for row in tx.fresh(QUIZZES))
         if len(read_running(tx.conn, cmd.room, rules.RUNNING)) + fresh >= AT_ONCE_MAX:
@@ -96,12 +96,13 @@ class Quizzes:
         return {"quiz": quiz.wire(None)}
 
     def _questions(self, cmd: StartQuiz, quiz_id: str) -> list[QuestionRow]:
+        texts = Worded(self._texts, About("title", cmd.room))
         return [
             QuestionRow(
                 quiz_id,
                 number,
-                worded(self._texts, question.text, QUESTION_MAX_CHARS),
-                [worded(self._texts, option, OPTION_MAX_CHARS) for option in question.options],
+                texts.clean(question.text, QUESTION_MAX_CHARS),
+                [texts.clean(option, OPTION_MAX_CHARS) for option in question.options],
                 question.right,
                 question.seconds,
                 [0] * len(question.options),

@@ -7,13 +7,14 @@ from typing import Any
 from rooms.commands import CouponRef, CreateCoupon, DropCoupon
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
-from rooms.ports import Audit, Caller, Standing, TextRules
+from rooms.ports import About, Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
 from rooms.shop.coupons import rules
 from rooms.shop.coupons.store import CLAIMS, COUPONS, ClaimRow, CouponRow, count_coupons
 from rooms.shop.shelf import OFFERS
 from rooms.shop.store import PRODUCTS
 from rooms.unit import Unit
+from rooms.wording import worded
 
 TITLE_MAX_CHARS = 60
 DROP_TIMER = "coupon.close"
@@ -39,7 +40,11 @@ class Coupons:
         self._require(tx, cmd.room, caller)
         if cmd.product and tx.get(OFFERS, cmd.room, cmd.product) is None:
             raise Refused("not_found", "There is no such product on this room's shelf.")
-        coupon = _made(cmd, self._texts.clean(cmd.title, TITLE_MAX_CHARS), tx.now_ms)
+        coupon = _made(
+            cmd,
+            worded(self._texts, cmd.title, TITLE_MAX_CHARS, About("title", cmd.room, caller.id)),
+            tx.now_ms,
+        )
         if tx.now_ms >= rules.closes_at_ms(coupon):
             raise Refused("over", "Nobody could claim it any more.")
         fresh = sum(row.room_id == cmd.room for row in tx.fresh(COUPONS))

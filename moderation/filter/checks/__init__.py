@@ -1,0 +1,1 @@
+"""What is looked for in texts beside the words of lists: a module for each check."""

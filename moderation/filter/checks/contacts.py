@@ -1,0 +1,207 @@
+"""Contact details: telephone numbers, messengers' ids and e-mail addresses, spelled out too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from moderation.filter.checks.common_words import COMMON, named
+from moderation.filter.checks.subject import Subject
+from moderation.filter.plain import Plain
+from moderation.rulebook.rules import RoomRules
+from rooms.ports import TextReason
+
+_HAN_DIGITS = str.maketrans("零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两貳參陸", "0012345678911234567892236")
+_DIGIT = "0-9零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两貳參陸"
+# A run of digits, each perhaps set apart a little. The end of one that is a price or a measure is seen later.
+_RUN = re.compile(rf"\+?\(?[{_DIGIT}](?:[ \-.·*_~、/()（）]{{0,3}}[{_DIGIT}]){{6,39}}")
+_GROUPS = re.compile(rf"[{_DIGIT}]+")
+_MOBILE = re.compile(r"(?:0086|86)?(1[3-9]\d{9})")
+_LANDLINE = re.compile(r"0\d{2,3}-\d{7,8}|400[- ]\d{3,4}[- ]\d{3,4}")
+_AMERICAN = re.compile(r"(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-.])\d{3}[-.]\d{4}")
+# How a number is written that isn't all there is in its run.
+_SHAPES = frozenset({(11,), (3, 4, 4), (3, 8), (3, 3, 5), (4, 4, 3), (7, 4), (5, 6)})
+
+_ENGLISH = {
+    "zero": "0", "oh": "0", "o": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
+    "six": "6", "seven": "7", "eight": "8", "nine": "9",
+}  # fmt: skip
+_SPELLED_DIGIT = "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|o|[0-9])"
+_SPELLED = re.compile(rf"(?<![a-z0-9]){_SPELLED_DIGIT}(?:[ ,.\-]{{0,3}}{_SPELLED_DIGIT}){{9,14}}(?![a-z0-9])")
+_SPELLED_PARTS = re.compile(_SPELLED_DIGIT)
+_COUNTING = "01234567890123456789"
+
+_TO = r"[ :：=\-_→>号是加我的码群id为了吧哦呀 ]{0,8}"
+_NUMBER = rf"(?P<id>[{_DIGIT}](?:[ \-.]?[{_DIGIT}]){{4,14}})(?![{_DIGIT}])"
+_NAME = r"(?P<id>[a-z][a-z0-9_\-]{4,19})(?![a-z0-9])"
+_ALONE = r"(?<![a-z0-9])"
+
+_WECHAT = (
+    r"(?:(?:微|薇|威|维|徽|v|薇薇|喂|卫|微微)[ *._/|~\-]{0,2}(?:信|x|❤|心|星|芯)"
+    rf"|{_ALONE}(?:wechat|we chat|weixin|wei xin|vx|wx|vxin|weix)"
+    rf"|[加+私+扣] ?(?:微|薇|威|徽|v|维|w)|[薇徽微])"
+)
+_QQ = rf"(?:{_ALONE}q ?q|扣扣|扣q|企鹅|秋秋|球球|{_ALONE}q群|扣群|{_ALONE}q号?(?=[ :：]?\d))"
+_CALL = (
+    rf"(?:{_ALONE}(?:tel|phone|mobile|cell|call|text|txt|sms|ring|contact|number|whats ?app|watsapp)"
+    r"(?: me| us)?(?: at| on)?|电话|手机|手机号|致电|联系|拨打|热线|打我)"
+)
+_TELEGRAM = rf"(?:{_ALONE}(?:telegram|telegr|tele|tg)|电报|飞机|纸飞机)"
+_WHATSAPP = rf"{_ALONE}(?:whats ?app|whatsap|watsap+|wa(?=[ :：+]))"
+_LINE = rf"{_ALONE}line"
+_SOCIAL = rf"{_ALONE}(?:ig|ins|insta|instagram|snap|snapchat|discord|kik|skype|signal|facebook|fb|viber)"
+
+_AFTER = r"(?P<gap>[ :：=\-_→>号是加我的码群为]{0,8}(?:id|号|hao|name)?[ :：=@是]{0,4})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A word that announces a contact, and what must follow it. ``sure``: any id that follows is one;
+    otherwise it takes a sign between, or a figure in it."""
+
+    code: str
+    pattern: re.Pattern[str]
+    named: bool
+
+
+_RULES = (
+    _Rule("wechat", re.compile(rf"{_WECHAT}{_AFTER}{_NAME}"), True),
+    _Rule("wechat", re.compile(rf"{_WECHAT}{_TO}{_NUMBER}"), False),
+    _Rule("qq", re.compile(rf"{_QQ}{_TO}(?P<id>[{_DIGIT}]{{5,11}})(?![{_DIGIT}])"), False),
+    _Rule(
+        "phone",
+        re.compile(rf"{_CALL}[ :：=]{{0,3}}(?P<id>\+?\(?\d(?:[ \-.()]{{0,2}}\d){{6,14}})(?!\d)"),
+        False,
+    ),
+    _Rule(
+        "whatsapp",
+        re.compile(rf"{_WHATSAPP}[ :：=]{{0,3}}(?P<id>\+?\(?\d(?:[ \-.()]{{0,2}}\d){{6,14}})(?!\d)"),
+        False,
+    ),
+    _Rule("telegram", re.compile(rf"{_TELEGRAM}{_AFTER}{_NAME}"), True),
+    _Rule("line", re.compile(rf"{_LINE}{_AFTER}{_NAME}"), True),
+    _Rule("social", re.compile(rf"{_SOCIAL}{_AFTER}(?P<id>[a-z0-9][a-z0-9_.\-]{{3,29}})"), True),
+)
+_ANNOUNCED = re.compile(
+    r"[微薇威维徽喂卫]|扣|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机|[加+私][vw]"
+    r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|we ?chat|v信|vxin"
+    r"|tel|phone|mobile|cell|call|text|txt|sms|ring|contact|number|whats|wats|wa[ :：+]"
+    r"|tg|line|ig|ins|snap|disc|kik|skype|signal|facebook|fb|viber|v❤|v心)"
+)
+_MAIL = re.compile(
+    r"(?<![a-z0-9])[a-z0-9][a-z0-9._%+\-]{0,63}(?P<at>@|[ ]?[\[({（]?[ ]?(?:\bat\b|艾特|@)[ ]?[\])}）]?[ ]?)"
+    r"[a-z0-9][a-z0-9\-]{0,62}"
+    r"(?P<dots>(?:(?:\.|[ ]?[\[({（]?[ ]?(?:\bdot\b|点|\.)[ ]?[\])}）]?[ ]?)[a-z]{2,24}){1,3})(?![a-z0-9])"
+)
+_MAIL_HOSTS = re.compile(
+    r"(?:gmail|qq|163|126|outlook|hotmail|yahoo|icloud|foxmail|sina|proton(?:mail)?|139|mail)\b"
+)
+_MAIL_ENDINGS = re.compile(r"(?:com|net|org|cn|io|co|me|uk|info|biz|cc|edu|hk|tw)$")
+_WORDS_AFTER = named(
+    "payment accepted please store official group support service beautiful everyone available welcome"
+)
+_MAY_HAVE_DIGITS = re.compile(rf"[{_DIGIT}](?:[^{_DIGIT}]{{0,3}}[{_DIGIT}]){{6}}")
+_MAY_BE_SPELLED = re.compile(
+    r"(?:zero|one|two|three|four|five|six|seven|eight|nine).{0,3}(?:zero|oh|one|two|three|four|five|six|seven|eight|nine)"
+)
+
+
+def check(subject: Subject, rules: RoomRules) -> Iterator[TextReason]:
+    """``phone``, ``email``, ``wechat``, ``qq``, ``telegram``, ``whatsapp``, ``line``, ``social``."""
+    if rules.contacts == "allow":
+        return
+    for code, start, end, rule in find(subject.folded.views):
+        yield TextReason("contacts", code, rules.contacts, rule, start, end)
+
+
+def find(views: Sequence[Plain]) -> list[tuple[str, int, int, str]]:
+    """What contacts there are: kinds, spans in the original, and what they say. Linear in the length."""
+    found: dict[tuple[str, int, int], str] = {}
+    for view in views:
+        for code, start, end, said in _in_view(view.text):
+            found.setdefault((code, *view.span(start, end)), said)
+    return [(*key, said) for key, said in sorted(found.items())]
+
+
+def _in_view(text: str) -> Iterator[tuple[str, int, int, str]]:
+    if _MAY_HAVE_DIGITS.search(text):
+        yield from _phones(text)
+    if _MAY_BE_SPELLED.search(text):
+        yield from _spelled(text)
+    if _ANNOUNCED.search(text):
+        yield from _announced(text)
+    if "@" in text or "at" in text or "艾特" in text:
+        yield from _mails(text)
+
+
+def _phones(text: str) -> Iterator[tuple[str, int, int, str]]:
+    for match in _RUN.finditer(text):
+        run = match[0]
+        if match.start() and (text[match.start() - 1].isdigit() or text[match.start() - 1] in "$¥€£#"):
+            continue
+        groups = [(g.start(), g.end(), g[0].translate(_HAN_DIGITS)) for g in _GROUPS.finditer(run)]
+        number = _number_in(groups)
+        plus = run.startswith("+") and 8 <= sum(len(g[2]) for g in groups) <= 15
+        if number is not None:
+            first, last = number
+            said = "".join(g[2] for g in groups[first : last + 1])
+            yield "phone", match.start() + groups[first][0], match.start() + groups[last][1], said
+        elif plus or _AMERICAN.search(run) or _LANDLINE.search(run):
+            yield "phone", match.start(), match.end(), "".join(g[2] for g in groups)
+
+
+def _number_in(groups: Sequence[tuple[int, int, str]]) -> tuple[int, int] | None:
+    """The first and last group of a Chinese mobile number: all of the run, or grouped as such numbers are."""
+    if _MOBILE.fullmatch("".join(g[2] for g in groups)):
+        return 0, len(groups) - 1
+    for first in range(len(groups)):
+        digits, shape = "", []
+        for last in range(first, min(first + 3, len(groups))):
+            digits += groups[last][2]
+            shape.append(len(groups[last][2]))
+            if len(digits) == 11 and tuple(shape) in _SHAPES and _MOBILE.fullmatch(digits):
+                return first, last
+    return None
+
+
+def _spelled(text: str) -> Iterator[tuple[str, int, int, str]]:
+    for match in _SPELLED.finditer(text):
+        words = _SPELLED_PARTS.findall(match[0])
+        digits = "".join(_ENGLISH.get(word, word) for word in words)
+        by_word = sum(len(word) > 1 for word in words) >= 4
+        counting = digits in _COUNTING or digits in _COUNTING[::-1] or len(set(digits)) < 3
+        if by_word and not counting:
+            yield "phone", match.start(), match.end(), digits
+
+
+def _announced(text: str) -> Iterator[tuple[str, int, int, str]]:
+    for rule in _RULES:
+        for match in rule.pattern.finditer(text):
+            said = match["id"]
+            if rule.named and not _is_id(said, match["gap"]):
+                continue
+            yield rule.code, match.start(), match.end(), said.translate(_HAN_DIGITS)
+
+
+def _is_id(said: str, gap: str) -> bool:
+    """Whether what follows is somebody's id and no word of the sentence (``wechat payment``, ``line up``)."""
+    if said in COMMON or said.strip("._-") in COMMON:
+        return False
+    if any(char.isdigit() for char in said) or "_" in said:
+        return True
+    return (
+        any(sign in gap for sign in (":", "：", "@", "=", "号", "id", "→", "是")) and said not in _WORDS_AFTER
+    )
+
+
+def _mails(text: str) -> Iterator[tuple[str, int, int, str]]:
+    for match in _MAIL.finditer(text):
+        plain_at = match["at"] == "@"
+        ending = re.sub(r"[^a-z]+|dot(?![a-z])", " ", match["dots"]).split()
+        host = text[match.end("at") : match.start("dots")]
+        sure = bool(_MAIL_HOSTS.fullmatch(host))
+        if not ending or not (plain_at or sure or "[" in match["at"] or "(" in match["at"]):
+            continue
+        if plain_at or _MAIL_ENDINGS.match(ending[-1]):
+            yield "email", match.start(), match.end(), f"@{host}.{'.'.join(ending)}"

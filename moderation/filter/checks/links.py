@@ -1,0 +1,201 @@
+"""Links: addresses of web sites and machines, however they are disguised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from moderation.filter.checks.common_words import COMMON, named
+from moderation.filter.checks.subject import Subject
+from moderation.filter.plain import Plain
+from moderation.rulebook.rules import RoomRules
+from rooms.ports import TextReason
+
+SHORTENERS = named(
+    "bit.ly t.co goo.gl tinyurl.com is.gd v.gd ow.ly buff.ly cutt.ly rb.gy rebrand.ly shorturl.at s.id t.ly"
+    " tiny.cc lnkd.in adf.ly bl.ink t.cn url.cn dwz.cn suo.im m.tb.cn u.jd.com v.douyin.com c.tb.cn 3.cn"
+    " w.url.cn sourl.cn tinyurl.cn mrw.so kzurl.cn u.nu qr.ae linktr.ee"
+)
+"""Where an address says nothing of where it leads."""
+MESSENGERS = named(
+    "t.me telegram.me wa.me chat.whatsapp.com line.me lin.ee discord.gg discord.com u.wechat.com"
+    " weixin.qq.com qm.qq.com m.me signal.me"
+)
+"""An address there is somebody's contact."""
+
+# Those of which sites are made that are talked of in full: taken for an address even with a space or a word
+# instead of the dot.
+_CORE = named("com net org cn info biz io xyz cc co vip shop site store online club tv")
+# Endings that are words, units or files' endings: they make an address only with more to tell it by.
+_WEAK = named(
+    "it is me to in at be my no am us as by do so la hi pm id ad al an ar ba bar best bet bid bio bo book box"
+    " boo buy call cam car care case cash cat center cheap click coach cool dad day deal deals dev diet dog"
+    " eat eco es et family fan fans farm fast fi film final fish fit fly foo food free fun game games gay"
+    " gift gifts gives global gold good green group guide hair hot house how ink is its jobs kids kim kind"
+    " land lat law li life like limited link live living lol love ma man market men menu mom money mov ne new"
+    " news ng night now of ok one onl open or page pay phone pics pink pizza play plus press prime pro red"
+    " rich rip run sa safe sale save search secure select sexy shoes show si size sky so social song spot st"
+    " star studio style such sucks support sure talk tax team tech tel tips today top tours town toys trade"
+    " try tube vote watch wear win wine work works world wow wtf yes you zero zone moe mo med boutique vi"
+    " md py sh zip rs ps pl ai cm kg ml mm mg km ms mt ga gt tm tt tr pr vg sm"
+)
+
+_DOT = r"(?:[ ]?[\[({<【（][ ]?(?:\.|dot|点)[ ]?[\])}>】）][ ]?|[ ]dot[ ]|点|[ ]\.[ ]?|\.[ ]?)"
+_LABEL = r"[^\W_](?:[^\W_]|-(?=[^\W_-]|-)){0,62}"
+_HOST = re.compile(rf"(?<![^\W_])(?<![@.])(?:{_LABEL})(?:{_DOT}(?:{_LABEL})){{1,8}}(?![^\W_])")
+_SCHEME = re.compile(r"(?:h(?:tt|xx|\*\*)ps?|ftp|wss?)[ ]?[:：][ ]?[/\\]{1,4}(?:[^\s/@\\]{0,80}@)?$")
+_AFTER = re.compile(r"(?::\d{2,5})?(?:[/?#\\][^\s\u2e80-\u9fff]{0,400})?")
+_DOTS = re.compile(_DOT)
+_NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_VERSION = re.compile(r"(?:v|ver|version|版本?|ios|os) ?$")
+_BRACKETED = re.compile(r"h(?:tt|xx)ps?://\[[0-9a-f:.]{2,45}\]")
+_MAYBE = re.compile(r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//")
+_ASCII_TAIL = re.compile(r"[a-z0-9][a-z0-9-]*$")
+_ASCII_HEAD = re.compile(r"[a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address in a text: its span in the original, its host in plain letters, and whether it is written
+    in another way than addresses are."""
+
+    start: int
+    end: int
+    host: str
+    disguised: bool
+
+
+@lru_cache(1)
+def top_levels() -> frozenset[str]:
+    """The names of the root zone, in Unicode and as punycode."""
+    text = (files("moderation.filter.checks") / "tlds.txt").read_text("utf-8")
+    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def check(subject: Subject, rules: RoomRules) -> Iterator[TextReason]:
+    """``link``, ``short_link`` (says nothing of where it leads) and ``ip_address``, unless allowed."""
+    if rules.links == "allow":
+        return
+    for link in find(subject.text, subject.folded.views):
+        if link.disguised or not is_allowed(link.host, rules.links_allowed):
+            yield TextReason("links", _code(link.host), rules.links, link.host, link.start, link.end)
+
+
+def is_allowed(host: str, allowed: Sequence[str]) -> bool:
+    """Whether ``host`` is one of the domains, or below one."""
+    return any(host == domain or host.endswith("." + domain) for domain in allowed)
+
+
+def find(text: str, views: Sequence[Plain]) -> list[Link]:
+    """The addresses in ``text``, each once, in order. Linear in its length."""
+    found: dict[tuple[int, int], Link] = {}
+    for view in views:
+        if not _MAYBE.search(view.text):
+            continue
+        for start, end, host, odd in _in_view(view.text):
+            first, last = view.span(start, end)
+            disguised = odd or host not in text[first:last].lower()
+            found.setdefault((first, last), Link(first, last, host, disguised))
+    return [found[span] for span in sorted(found)]
+
+
+def _in_view(text: str) -> Iterator[tuple[int, int, str, bool]]:
+    for match in _BRACKETED.finditer(text):
+        yield match.start(), match.end(), match[0].split("//")[1], False
+    for match in _HOST.finditer(text):
+        before = _SCHEME.search(text, max(0, match.start() - 120), match.start())
+        parts = _DOTS.split(match[0])
+        dots = [dot[0] for dot in _DOTS.finditer(match[0])]
+        span = _narrowed(match[0], parts, dots, schemed=before is not None)
+        if span is None:
+            continue
+        lead, host, length, odd = span
+        start, end = match.start() + lead, match.start() + lead + length
+        after = _AFTER.match(text, end)
+        tail = after.end() if after else end
+        if _is_address(
+            host,
+            odd,
+            schemed=before is not None,
+            has_path=tail > end,
+            before=text[max(0, start - 12) : start],
+        ):
+            odd = odd or (before is not None and not before[0].startswith(("http", "ftp", "ws")))
+            yield before.start() if before else start, tail, host, odd
+
+
+def _narrowed(
+    whole: str, parts: list[str], dots: list[str], *, schemed: bool
+) -> tuple[int, str, int, bool] | None:
+    """The part of what was found that can be a host: how far in it begins, the host, its length in the text,
+    and whether its dots are disguised. Chinese beside it is the sentence around it, unless it is a name."""
+    tops = top_levels()
+    while len(parts) > 1 and parts[-1] not in tops and not _NUMBERS.fullmatch(".".join(parts)):
+        head = _ASCII_HEAD.match(parts[-1])
+        if head and head[0] in tops and not parts[-1].isascii():  # example.com看看
+            parts[-1] = head[0]
+        elif schemed and len(parts) == 2:
+            break  # whatever it is, a browser would go there
+        else:
+            parts.pop()
+    if len(parts) < 2:
+        return None
+    dots = dots[: len(parts) - 1]
+    length = sum(map(len, parts)) + sum(map(len, dots))
+    lead = 0
+    while not parts[0].isascii() and not schemed and parts[-1].isascii():
+        tail = _ASCII_TAIL.search(parts[0])
+        if tail:  # 看看example.com
+            lead += tail.start()
+            parts[0] = tail[0]
+        elif len(parts) > 2:
+            lead += len(parts[0]) + len(dots[0])
+            parts, dots = parts[1:], dots[1:]
+        else:
+            return None
+    return lead, ".".join(parts), length - lead, any(dot != "." for dot in dots)
+
+
+def _is_address(host: str, odd: bool, *, schemed: bool, has_path: bool, before: str) -> bool:
+    *labels, top = host.split(".")
+    if _NUMBERS.fullmatch(host):
+        fits = all(int(part) < 256 for part in host.split("."))
+        return fits and (schemed or has_path or not _VERSION.search(before))
+    if schemed:
+        return True
+    if host in SHORTENERS or host in MESSENGERS:
+        return not odd or len(host) > 4  # t.co
+    if odd and (top not in _CORE or labels[-1] in COMMON or len(labels[-1]) < 2):
+        return False
+    if labels[0] == "www" and len(labels) > 1:
+        return True
+    return _reads_as_host(labels, top, has_path=has_path)
+
+
+def _reads_as_host(labels: Sequence[str], top: str, *, has_path: bool) -> bool:
+    name = labels[-1]
+    if name.isdigit():
+        return top in _CORE
+    if has_path and len(name) > 1:
+        return True
+    if top in _WEAK:
+        return _looks_like_a_name(labels)
+    return not top.isascii() or top in _CORE or (len(name) > 1 and name not in COMMON)
+
+
+def _looks_like_a_name(labels: Sequence[str]) -> bool:
+    """Whether what stands before an ending that is a word itself is no word: ``vip88.live``, ``my-bags.top``,
+    ``shop.bags.love``; not ``great.love it``."""
+    name = labels[-1]
+    if len(labels) > 1 and all(len(label) > 1 for label in labels):
+        return not all(label in COMMON for label in labels)
+    return len(name) > 2 and (any(char.isdigit() for char in name) or "-" in name) and not name.isdigit()
+
+
+def _code(host: str) -> str:
+    if host.startswith("[") or _NUMBERS.fullmatch(host):
+        return "ip_address"
+    return "short_link" if host in SHORTENERS else "link"
