@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, String, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Index, String, Table, Text, literal, select, union_all
 
 from moderation.permissions import Action, Role, actions, may, outranks
 from moderation.sanctions.rules import EVERYWHERE, SanctionKind
@@ -37,6 +37,7 @@ members_table = Table(
     Column("name", Text, nullable=False),
     Column("role", String(32), nullable=False),
     Column("since_ms", BigInteger, nullable=False),
+    Index("ix_members_user", "user_id"),
 )
 
 
@@ -189,6 +190,17 @@ def refuse_banned(conn: Connection, room_id: str, user_id: str, now_ms: int) -> 
     ban = read_ban(conn, room_id, user_id, now_ms)
     if ban is not None:
         raise refused_by(SanctionKind.BAN, ban, now_ms)
+
+
+def is_staff_somewhere(conn: Connection, user_id: str) -> bool:
+    """Whether somebody is an operator, hosts a room, or has been given a role in one."""
+    users, rooms = USERS.table.c, ROOMS.table.c
+    query = union_all(
+        select(literal(1)).where(members_table.c.user_id == user_id),
+        select(literal(1)).where(rooms.host_id == user_id),
+        select(literal(1)).where(users.id == user_id, users.operator == 1),
+    ).limit(1)
+    return conn.scalar(query) is not None
 
 
 def read_members(conn: Connection, room_id: str) -> list[MemberRow]:

@@ -106,6 +106,14 @@ class Shadow(Sanction):
     pass
 
 
+class Mark(Sanction):
+    """Somebody suspicious: watched by the staff, or with comments that wait for them."""
+
+
+class Unmark(OfUser):
+    pass
+
+
 class Warn(OfUser):
     reason: RawText
 

@@ -13,6 +13,8 @@ import orjson
 from pydantic import BaseModel
 
 from moderation.deletions import Deletions
+from moderation.evasion.notes import NoteRef, Notes, WriteNote
+from moderation.evasion.service import AddressBanRef, AddressBans, BanAddress
 from moderation.roles import Roles
 from moderation.sanctions.service import Sanctions
 from rooms import commands as c
@@ -85,6 +87,8 @@ class Services:
     offers: Offers
     guests: Guests
     recordings: Recordings
+    notes: Notes
+    address_bans: AddressBans
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,19 @@ SPECS: dict[str, Spec] = {
         Spec("moderate.unmute", c.Unmute, "Lift a mute.", lambda s: s.sanctions.unmute),
         Spec("moderate.ban", c.Ban, "Keep somebody out, here or everywhere.", lambda s: s.sanctions.ban),
         Spec("moderate.unban", c.Unban, "Lift a ban.", lambda s: s.sanctions.unban),
+        Spec("moderate.watch", c.Mark, "Keep an eye on somebody.", lambda s: s.sanctions.watch),
+        Spec("moderate.unwatch", c.Unmark, "Not any more.", lambda s: s.sanctions.unwatch),
+        Spec("moderate.restrict", c.Mark, "Have their comments wait.", lambda s: s.sanctions.restrict),
+        Spec("moderate.unrestrict", c.Unmark, "Not any more.", lambda s: s.sanctions.unrestrict),
+        Spec("moderate.note", WriteNote, "Write a note on somebody.", lambda s: s.notes.write),
+        Spec("moderate.note.delete", NoteRef, "Delete a note.", lambda s: s.notes.delete),
+        Spec(
+            "moderate.ban_address",
+            BanAddress,
+            "Keep newcomers from a range out.",
+            lambda s: s.address_bans.ban,
+        ),
+        Spec("moderate.unban_address", AddressBanRef, "Lift that.", lambda s: s.address_bans.unban),
         Spec("moderate.shadow", c.Shadow, "Mute somebody unseen.", lambda s: s.sanctions.shadow),
         Spec("moderate.unshadow", c.Unshadow, "Lift such a mute.", lambda s: s.sanctions.unshadow),
         Spec("moderate.warn", c.Warn, "Warn somebody, who must accept it.", lambda s: s.sanctions.warn),

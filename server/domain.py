@@ -12,6 +12,9 @@ from sqlalchemy import Connection
 
 from moderation.audit import AuditTrail
 from moderation.deletions import Deletions
+from moderation.evasion.notes import Notes
+from moderation.evasion.service import LOOK_TIMER, AddressBans
+from moderation.evasion.traces import Tracer
 from moderation.permissions import Action, may
 from moderation.roles import Roles
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
@@ -56,6 +59,7 @@ from server.commands import Services
 from server.config import Settings
 from server.credentials import StreamKeyring
 from server.draws import Draws
+from server.evasion import Evasion
 from server.facts import HouseFacts
 from server.filter_hook import FilterHook, HookPorts
 from server.gifts import GiftKeeper
@@ -93,6 +97,7 @@ class Ground:
     registry: CollectorRegistry
     clock_ms: Callable[[], int]
     return_base: Callable[[], str]
+    tracer: Tracer
 
 
 class Domain:
@@ -156,6 +161,7 @@ class Domain:
         over = (quizzes.OVER_TIMER, polls.OVER_TIMER, guests.OVER_TIMER, recordings.OVER_TIMER)
         stage = Guests(standing, audit, guest_rules(rules, settings.media))
         kept = Recordings(standing, texts, audit, recording_rules(settings.recording))
+        sanctions = Sanctions(standing, texts, audit, stage)
         products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
         return Services(
             comments=Comments(standing, texts, comments, self.fans, self.levels, audit),
@@ -166,7 +172,7 @@ class Domain:
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
-            sanctions=Sanctions(standing, texts, audit, stage),
+            sanctions=sanctions,
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
             cashier=self._make_cashier(coupons),
@@ -183,6 +189,8 @@ class Domain:
             offers=Offers(texts, audit),
             guests=stage,
             recordings=kept,
+            notes=Notes(standing, texts, audit),
+            address_bans=AddressBans(standing, texts, audit, sanctions),
         )
 
     def _make_cashier(self, coupons: CouponRedeeming) -> Cashier:
@@ -209,6 +217,9 @@ class Domain:
 
     def _make_keepers(self) -> None:
         ground = self._ground
+        self.evasion = Evasion(
+            ground.store, self.services.address_bans, ground.tracer, ground.clock_ms, ground.registry
+        )
         self.gift_keeper = GiftKeeper(ground.store, self.fans, ground.clock_ms)
         self.draws = Draws(ground.store, self.services.lotteries, self._facts)
         self.own_parts = OwnParts(ground.store)
@@ -249,6 +260,7 @@ class Domain:
                 CHECK_TIMER: services.cashier.check,
                 REFUND_TIMER: services.cashier.pay_back,
                 SETTLE_TIMER: self.draws.settle,
+                LOOK_TIMER: self.evasion.look,
             },
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from rooms.points.rules import LEVELS
 from server.answers import as_refused, error_object
 from server.auth import GUEST, Identity, Tokens
 from server.commands import LENGTHY, SPECS, Commands
+from server.evasion import Evasion
 from server.gathering import Gathering
 from server.handover import hand_over
 from server.latency import Latencies, Stats
@@ -41,12 +43,15 @@ from server.live.entering import (
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.live.view import RoomView
-from server.signins import SignIns
+from server.proxies import parse_address
+from server.signins import Place, SignIns
 from server.socket.aside import StepAside, stay
 from server.socket.packets import encode_message
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
+
+_DEVICE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 DRAIN_S = 3.0
 EXPIRY_LOOK_S = 3600.0
@@ -94,6 +99,7 @@ class Gateway:
         connections_per_user: int,
         levels: Levels | None = None,
         latencies: Latencies | None = None,
+        evasion: Evasion | None = None,
     ) -> None:
         self._tokens = tokens
         self._signins = signins
@@ -103,6 +109,9 @@ class Gateway:
         self._users = users
         self._levels = levels or Levels(LEVELS)
         self._latencies = latencies
+        self._evasion = evasion
+        if evasion is not None:
+            evasion.put_out = self._put_out_guests
         self._clock_ms = clock_ms
         self._recovered_max = recovered_max
         self._arrivals: Gathering[Ask, Side] = Gathering(self._read_sides)
@@ -152,12 +161,13 @@ class Gateway:
         if self._full or self._closing:
             raise Refused("temporarily_unavailable", retry_after_ms=1000)
         identity = await self._identify(auth)
-        await self._signins.note(identity)
+        place = Place(parse_address(address), _device(auth))
+        await self._signins.note(identity, place)
         if not outlet.is_open:
             return  # it has gone meanwhile, and nobody would say so again
         self._check_connections(identity)
         # Nothing is awaited from here until the connection is counted, in `join`.
-        connection = Connection(sid, identity, outlet, address)
+        connection = Connection(sid, identity, outlet, address, device=place.device)
         self._connections[sid] = connection
         self._watch_expiry(connection)
         await self._users.join(connection)
@@ -169,7 +179,7 @@ class Gateway:
                 raise too_many_connections("user", limit)
 
     async def _identify(self, auth: Any) -> Identity:
-        if auth is None or auth == {}:
+        if auth is None or (isinstance(auth, dict) and "token" not in auth):
             return GUEST
         if not isinstance(auth, dict) or not isinstance(auth.get("token"), str):
             raise Refused("bad_token", "Give the token as auth: {token}, or no auth at all.")
@@ -266,6 +276,8 @@ class Gateway:
     async def _enter(self, connection: Connection, cmd: Enter) -> dict[str, Any]:
         if not connection.identity.may_enter(cmd.room):
             raise Refused("forbidden", "Your token is for another room.")
+        if self._evasion is not None:
+            self._evasion.refuse_guest(connection, cmd.room)
         room = await self._live.open(cmd.room)
         if cmd.after is not None and cmd.after.epoch == room.view.epoch:
             await self._live.reach(room, cmd.after.offset)
@@ -278,6 +290,8 @@ class Gateway:
         self._users.told(connection, side.you["seq"])
         if connection.identity.id is not None:
             self._levels.heard(connection.identity.id, side.you["level"]["earned"])
+            if self._evasion is not None:
+                self._evasion.entered(cmd.room, connection.identity.id)
         reply = room_part(room.view, missed, connection.identity.id)
         reply |= {"signals": room.signals(), "you": side.you, "now_ms": self._clock_ms()}
         if side.staff is not None:
@@ -327,7 +341,7 @@ class Gateway:
         identity = await self._tokens.verify(cmd.token, self._clock_ms())
         if identity.id != connection.identity.id:
             raise Refused("bad_token", "This token is for somebody else: connect anew.")
-        await self._signins.note(identity)
+        await self._signins.note(identity, Place(parse_address(connection.address), connection.device))
         if connection.id in self._connections:
             connection.identity = identity
             self._watch_expiry(connection)
@@ -345,10 +359,27 @@ class Gateway:
             self._live.leave(connection)
         self.put_out(connection.identity.id or "", room_id)
 
+    def _put_out_guests(self) -> None:
+        """Guests from ranges that were banned meanwhile; who has an account is banned by name."""
+        for connection in list(self._connections.values()):
+            if connection.identity.is_guest and connection.room_id is not None and self._evasion is not None:
+                try:
+                    self._evasion.refuse_guest(connection, connection.room_id)
+                except Refused:
+                    connection.outlet.close("banned", reconnect=False)
+
     async def kick(self, user_id: str, code: str) -> None:
         """Close every connection of a user on this node."""
         for connection in self._users.connections(user_id):
             connection.outlet.close(code, reconnect=False)
+
+
+def _device(auth: Any) -> str | None:
+    """What a client calls its device, if it says so. Raises ``Refused("bad_request")``."""
+    device = auth.get("device") if isinstance(auth, dict) else None
+    if device is None or (isinstance(device, str) and _DEVICE.fullmatch(device)):
+        return device
+    raise Refused("bad_request", "device: 16 to 64 letters, digits, _ or -, chosen by the client once.")
 
 
 def _tell(outlet: Outlet, name: str, payload: dict[str, Any]) -> None:

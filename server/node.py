@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from moderation.evasion.traces import Tracer
 from rooms.likes import write_likes
 from rooms.unit import News
 from server import api
@@ -18,6 +19,7 @@ from server.api.context import API, Api
 from server.audit import AuditKeeper
 from server.auth import DemoTokens, Identity, PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
+from server.auth.derive import derive
 from server.auth.own import own_key
 from server.bus.memory import MemoryBus
 from server.bus.metrics import BusMetrics
@@ -124,10 +126,12 @@ class Node:
         self.bus.publish(news)
         self.checkpoints.count(news)
         self.webhooks.news(news)
+        self.domain.evasion.hear(news)
 
     def _make_domain(self) -> None:
         settings = self.settings
         self.outbound = Outbound(settings.outbound)
+        self.tracer = Tracer(derive(node_secret(settings), "traces"))
         ground = Ground(
             store=self.store,
             live=self.live,
@@ -136,6 +140,7 @@ class Node:
             registry=self.registry,
             clock_ms=self._clock_ms,
             return_base=lambda: settings.listen.public_url or self.url,
+            tracer=self.tracer,
         )
         self.domain = Domain(settings, ground)
         self.services = self.domain.services
@@ -147,7 +152,7 @@ class Node:
             self.checkpoints,
             self._clock_ms,
             pace_window_ms=COMMENT_WINDOW_MS,
-            more=(self.services.cashier.count_owed, self.audit.age),
+            more=(self.services.cashier.count_owed, self.audit.age, self.domain.evasion.forget),
         )
 
     def _make_webhooks(self) -> None:
@@ -223,7 +228,7 @@ class Node:
                 "packet.opens": self.domain.packet_pages.opens,
             },
         )
-        self.signins = SignIns(self.store)
+        self.signins = SignIns(self.store, self.tracer, self._clock_ms, self.domain.evasion.reached)
         self.limits = CommandLimits(settings.limits)
         self.gateway = Gateway(
             tokens=self.tokens,
@@ -239,6 +244,7 @@ class Node:
             connections_per_user=settings.limits.connections_per_user,
             levels=self.domain.levels,
             latencies=self.latencies,
+            evasion=self.domain.evasion,
         )
         self.gateway.put_out = self.picture.put_out.now
         self.live.for_staff.append(self.latencies.signal)
@@ -375,6 +381,7 @@ class Node:
     async def _start_gateway(self) -> None:
         """What people, and what is due, need."""
         await self.domain.gift_keeper.start()
+        await self.domain.evasion.start()
         await self.live.start()
         await self.domain.timers.start()
         await self.webhooks.start()
@@ -443,6 +450,7 @@ class Node:
         with contextlib.suppress(Exception):
             await self._flush_likes()
             await self.domain.gift_keeper.close()
+            await self.domain.evasion.close()
         await self.store.close()
         await self.bus.close()
         if self._internal is not None:

@@ -14,12 +14,19 @@ EVERYWHERE = "*"
 
 class SanctionKind(StrEnum):
     """A ``mute`` takes the right to speak, a ``ban`` the right to be there at all, a ``shadow`` lets somebody
-    speak to nobody without knowing, a ``warn`` must be acknowledged before the next comment."""
+    speak to nobody without knowing, a ``warn`` must be acknowledged before the next comment. A ``watch`` is a
+    sign for the staff alone; with a ``restrict`` every comment waits for them."""
 
     MUTE = "mute"
     BAN = "ban"
     SHADOW = "shadow"
     WARN = "warn"
+    WATCH = "watch"
+    RESTRICT = "restrict"
+
+
+SECRET = frozenset({SanctionKind.SHADOW, SanctionKind.WATCH, SanctionKind.RESTRICT})
+"""What the one concerned isn't told of."""
 
 
 class Over(StrEnum):
@@ -65,6 +72,8 @@ _NEEDS = {
     SanctionKind.BAN: Action.BAN,
     SanctionKind.SHADOW: Action.SHADOW,
     SanctionKind.WARN: Action.WARN,
+    SanctionKind.WATCH: Action.NOTE_USER,
+    SanctionKind.RESTRICT: Action.NOTE_USER,
 }
 
 

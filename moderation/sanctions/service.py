@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from moderation.audit import AuditTrail
 from moderation.permissions import Role
 from moderation.sanctions import rules
-from moderation.sanctions.rules import EVERYWHERE, Over, SanctionKind, Terms
+from moderation.sanctions.rules import EVERYWHERE, SECRET, Over, SanctionKind, Terms
 from moderation.sanctions.store import (
     NO_KINDS,
     SANCTIONS,
@@ -22,7 +22,19 @@ from moderation.sanctions.store import (
     read_sanction,
 )
 from moderation.standing import RoomStanding
-from rooms.commands import AcceptWarning, Ban, Mute, OfUser, Shadow, Unban, Unmute, Unshadow, Warn
+from rooms.commands import (
+    AcceptWarning,
+    Ban,
+    Mark,
+    Mute,
+    OfUser,
+    Shadow,
+    Unban,
+    Unmark,
+    Unmute,
+    Unshadow,
+    Warn,
+)
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
 from rooms.ports import Caller, TextRules
@@ -32,18 +44,22 @@ from rooms.unit import Unit
 END_TIMER = "sanction.end"
 REASON_MAX_CHARS = 200
 
-# What the one concerned and the staff are told; of a shadow, only the staff.
+# What the one concerned and the staff are told; of those that are ``SECRET``, only the staff.
 GIVEN = {
     SanctionKind.MUTE: "muted",
     SanctionKind.BAN: "banned",
     SanctionKind.SHADOW: "shadowed",
     SanctionKind.WARN: "warned",
+    SanctionKind.WATCH: "watched",
+    SanctionKind.RESTRICT: "restricted",
 }
 OVER = {
     SanctionKind.MUTE: "unmuted",
     SanctionKind.BAN: "unbanned",
     SanctionKind.SHADOW: "unshadowed",
     SanctionKind.WARN: "warning_accepted",
+    SanctionKind.WATCH: "unwatched",
+    SanctionKind.RESTRICT: "unrestricted",
 }
 _ENDS_SPEAKING = (SanctionKind.MUTE, SanctionKind.BAN)
 
@@ -116,6 +132,20 @@ class Sanctions:
 
     def unshadow(self, tx: Unit, cmd: Unshadow, caller: Caller) -> Steps[Any]:
         return self._lift(tx, _Act(cmd, caller, SanctionKind.SHADOW), "moderate.unshadow")
+
+    def watch(self, tx: Unit, cmd: Mark, caller: Caller) -> Steps[Any]:
+        act = _Act(cmd, caller, SanctionKind.WATCH, seconds=cmd.seconds, reason=cmd.reason)
+        return self._give(tx, act, "moderate.watch")
+
+    def unwatch(self, tx: Unit, cmd: Unmark, caller: Caller) -> Steps[Any]:
+        return self._lift(tx, _Act(cmd, caller, SanctionKind.WATCH), "moderate.unwatch")
+
+    def restrict(self, tx: Unit, cmd: Mark, caller: Caller) -> Steps[Any]:
+        act = _Act(cmd, caller, SanctionKind.RESTRICT, seconds=cmd.seconds, reason=cmd.reason)
+        return self._give(tx, act, "moderate.restrict")
+
+    def unrestrict(self, tx: Unit, cmd: Unmark, caller: Caller) -> Steps[Any]:
+        return self._lift(tx, _Act(cmd, caller, SanctionKind.RESTRICT), "moderate.unrestrict")
 
     def warn(self, tx: Unit, cmd: Warn, caller: Caller) -> Steps[Any]:
         return self._give(tx, _Act(cmd, caller, SanctionKind.WARN, reason=cmd.reason), "moderate.warn")
@@ -212,7 +242,7 @@ class Sanctions:
         if sanction.until_ms is not None:
             tx.wake(END_TIMER, f"{sanction.id}:{sanction.user_id}", sanction.room_id, sanction.until_ms)
         data = {"sanction": sanction.wire()}
-        if act.kind is not SanctionKind.SHADOW:
+        if act.kind not in SECRET:
             room_id = None if act.everywhere else sanction.room_id
             tx.tell(sanction.user_id, GIVEN[act.kind], data, room_id=room_id)
         tx.brief(act.cmd.room, GIVEN[act.kind], data)
@@ -249,7 +279,7 @@ class Sanctions:
         what: dict[str, Any] = {"warning" if kind is SanctionKind.WARN else "sanction": row.id}
         if everywhere:
             what["everywhere"] = True
-        if kind is not SanctionKind.SHADOW:
+        if kind not in SECRET:
             tx.tell(row.user_id, OVER[kind], what, room_id=None if everywhere else row.room_id)
         if room_id != EVERYWHERE:
             tx.brief(room_id, OVER[kind], {"user": row.card, "by": by.card if by else None} | what)

@@ -203,6 +203,17 @@ def read_new_bans(conn: Connection, since_ms: int) -> list[SanctionRow]:
     return [SanctionRow(*record) for record in conn.execute(query)]
 
 
+def read_banned(conn: Connection, user_ids: Collection[str], now_ms: int) -> set[tuple[str, str]]:
+    """The bans in force on these users, each as its scope (a room, or ``EVERYWHERE``) and the user."""
+    query = select(standings_table).where(standings_table.c.user_id.in_(user_ids))
+    rows = [StandingRow(*record) for record in conn.execute(query)]
+    return {
+        (row.room_id, row.user_id)
+        for row in rows
+        if (terms := row.terms(SanctionKind.BAN)) is not None and terms.in_force(now_ms)
+    }
+
+
 def read_page(
     conn: Connection,
     room_id: str | None,

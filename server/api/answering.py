@@ -14,6 +14,7 @@ from server.api.context import Made
 from server.api.shapes import gifts as g
 from server.api.shapes import lotteries as lo
 from server.api.shapes import packets as p
+from server.api.shapes import people as pe
 from server.api.shapes import points as pt
 from server.api.shapes import quizzes as q
 from server.api.shapes import recordings as rec
@@ -63,6 +64,8 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/rooms/{room}/transparency"): Answer(r.Transparency),
     ("POST", "/api/v1/audit/erase"): Answer(r.ErasedFromAudit),
     ("GET", "/api/v1/rooms/{room}/members"): Answer(Page[r.Member]),
+    ("GET", "/api/v1/rooms/{room}/people/{user}"): Answer(pe.SomebodyHere),
+    ("GET", "/api/v1/rooms/{room}/address-bans"): Answer(Page[pe.AddressBan]),
     ("GET", "/api/v1/rooms/{room}/stream-keys"): Answer(Page[r.StreamKey]),
     ("POST", "/api/v1/rooms/{room}/stream-keys"): Answer(r.NewKey, 201),
     ("DELETE", "/api/v1/rooms/{room}/stream-keys/{key}"): Answer(Nothing),

@@ -38,7 +38,7 @@ from server.proxies import client_of
 from server.recording_library import RecordingLibrary
 from server.replay_desk import ReplayDesk
 from server.rights import PublishRights
-from server.signins import SignIns
+from server.signins import Place, SignIns
 from server.store.group import Answer
 from server.store.store import Store
 from server.webhooks.endpoints import Endpoints
@@ -144,6 +144,11 @@ def _room_and_role(
     if caller.id is not None and now_ms is not None:
         refuse_banned(conn, room_id, caller.id, now_ms)
     return row, read_role(conn, room_id, caller, row.host_id)
+
+
+def place_of(request: web.Request) -> Place:
+    """Where a request comes from. Which device it is isn't said over HTTP."""
+    return Place(client_of(request).address)
 
 
 async def body(request: web.Request) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.shop.store import ProductRow, SkuRow, product_page, products_table, read_skus
 from rooms.unit import Unit
-from server.api.context import API, from_answer, ok, page_args, parsed
+from server.api.context import API, from_answer, ok, page_args, parsed, place_of
 from server.commands import request_hash
 from server.live.connection import as_caller
 from server.store.group import Answer, Work
@@ -46,7 +46,7 @@ async def seller_of(request: web.Request) -> tuple[Caller, str]:
     seller_id = request.query.get("seller") or identity.id
     api.services.catalogue.standing.require_seller(caller, seller_id)
     if request.method not in ("GET", "HEAD"):
-        await api.signins.note(identity)
+        await api.signins.note(identity, place_of(request))
     return caller, seller_id
 
 

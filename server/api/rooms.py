@@ -16,7 +16,7 @@ from rooms.heads import RoomRow, rooms_table
 from rooms.history import read_events, visible
 from rooms.shop.shelf import read_shelf
 from rooms.shop.store import ProductRow, SkuRow, product_card, read_products, read_skus
-from server.api.context import API, Api, body, from_answer, int_arg, ok, page_args, parsed
+from server.api.context import API, Api, body, from_answer, int_arg, ok, page_args, parsed, place_of
 from server.api.posters import poster_url
 from server.commands import request_hash
 from server.live.connection import as_caller
@@ -89,7 +89,7 @@ async def create_room(request: web.Request) -> web.Response:
     cmd = await parsed(request, CreateRoom)
     if identity.only_room is not None:
         raise Refused("forbidden", "The demo has one room.")
-    await api.signins.note(identity)
+    await api.signins.note(identity, place_of(request))
     caller = as_caller(identity)
     key = None
     if (raw_key := request.headers.get("Idempotency-Key")) and caller.id:
@@ -133,7 +133,7 @@ async def run_command(request: web.Request) -> web.Response:
     api.limits.check_size(len(await request.read()))  # which are kept: nothing is read twice
     if key := request.headers.get("Idempotency-Key"):
         payload["key"] = key
-    await api.signins.note(identity)
+    await api.signins.note(identity, place_of(request))
     caller = as_caller(identity)
     return from_answer(
         await api.commands.run(request.match_info["command"], payload, caller, caller.id or "")

@@ -65,6 +65,8 @@ class Connection:
     actions: frozenset[str] = frozenset()
     you_seq: int = 0
     staff_from: int | None = None
+    device: str | None = None
+    """What the client calls its device, if it says so."""
     reported_ms: int = 0
     """When its page last said how late its picture is."""
     granted: Callable[[Connection], None] | None = None

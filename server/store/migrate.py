@@ -13,6 +13,10 @@ from sqlalchemy.exc import DBAPIError
 
 # Every module that has tables: importing it is what makes them known.
 import moderation.audit
+import moderation.evasion.address_bans
+import moderation.evasion.hints
+import moderation.evasion.notes
+import moderation.evasion.trace_rows
 import moderation.sanctions.store
 import moderation.standing  # noqa: F401
 import rooms.follows

@@ -15,6 +15,9 @@ from sqlalchemy import Connection, Select, select
 
 from moderation.audit import AuditTrail
 from moderation.deletions import Deletions
+from moderation.evasion.notes import Notes
+from moderation.evasion.service import LOOK_TIMER, AddressBans
+from moderation.evasion.traces import Tracer
 from moderation.roles import Roles
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
@@ -74,6 +77,7 @@ from rooms.wallet.topups import TopUps
 from server.answers import from_validation
 from server.commands import Commands, Services
 from server.draws import Draws
+from server.evasion import Evasion
 from server.facts import HouseFacts
 from server.own_parts import OwnParts
 from server.packets import PacketPages
@@ -179,6 +183,7 @@ class House:
         gifts = Gifts(standing, texts, audit, GiftRules(), self.fans, self.levels)
         stage = Guests(standing, audit, GuestRules())
         kept = Recordings(standing, texts, audit, recording or RecordingRules())
+        sanctions = Sanctions(standing, texts, audit, stage)
         self.services = Services(
             comments=Comments(
                 standing,
@@ -207,7 +212,7 @@ class House:
             refunds=Refunds(standing, texts, audit, coupons),
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
-            sanctions=Sanctions(standing, texts, audit, stage),
+            sanctions=sanctions,
             deletions=Deletions(standing, audit),
             roles=Roles(standing, audit),
             cashier=self.cashier,
@@ -224,6 +229,12 @@ class House:
             offers=Offers(texts, audit),
             guests=stage,
             recordings=kept,
+            notes=Notes(standing, texts, audit),
+            address_bans=AddressBans(standing, texts, audit, sanctions),
+        )
+        self.tracer = Tracer(b"t" * 32)
+        self.evasion = Evasion(
+            self.store, self.services.address_bans, self.tracer, lambda: self.now_ms, self.registry
         )
         self.draws = Draws(self.store, self.services.lotteries, facts)
         self.own_parts = OwnParts(self.store)
@@ -430,6 +441,7 @@ class House:
             CHECK_TIMER: self.cashier.check,
             REFUND_TIMER: self.cashier.pay_back,
             SETTLE_TIMER: self.draws.settle,
+            LOOK_TIMER: self.evasion.look,
         }
         query = select(timers_table).where(timers_table.c.due_at_ms <= self.now_ms)
         timers = await self.store.read(lambda conn: [TimerRow(*r) for r in conn.execute(query)])

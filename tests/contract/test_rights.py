@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from sqlalchemy import select
 from rooms.play.lotteries.store import lotteries_table
 from rooms.play.polls.store import polls_table
 from rooms.ports import Caller
+from server.auth import Identity
 from server.commands import SPECS
+from server.signins import Place, SignIns
 from tests.contract.house import (
     GUEST,
     HOST,
@@ -67,6 +70,15 @@ unban.everywhere -     -      -         -      -    x
 moderate.shadow  -     -      -         x      x    x
 moderate.unshadow -    -      -         x      x    x
 moderate.warn    -     -      x         x      x    x
+moderate.watch   -     -      x         x      x    x
+moderate.unwatch -     -      x         x      x    x
+moderate.restrict -    -      x         x      x    x
+moderate.unrestrict -  -      x         x      x    x
+moderate.note    -     -      x         x      x    x
+moderate.note.delete - -      x         x      x    x
+moderate.ban_address - -      -         -      x    x
+address.everywhere -   -      -         -      -    x
+moderate.unban_address - -    -         -      x    x
 warning.accept   -     none   none      none   none none
 moderate.delete  -     -      x         x      x    x
 product.add      -     -      -         -      x    x
@@ -124,6 +136,7 @@ NAMES = {
     "ban.forever": "moderate.ban",
     "ban.everywhere": "moderate.ban",
     "unban.everywhere": "moderate.unban",
+    "address.everywhere": "moderate.ban_address",
 }
 
 
@@ -147,6 +160,11 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "moderate.shadow": {"user": TARGET.id, "seconds": 60, "reason": ""},
     "moderate.unshadow": {"user": TARGET.id},
     "moderate.warn": {"user": TARGET.id, "reason": ""},
+    "moderate.watch": {"user": TARGET.id, "seconds": 60, "reason": ""},
+    "moderate.unwatch": {"user": TARGET.id},
+    "moderate.restrict": {"user": TARGET.id, "seconds": None, "reason": ""},
+    "moderate.unrestrict": {"user": TARGET.id},
+    "moderate.note": {"user": TARGET.id, "text": "asked twice"},
     "warning.accept": {"warning": "w"},
     "wallet.topup": {"pack": "small"},
     "product.add": {"title": "T", "price_minor": 1, "currency": "CNY", "stock": 1},
@@ -169,6 +187,8 @@ LIFTS = {
     "moderate.unban": ("moderate.ban", SENIOR),
     "unban.everywhere": ("ban.everywhere", OPERATOR),
     "moderate.unshadow": ("moderate.shadow", SENIOR),
+    "moderate.unwatch": ("moderate.watch", MODERATOR),
+    "moderate.unrestrict": ("moderate.restrict", MODERATOR),
 }
 # Who may, and can't nevertheless.
 UNLUCKY = {
@@ -192,6 +212,8 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         return ON_OTHER[command]
     if command == "moderate.delete":
         return {"event": (await house.say(Caller("u-talker", "T"), "delete me"))["id"]}
+    if command in OF_EVASION:
+        return await evasion_payload(house, command, caller)
     if own := OF_PART.get(command.partition(".")[0]):
         return await own(house, command, caller)
     if command == "points.redeem":
@@ -220,6 +242,23 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     more: dict[str, dict[str, Any]] = {"product.change": {"title": "New"}, "shelf.move": {"position": 1}}
     more["sku.delete"] = {"sku": sku}
     return {"product": product} | more.get(command, {})
+
+
+OF_EVASION = {"moderate.note.delete", "moderate.ban_address", "moderate.unban_address", "address.everywhere"}
+
+
+async def evasion_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    """One's own note, as not everybody may delete those of others; and somebody who came from somewhere."""
+    if command == "moderate.note.delete":
+        writer = caller if caller in (MODERATOR, SENIOR, HOST, OPERATOR) else HOST
+        text = {"user": TARGET.id, "text": "asked twice"}
+        return {"note": (await house.ok("moderate.note", writer, **text))["note"]["id"]}
+    place = Place(ip_address("203.0.113.7"))
+    await SignIns(house.store, house.tracer).note(Identity(TARGET.id, TARGET.name), place)
+    ban = {"user": TARGET.id, "seconds": 600, "reason": ""}
+    if command == "moderate.unban_address":
+        return {"ban": (await house.ok("moderate.ban_address", HOST, **ban))["ban"]["id"]}
+    return ban | ({"everywhere": True} if command == "address.everywhere" else {})
 
 
 async def gift_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:

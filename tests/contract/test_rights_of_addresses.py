@@ -19,6 +19,8 @@ TABLE = """
                                                  guest viewer moderator senior host operator
 GET    /api/v1/rooms/{room}/orders               -     x      x         x      x    x
 GET    /api/v1/rooms/{room}/mutes                -     -      x         x      x    x
+GET    /api/v1/rooms/{room}/people/nowhere       -     -      x         x      x    x
+GET    /api/v1/rooms/{room}/address-bans         -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/sanctions            -     -      x         x      x    x
 GET    /api/v1/sanctions                         -     -      -         -      -    x
 GET    /api/v1/rooms/{room}/audit                -     -      -         -      x    x

@@ -38,6 +38,7 @@ class WireHouse(House):
         self.url = node.settings.database_url
         self.now_ms = time.time_ns() // 1_000_000
         self.store, self.services, self.commands = node.store, node.services, node.commands
+        self.tracer, self.registry = node.tracer, node.registry
         self.levels, self.earnings, self.fans = node.domain.levels, node.domain.earnings, node.domain.fans
         self._http = aiohttp.ClientSession(node.url)
         self._sockets: dict[str | None, socketio.AsyncClient] = {}

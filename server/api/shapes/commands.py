@@ -12,6 +12,7 @@ from server.api.shapes import quizzes as q
 from server.api.shapes.base import OPEN, Count, Nothing, Person, TimeMs
 from server.api.shapes.gifts import Board, Gave, OfGiven
 from server.api.shapes.packets import PacketOpened, PacketOpens, PacketSent
+from server.api.shapes.people import Lifted, OfAddressBan, OfNote
 from server.api.shapes.points import Following, Redeemed, Shared
 from server.api.shapes.rooms import Event, Sanction, Settings
 from server.api.shapes.shop import ClaimedCoupon, Coupon, Order, Sale, ShownProduct
@@ -158,6 +159,14 @@ COMMANDS: dict[str, Any] = {
     "moderate.warn": OfSanction,
     "warning.accept": Nothing,
     "moderate.delete": Nothing,
+    "moderate.watch": OfSanction,
+    "moderate.unwatch": Nothing,
+    "moderate.restrict": OfSanction,
+    "moderate.unrestrict": Nothing,
+    "moderate.note": OfNote,
+    "moderate.note.delete": Nothing,
+    "moderate.ban_address": OfAddressBan,
+    "moderate.unban_address": Lifted,
     "product.add": OfProduct,
     "product.change": OfProduct,
     "product.remove": Nothing,

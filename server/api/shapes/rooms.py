@@ -102,7 +102,7 @@ class Sanction(TypedDict):
 
     id: str
     user: Person
-    kind: Literal["mute", "ban", "shadow", "warn"]
+    kind: Literal["mute", "ban", "shadow", "warn", "watch", "restrict"]
     everywhere: bool
     until_ms: TimeMs | None
     reason: str
