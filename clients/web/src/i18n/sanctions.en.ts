@@ -42,7 +42,7 @@ export const sanctions = {
   "banned.until": "You can come back in {left}.",
   "banned.open": "The ban has no end of its own; a moderator can lift it.",
   "banned.reason": "Reason",
-  "banned.promised": "What you have bought stays yours: open orders can still be paid.",
+  "banned.promised": "What you have bought stays yours.",
   "warning.title": "A warning from the moderators",
   "warning.text": "Please read this before you go on writing.",
   "warning.accept": "I have read it",

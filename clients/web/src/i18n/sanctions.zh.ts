@@ -44,7 +44,7 @@ export const sanctions: Record<keyof typeof english, string> = {
   "banned.until": "{left} 后可以再次进入。",
   "banned.open": "封禁没有到期时间，房管可以解除。",
   "banned.reason": "原因",
-  "banned.promised": "你已购买的商品不受影响，未付款的订单仍可支付。",
+  "banned.promised": "你已购买的商品不受影响。",
   "warning.title": "来自房管的警告",
   "warning.text": "继续发言前，请先阅读以下内容。",
   "warning.accept": "我已阅读",
