@@ -221,7 +221,8 @@ class Sanctions:
         self._standing.refuse_banned(tx, cmd.room, caller)
         name = self._name(tx, cmd.user)
         before = _terms(tx, act)
-        if before is not None and before.in_force(tx.now_ms):
+        softens = act.kind is not SanctionKind.WARN  # whoever warns again spares nobody anything
+        if softens and before is not None and before.in_force(tx.now_ms):
             rules.refuse_undoing(actor, caller.id, before)
         reason = self._texts.clean(act.reason, REASON_MAX_CHARS) if act.reason.strip() else ""
         sanction = _sanction(tx, act, name, reason, actor)

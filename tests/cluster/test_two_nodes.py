@@ -52,6 +52,26 @@ async def test_a_mute_on_one_node_refuses_on_the_other(cluster: Cluster) -> None
     assert told["room"] == room
 
 
+async def test_a_ban_on_one_node_puts_out_at_the_other_at_once(cluster: Cluster) -> None:
+    a, b = cluster
+    room, host = await a.room()
+    viewers = [await b.viewer(room), await b.viewer(room)]
+    loop, took = asyncio.get_running_loop(), []
+    for viewer in viewers:
+        began = loop.time()
+        await host.ok("moderate.ban", user=viewer.user, seconds=60, reason="spam")
+        await viewer.until("you", lambda event: event["kind"] == "banned")
+        took.append(loop.time() - began)
+        assert await viewer.code("comment", text="after") == "banned"
+        assert (await viewer.send("enter", {"room": room}))["error"]["code"] == "banned"
+        assert (await a.get(f"/api/v1/rooms/{room}/events", viewer.user))[0] == 403
+    assert min(took) < 0.5, took
+    said = (await host.ok("comment", text="quiet now"))["event"]
+    witness = await b.viewer(room)
+    assert said["id"] in str((await witness.enter(room))["snapshot"]["comments"])
+    assert not any(said["id"] in str(viewer.all("events")) for viewer in viewers)
+
+
 async def test_settings_and_a_deletion_reach_the_other_node(cluster: Cluster) -> None:
     a, b = cluster
     room, host = await a.room()

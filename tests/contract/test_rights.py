@@ -205,6 +205,11 @@ UNLUCKY = {
 async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:  # noqa: C901  a row each
     """A request that only the caller's role can make fail."""
     await house.sign_in(TARGET)
+    if (lift := NAMES.get(command, command).replace("moderate.", "moderate.un")) in LIFTS:
+        target = {
+            name: ON_OTHER[command][name] for name in ("user", "everywhere") if name in ON_OTHER[command]
+        }
+        await house.do(lift, OPERATOR, **target)
     if command in LIFTS:
         sanction, by = LIFTS[command]
         await house.ok(NAMES.get(sanction, sanction), by, **ON_OTHER[sanction])

@@ -13,12 +13,23 @@ import pytest
 import structlog.testing
 from sqlalchemy import func, select
 
+from moderation.sanctions.store import read_page
 from rooms.heads import timers_table, users_table
 from rooms.log import staff_events, user_events
 from rooms.ports import Caller
 from rooms.shop.store import orders_table
 from server.payments.sandbox import sandbox_table
-from tests.contract.house import HOST, MODERATOR, OTHER, ROOM, VIEWER, House, house_at, open_house
+from tests.contract.house import (
+    HOST,
+    MODERATOR,
+    OPERATOR,
+    OTHER,
+    ROOM,
+    VIEWER,
+    House,
+    house_at,
+    open_house,
+)
 
 BUYERS = [Caller(f"u-buyer{n:02}", f"Buyer {n}") for n in range(20)]
 
@@ -184,3 +195,24 @@ async def test_somebody_muted_on_one_node_is_muted_on_the_other(nodes: tuple[Hou
     assert await second.code("comment", OTHER, text="re", reply_to=event["id"]) == "not_found"
     await second.ok("moderate.unmute", MODERATOR, user=VIEWER.id)
     await first.say(VIEWER, "sorry")
+
+
+async def test_who_is_banned_warned_or_shadowed_on_one_node_is_on_the_other(
+    nodes: tuple[House, House],
+) -> None:
+    first, second = nodes
+    request = {"user": VIEWER.id, "seconds": 60, "reason": "rude"}
+    await first.ok("moderate.ban", OPERATOR, **request, everywhere=True)
+    assert await second.code("comment", VIEWER, text="hi") == "banned"
+    await second.ok("moderate.unban", OPERATOR, user=VIEWER.id, everywhere=True)
+    warning = (await second.ok("moderate.warn", MODERATOR, user=VIEWER.id, reason=""))["sanction"]["id"]
+    assert await first.code("comment", VIEWER, text="hi") == "warned"
+    await first.ok("warning.accept", VIEWER, warning=warning)
+    await first.ok("moderate.shadow", HOST, **request)
+    await second.say(VIEWER, "hi")
+    assert [event.visibility for event in (await first.log()) if event.kind == "comment"] == ["shadow"]
+    # Two who act in the same moment leave one in force, and the other as replaced.
+    await asyncio.gather(*(node.ok("moderate.mute", HOST, **request) for node in nodes for _ in range(3)))
+    now_ms = first.now_ms
+    mutes = await first.store.read(lambda conn: read_page(conn, ROOM, now_ms, kinds=["mute"]))
+    assert sorted(str(mute.over_why) for mute in mutes) == ["None"] + ["replaced"] * 5

@@ -115,7 +115,16 @@ async def test_snapshot_is_the_room_as_it_is(world: World) -> None:
     assert [p["id"] for p in snapshot["products"]] == snapshot["pins"] == [product]
     assert snapshot["comments"] == said
     assert entered["signals"]["stock"] == {sku: 7}
-    assert entered["you"]["can"] == ["comment", "like", "buy", "gift", "play", "follow", "join_stage"]
+    assert entered["you"]["can"] == [
+        "comment",
+        "like",
+        "buy",
+        "gift",
+        "play",
+        "follow",
+        "join_stage",
+        "report",
+    ]
     told = {"room", "viewers", "likes", "stock", "coupons", "plays", "followers", "reaction"}
     assert set(entered["signals"]) == told
     assert "staff" not in entered

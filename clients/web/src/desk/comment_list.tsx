@@ -97,7 +97,8 @@ function Row({ room, event, selected, onSelect, onMute }: {
   const { user } = event;
   const { text, reply_to } = commentOf(event);
   const others = user && user.id !== room.you.user.value?.id ? user : null;
-  const muted = user !== undefined && room.staff.isMuted(user.id);
+  const sanctions = user === undefined ? [] : room.staff.on(user.id);
+  const muted = sanctions.length > 0;
   return (
     <li
       class={`desk-row${selected ? " selected" : ""}${muted ? " muted" : ""}`}
@@ -110,7 +111,11 @@ function Row({ room, event, selected, onSelect, onMute }: {
       <div class="comment-main">
         <Badges badges={user?.badges ?? []} />
         <span class="who">{user?.name}</span>
-        {muted && <span class="chip wait tiny">{t("desk.is_muted")}</span>}
+        {sanctions.map(({ id, kind }) => (
+          <span key={id} class={`chip tiny ${kind === "ban" ? "bad" : "wait"}`}>
+            {t(`sanction.is.${kind}`)}
+          </span>
+        ))}
         {reply_to && <span class="small quiet"> ↪ {reply_to.name}</span>}
         <div class="text">{text}</div>
       </div>

@@ -15,8 +15,9 @@ import { Tabs } from "../ui/tabs";
 import { CommentList } from "./comment_list";
 import "./desk.css";
 import { actionOf, KEYS, type DeskAction } from "./keys";
-import { ActionLog, Mutes, Refused } from "./panels";
+import { ActionLog, Refused } from "./panels";
 import { Pause } from "./pause";
+import { Sanctions } from "./sanctions";
 import { UserPanel } from "./user_panel";
 
 type Panel = "mutes" | "refused" | "log" | "guests";
@@ -81,13 +82,13 @@ export function Desk({ room }: { room: Room }) {
 
 function Panels({ room }: { room: Room }) {
   const panel = useSignal<Panel>("mutes");
-  const refused = room.staff.log.value.filter((event) => event.kind === "comment_refused").length;
+  const refused = room.staff.log.value.filter(({ kind }) => kind === "comment_refused" || kind === "comment_shadowed").length;
   const waiting = room.staff.guests.value.filter(({ status }) => status === "asked").length;
   return (
     <section class="card desk-panels">
       <Tabs
         tabs={[
-          { name: "mutes", label: t("desk.mutes"), count: room.staff.mutes.value.length },
+          { name: "mutes", label: t("sanction.in_force"), count: room.staff.sanctions.value.length },
           { name: "refused", label: t("desk.refused"), count: refused },
           { name: "log", label: t("desk.log") },
           ...(room.can("manage_stage") ? [{ name: "guests" as const, label: t("studio.guests"), count: waiting }] : []),
@@ -96,7 +97,7 @@ function Panels({ room }: { room: Room }) {
         label={t("studio.panels")}
         onChange={(name) => (panel.value = name)}
       >
-        {panel.value === "mutes" && <Mutes room={room} />}
+        {panel.value === "mutes" && <Sanctions room={room} />}
         {panel.value === "refused" && <Refused room={room} />}
         {panel.value === "log" && <ActionLog room={room} />}
         {panel.value === "guests" && <GuestsPanel room={room} />}

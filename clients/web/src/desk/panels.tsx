@@ -1,51 +1,13 @@
-/** Who is muted, what the filter refused, and who did what. */
-import { clockTime, span, timeOfDay } from "../i18n/format";
-import { t } from "../i18n";
+/** What the filter refused, what is said in the shadow, and who did what. */
+import { span, timeOfDay } from "../i18n/format";
+import { t, type Key } from "../i18n";
 import type { Room } from "../live/room";
-import type { NumberedEvent, Person, Sanction } from "../live/wire";
+import type { Sanction } from "../live/sanction_wire";
+import type { LiveEvent, NumberedEvent, Person } from "../live/wire";
 import { Empty } from "../ui/basics";
-import { useNow } from "../ui/hooks";
-import { toast, toastError } from "../ui/toasts";
-
-export function Mutes({ room }: { room: Room }) {
-  const mutes = room.staff.mutes.value;
-  const now = useNow(room.now, mutes.length > 0, 1_000);
-  const active = mutes.filter(({ until_ms }) => until_ms === null || until_ms > now);
-  if (active.length === 0) return <Empty icon="mute" title={t("desk.mutes.none")} />;
-  return (
-    <ul class="rows">
-      {active.map((sanction) => (
-        <li key={sanction.user.id} data-testid="active-mute">
-          <div class="row-main">
-            <strong class="ellipsis">{sanction.user.name}</strong>
-            <span class="small quiet">{sanction.reason}</span>
-            <span class="small quiet">{t("desk.by", { name: sanction.by.name })}</span>
-          </div>
-          <span class="chip wait numbers">{left(sanction, now)}</span>
-          <button
-            class="button little outline"
-            onClick={() => unmute(room, sanction.user)}
-            data-testid="unmute-button"
-          >
-            {t("unmute")}
-          </button>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function left({ until_ms }: Sanction, now: number): string {
-  if (until_ms === null) return t("mute.for.open");
-  return until_ms - now > 3_600_000 ? span(until_ms - now) : clockTime(until_ms - now);
-}
-
-function unmute(room: Room, user: Person): void {
-  room.send("moderate.unmute", { user: user.id }).then(() => toast(t("unmute.done", { name: user.name })), toastError);
-}
 
 export function Refused({ room }: { room: Room }) {
-  const refused = room.staff.log.value.filter((event) => event.kind === "comment_refused");
+  const refused = room.staff.log.value.filter(({ kind }) => kind === "comment_refused" || kind === "comment_shadowed");
   if (refused.length === 0) {
     return (
       <Empty icon="shield" title={t("desk.refused.none")}>
@@ -56,9 +18,9 @@ export function Refused({ room }: { room: Room }) {
   return (
     <ul class="rows">
       {refused.map((event) => {
-        const { user, text, reason } = event.data as { user: Person; text: string; reason: string };
+        const { user, text, reason } = unseen(event);
         return (
-          <li key={event.seq} data-testid="refused-comment">
+          <li key={event.seq} data-testid="refused-comment" data-kind={event.kind}>
             <div class="row-main">
               <span>
                 <strong>{user.name}</strong> <time class="small quiet numbers">{timeOfDay(event.at_ms)}</time>
@@ -71,6 +33,13 @@ export function Refused({ room }: { room: Room }) {
       })}
     </ul>
   );
+}
+
+/** A comment that nobody is shown, and why. */
+function unseen({ kind, data }: NumberedEvent): { user: Person; text: string; reason: string } {
+  if (kind === "comment_refused") return data as { user: Person; text: string; reason: string };
+  const { user, data: said } = data.event as LiveEvent;
+  return { user: user ?? { id: "", name: "" }, text: String(said.text), reason: t("sanction.shadow") };
 }
 
 export function ActionLog({ room }: { room: Room }) {
@@ -90,15 +59,30 @@ export function ActionLog({ room }: { room: Room }) {
 
 type Said = (event: NumberedEvent) => string;
 
+function given(key: Key, { data, at_ms }: NumberedEvent): string {
+  const { user, by, until_ms, reason } = data.sanction as Sanction;
+  const how_long = until_ms === null ? t("mute.for.open") : span(until_ms - at_ms);
+  return t(key, { by: by.name, user: user.name, how_long, reason });
+}
+
+function ended(key: "log.unmuted" | "log.unbanned" | "log.unshadowed", { data }: NumberedEvent): string {
+  const { user, by } = data as { user: Person; by: Person | null };
+  return by ? t(key, { by: by.name, user: user.name }) : t(`${key}.itself`, { user: user.name });
+}
+
 const SAID: Record<string, Said> = {
-  muted: ({ data, at_ms }) => {
-    const { user, by, until_ms, reason } = data.sanction as Sanction;
-    const how_long = until_ms === null ? t("mute.for.open") : span(until_ms - at_ms);
-    return t("log.muted", { by: by.name, user: user.name, how_long, reason });
-  },
-  unmuted: ({ data }) => {
-    const { user, by } = data as { user: Person; by: Person | null };
-    return by ? t("log.unmuted", { by: by.name, user: user.name }) : t("log.unmuted.itself", { user: user.name });
+  muted: (event) => given("log.muted", event),
+  unmuted: (event) => ended("log.unmuted", event),
+  banned: (event) => given("log.banned", event),
+  unbanned: (event) => ended("log.unbanned", event),
+  shadowed: (event) => given("log.shadowed", event),
+  unshadowed: (event) => ended("log.unshadowed", event),
+  warned: (event) => given("log.warned", event),
+  warning_accepted: ({ data }) => {
+    const { user, by } = data as { user: Person; by: Person };
+    return by.id === user.id
+      ? t("log.warning_accepted", { user: user.name })
+      : t("log.warning_accepted.by", { by: by.name, user: user.name });
   },
   comment_deleted: ({ data }) => {
     const { user, text, by } = data as { user?: Person; text: string; by: Person };

@@ -9,7 +9,7 @@ import { useTask } from "../ui/hooks";
 import { Badges } from "../ui/comment";
 import { invite, mayInvite } from "../ui/guests";
 import { DURATIONS, muteNow } from "../ui/mute";
-import { toast } from "../ui/toasts";
+import { SanctionsOf } from "./sanctions";
 
 interface UserPanelProps {
   room: Room;
@@ -20,11 +20,9 @@ interface UserPanelProps {
 
 export function UserPanel({ room, user, onMute, onClose }: UserPanelProps) {
   const theirs = room.comments.value.filter((event) => event.user?.id === user.id);
-  const muted = room.staff.isMuted(user.id);
+  const muted = room.staff.has(user.id, "mute");
   const self = user.id === room.you.user.value?.id;
   const task = useTask();
-  const unmute = () =>
-    task.run(() => room.send("moderate.unmute", { user: user.id }).then(() => toast(t("unmute.done", { name: user.name }))));
   return (
     <section class="card user-panel" aria-label={t("user.label", { name: user.name })} data-testid="user-panel">
       <div class="user-head">
@@ -38,11 +36,7 @@ export function UserPanel({ room, user, onMute, onClose }: UserPanelProps) {
       </div>
       {!self && (
         <div class="style-row">
-          {muted ? (
-            <button class="button little primary" disabled={task.busy} onClick={() => void unmute()} data-testid="unmute-button">
-              {t("unmute")}
-            </button>
-          ) : (
+          {!muted &&
             DURATIONS.slice(0, 4).map(({ seconds, label }) => (
               <button
                 key={label}
@@ -52,8 +46,7 @@ export function UserPanel({ room, user, onMute, onClose }: UserPanelProps) {
               >
                 {t(label)}
               </button>
-            ))
-          )}
+            ))}
           <button class="button little danger" onClick={() => onMute(user)}>
             {t("mute.more")}
           </button>
@@ -66,6 +59,7 @@ export function UserPanel({ room, user, onMute, onClose }: UserPanelProps) {
           </button>
         </div>
       )}
+      <SanctionsOf key={user.id} room={room} user={user.id} />
       {task.refusal && <Notice tone="bad" icon="warn">{errorText(task.refusal)}</Notice>}
       <ul class="user-comments">
         {theirs.toReversed().map((event) => (

@@ -9,6 +9,7 @@ import { packet } from "./packet.en";
 import { points } from "./points.en";
 import { probe } from "./probe.en";
 import { replay } from "./replay.en";
+import { sanctions } from "./sanctions.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
 
@@ -18,6 +19,7 @@ export const en = {
   ...ingest,
   ...recording,
   ...packet,
+  ...sanctions,
   ...shop,
   ...points,
   ...probe,

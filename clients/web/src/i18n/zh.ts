@@ -10,6 +10,7 @@ import { packet } from "./packet.zh";
 import { points } from "./points.zh";
 import { probe } from "./probe.zh";
 import { replay } from "./replay.zh";
+import { sanctions } from "./sanctions.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
 
@@ -19,6 +20,7 @@ export const zh: Record<Key, string> = {
   ...ingest,
   ...recording,
   ...packet,
+  ...sanctions,
   ...shop,
   ...points,
   ...probe,

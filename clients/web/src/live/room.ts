@@ -4,11 +4,12 @@ import { batch, computed, signal } from "@preact/signals";
 import type { PublisherHealth } from "./api";
 import { ServerClock } from "./clock";
 import { Connection } from "./connection";
-import { asRefusal } from "./errors";
+import { asRefusal, type Refusal } from "./errors";
 import { emptyState, fold } from "./fold";
 import { GiftSide } from "./gifts";
 import type { PacketEnded } from "./packet_wire";
 import { keepToken } from "./renewal";
+import type { OwnSanction } from "./sanction_wire";
 import { StaffSide } from "./staff";
 import { Timekeeper } from "./timekeeper";
 import { withComments, withoutComments, type Timeline } from "./timeline";
@@ -55,7 +56,7 @@ export class Room {
   readonly counts = signal<Readonly<Record<string, Readonly<Record<string, number>>>>>({});
   /** The red packet that ended last. */
   readonly packetEnded = signal<PacketEnded | null>(null);
-  readonly you = new YourSide();
+  readonly you: YourSide;
   /** How many are before this viewer's purchase while it waits; null: nothing is known of any. */
   readonly before = signal<number | null>(null);
   readonly staff = new StaffSide();
@@ -96,6 +97,7 @@ export class Room {
     token: string | null,
     protected readonly commentsKept = 200,
   ) {
+    this.you = new YourSide(id);
     this.state.value = emptyState(id);
     this.connection = new Connection(token, {
       connected: () => this.enter(),
@@ -263,11 +265,23 @@ export class Room {
       this.timekeeper.connected();
     } catch (thrown) {
       const refusal = asRefusal(thrown);
-      if (!refusal.temporary) this.shut(refusal);
+      if (refusal.code === "banned") this.stayOut(refusal);
+      else if (!refusal.temporary) this.shut(refusal);
       else setTimeout(() => void this.enter(), refusal.retryAfterMs ?? 1_500);
     } finally {
       this.entering = false;
     }
+  }
+
+  /** The connection stays, to hear of the ban's end; what was seen of the room is no longer shown. */
+  private stayOut(refusal: Refusal): void {
+    this.you.ban.value = refusal.details as OwnSanction;
+    this.link.value = "online";
+  }
+
+  /** Asks to be let in again, as a ban may be over. */
+  comeBack(): void {
+    if (this.link.value !== "closed") void this.enter();
   }
 
   private takeEntered(answer: Entered): void {
@@ -316,8 +330,10 @@ export class Room {
   }
 
   private takeYou(event: NumberedEvent): void {
+    const banned = this.you.ban.value !== null;
     const missed = this.you.take(event);
     if (missed) void this.enter();
+    else if (banned && this.you.ban.value === null) this.comeBack();
     if (event.kind === "comment_deleted") {
       this.comments.value = withoutComments(this.comments.value, new Set([event.data.id as string]));
     }

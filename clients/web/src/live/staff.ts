@@ -1,8 +1,9 @@
 /** What moderators and the host see beside the room's log: mutes, refused comments, orders, who did what. */
-import { batch, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 
+import { ENDED, GIVEN, type Sanction, type SanctionKind } from "./sanction_wire";
 import type { Guest } from "./stage_wire";
-import type { NumberedEvent, Order, Person, Sanction, Staff } from "./wire";
+import type { NumberedEvent, Order, Staff } from "./wire";
 
 export interface RecordingTrouble {
   recording: string;
@@ -13,7 +14,9 @@ const LOG_KEPT = 300;
 const ORDERS_KEPT = 200;
 
 export class StaffSide {
-  readonly mutes = signal<readonly Sanction[]>([]);
+  /** In force, newest first: the room's, and those that were given everywhere since this page was opened. */
+  readonly sanctions = signal<readonly Sanction[]>([]);
+  readonly mutes = computed(() => this.sanctions.value.filter(({ kind }) => kind === "mute"));
   /** Staff events but orders, newest first. */
   readonly log = signal<readonly NumberedEvent[]>([]);
   /** Newest first. */
@@ -38,7 +41,7 @@ export class StaffSide {
 
   entered(staff: Staff): void {
     for (const event of staff.items) this.apply(event);
-    this.mutes.value = staff.mutes;
+    this.sanctions.value = staff.sanctions ?? staff.mutes;
     this.guests.value = staff.guests ?? [];
     for (const order of staff.orders ?? []) this.addOrder(order);
     this.last = staff.seq;
@@ -53,8 +56,13 @@ export class StaffSide {
     if (event.kind === "recording") this.onRecording?.((event.data.recording as { status: "ready" | "failed" }).status);
   }
 
-  isMuted(user: string): boolean {
-    return this.mutes.value.some((sanction) => sanction.user.id === user);
+  /** What is in force on somebody. Those whose time is over count until the server says so. */
+  on(user: string): Sanction[] {
+    return this.sanctions.value.filter((sanction) => sanction.user.id === user);
+  }
+
+  has(user: string, kind: SanctionKind): boolean {
+    return this.on(user).some((sanction) => sanction.kind === kind);
   }
 
   private apply(event: NumberedEvent): void {
@@ -72,11 +80,11 @@ export class StaffSide {
       return;
     }
     if (event.kind === "recording") return;
-    if (event.kind === "muted") {
-      const sanction = event.data.sanction as Sanction;
-      this.mutes.value = [sanction, ...this.without(sanction.user)];
+    if (event.kind in GIVEN) this.given(event.data.sanction as Sanction);
+    if (event.kind in ENDED) {
+      const gone = event.data.sanction ?? event.data.warning;
+      this.sanctions.value = this.sanctions.value.filter(({ id }) => id !== gone);
     }
-    if (event.kind === "unmuted") this.mutes.value = this.without(event.data.user as Person);
     if (!this.log.value.some((known) => known.seq === event.seq)) {
       this.log.value = [event, ...this.log.value].sort((a, b) => b.seq - a.seq).slice(0, LOG_KEPT);
     }
@@ -94,7 +102,12 @@ export class StaffSide {
     this.guests.value = guests.sort((a, b) => a.at_ms - b.at_ms);
   }
 
-  private without(user: Person): Sanction[] {
-    return this.mutes.value.filter((sanction) => sanction.user.id !== user.id);
+  /** It takes the place of the one of its kind before, here or everywhere. */
+  private given(sanction: Sanction): void {
+    const { user, kind, everywhere } = sanction;
+    const others = this.sanctions.value.filter(
+      (each) => each.user.id !== user.id || each.kind !== kind || each.everywhere !== everywhere,
+    );
+    this.sanctions.value = [sanction, ...others];
   }
 }

@@ -4,6 +4,7 @@ import type { GiftCommands } from "./gifts";
 import type { Opens, Packet, PacketTerms, Share } from "./packet_wire";
 import type { Level, PointsCommands } from "./points";
 import type { Action, Role } from "./roles";
+import type { OwnSanction, Sanction, SanctionCommands, Warning } from "./sanction_wire";
 import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
 import type { Guest, StageCommands, StageState } from "./stage_wire";
 import type { Wallet } from "./wallet";
@@ -129,24 +130,12 @@ export interface Play {
   id: string;
 }
 
-export interface Sanction {
-  user: Person;
-  kind: "mute";
-  until_ms: number | null;
-  reason: string;
-  by: Person;
-  at_ms: number;
-}
-
-export interface Mute {
-  until_ms: number | null;
-  reason: string;
-}
-
 export interface NumberedEvent {
   seq: number;
   kind: string;
   at_ms: number;
+  /** The room that it is about; absent in what is about all or none. */
+  room?: string;
   data: Record<string, unknown>;
 }
 
@@ -156,7 +145,8 @@ export interface You {
   can: Action[];
   seq: number;
   items: NumberedEvent[];
-  mute: Mute | null;
+  mute: OwnSanction | null;
+  warning?: Warning | null;
   orders: Order[];
   coupons?: Claim[];
   wallet?: Wallet | null;
@@ -171,6 +161,7 @@ export interface Staff {
   seq: number;
   items: NumberedEvent[];
   mutes: Sanction[];
+  sanctions?: Sanction[];
   orders?: Order[];
   guests?: Guest[];
 }
@@ -245,7 +236,7 @@ export interface WireError {
 }
 
 /** Each command's payload and what its answer holds beside `ok`. */
-export interface Commands extends GiftCommands, PointsCommands, StageCommands {
+export interface Commands extends GiftCommands, PointsCommands, SanctionCommands, StageCommands {
   enter: [{ room: string; after?: Position; after_you?: number; after_staff?: number }, Entered];
   leave: [{ room: string }, object];
   time: [object, { now_ms: number }];
@@ -301,8 +292,6 @@ export interface Commands extends GiftCommands, PointsCommands, StageCommands {
   ];
   "order.address": [{ room: string; order: string; address: Address }, { order: Order }];
   "order.cancel": [{ room: string; order: string }, { order: Order }];
-  "moderate.mute": [{ room: string; user: string; seconds: number | null; reason: string }, { sanction: Sanction }];
-  "moderate.unmute": [{ room: string; user: string }, object];
   "moderate.delete": [{ room: string; event: string }, object];
   "product.add": [
     {

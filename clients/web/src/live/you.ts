@@ -6,13 +6,18 @@ import type { Guest } from "./stage_wire";
 import type { Wallet } from "./wallet";
 import type { Won } from "./lottery_wire";
 import type { QuizWon } from "./quiz_wire";
-import type { Action, Claim, Mute, NumberedEvent, Order, Person, Role, Sanction, You } from "./wire";
+import { own, stricter, type OwnSanction, type Sanction, type Warning } from "./sanction_wire";
+import type { Action, Claim, NumberedEvent, Order, Person, Role, You } from "./wire";
 
 export class YourSide {
   readonly user = signal<Person | null>(null);
   readonly role = signal<Role>("guest");
   readonly can = signal<ReadonlySet<Action>>(new Set());
-  readonly mute = signal<Mute | null>(null);
+  readonly mute = signal<OwnSanction | null>(null);
+  /** While it is there, the caller is out of the room. */
+  readonly ban = signal<OwnSanction | null>(null);
+  /** To be acknowledged before the next comment. */
+  readonly warning = signal<Warning | null>(null);
   /** Newest first. */
   readonly orders = signal<readonly Order[]>([]);
   /** Claimed coupons, newest first. */
@@ -37,6 +42,9 @@ export class YourSide {
 
   private last = 0;
 
+  /** `room` is the one that the page is about; private events come of others, too. */
+  constructor(private readonly room: string | null = null) {}
+
   get seq(): number {
     return this.last;
   }
@@ -48,6 +56,8 @@ export class YourSide {
     for (const event of you.items) this.apply(event);
     // The answer's own fields are newer than any event before it.
     this.mute.value = you.mute;
+    this.warning.value = you.warning ?? null;
+    this.ban.value = null;
     for (const order of you.orders) this.addOrder(order);
     if (you.coupons) this.coupons.value = you.coupons;
     if (you.wallet !== undefined) this.wallet.value = you.wallet;
@@ -104,9 +114,20 @@ export class YourSide {
     else if (event.kind === "follow") this.setFollow(data as { following: boolean; followers: number });
     else if (event.kind === "level") this.level.value = data as unknown as Level;
     else if (event.kind === "guest") this.guest.value = data.guest as Guest;
-    else if (event.kind === "muted") this.mute.value = data.sanction as Sanction;
-    else if (event.kind === "unmuted") this.mute.value = null;
-    else if (event.kind === "role") {
+    else if (event.room === undefined || event.room === this.room) this.applyHere(event);
+  }
+
+  /** What is about this room, or about all. */
+  private applyHere({ kind, data }: NumberedEvent): void {
+    if (kind === "muted") this.mute.value = stricter(this.mute.value, own(data.sanction as Sanction));
+    else if (kind === "banned") this.ban.value = stricter(this.ban.value, own(data.sanction as Sanction));
+    else if (kind === "unmuted" && this.mute.value?.sanction === data.sanction) this.mute.value = null;
+    else if (kind === "unbanned" && this.ban.value?.sanction === data.sanction) this.ban.value = null;
+    else if (kind === "warned") {
+      const { id, reason } = data.sanction as Sanction;
+      this.warning.value = { warning: id, reason };
+    } else if (kind === "warning_accepted" && this.warning.value?.warning === data.warning) this.warning.value = null;
+    else if (kind === "role") {
       this.role.value = data.role as Role;
       this.can.value = new Set(data.can as Action[]);
     }

@@ -7,10 +7,12 @@ import { clockTime } from "../i18n/format";
 import { t } from "../i18n";
 import { asRefusal } from "../live/errors";
 import type { Room } from "../live/room";
+import type { OwnSanction } from "../live/sanction_wire";
 import { COLORS, commentOf, LANES, type Color, type Lane, type LiveEvent } from "../live/wire";
-import { IconButton, Notice } from "./basics";
+import { IconButton } from "./basics";
 import { useNow, useTask } from "./hooks";
 import { Icon } from "./icon";
+import { MuteNotice, WarningDialog } from "./sanction_notice";
 
 const TEXT_MAX = 200;
 const STAFF = new Set(["moderator", "senior_moderator", "host", "operator"]);
@@ -29,7 +31,16 @@ function obstacle(room: Room): Obstacle {
   return open && room.can("comment") ? null : "closed";
 }
 
-export function Composer({ room, replyTo }: ComposerProps) {
+export function Composer(props: ComposerProps) {
+  return (
+    <>
+      <Box {...props} />
+      <WarningDialog room={props.room} />
+    </>
+  );
+}
+
+function Box({ room, replyTo }: ComposerProps) {
   switch (obstacle(room)) {
     case "guest":
       return <p class="composer-box off quiet small">{t("composer.guest")}</p>;
@@ -40,26 +51,6 @@ export function Composer({ room, replyTo }: ComposerProps) {
     default:
       return <Form room={room} replyTo={replyTo} />;
   }
-}
-
-function MuteNotice({ room }: { room: Room }) {
-  const mute = room.you.mute.value;
-  const now = useNow(room.now, mute?.until_ms !== null, 1_000);
-  if (!mute) return null;
-  return (
-    <Notice tone="wait" icon="mute" data-testid="mute-notice">
-      <strong>
-        {mute.until_ms === null
-          ? t("mute.you.open")
-          : t("mute.you.until", { left: clockTime(mute.until_ms - now) })}
-      </strong>
-      {mute.reason && (
-        <div class="small" data-testid="mute-reason">
-          {t("mute.reason.is", { reason: mute.reason })}
-        </div>
-      )}
-    </Notice>
-  );
 }
 
 function Form({ room, replyTo }: ComposerProps) {
@@ -88,6 +79,7 @@ function Form({ room, replyTo }: ComposerProps) {
         })
         .catch((thrown: unknown) => {
           const refusal = asRefusal(thrown);
+          if (refusal.code === "muted") room.you.mute.value = refusal.details as OwnSanction;
           if (refusal.code === "slow_mode" && refusal.retryAfterMs) setOpenAt(room.now() + refusal.retryAfterMs);
           throw refusal;
         });

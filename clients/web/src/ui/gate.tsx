@@ -9,6 +9,7 @@ import type { Room } from "../live/room";
 import { demoSignIn, forgetToken } from "../live/token";
 import type { Action } from "../live/wire";
 import { Blank, Spinner } from "./basics";
+import { BannedPage } from "./sanction_notice";
 
 interface GateProps {
   room: Room;
@@ -20,6 +21,7 @@ interface GateProps {
 export function Gate({ room, needs, demoRole, children }: GateProps) {
   const closed = room.closedBy.value;
   if (closed) return <Closed code={closed.code} demoRole={demoRole} />;
+  if (room.you.ban.value) return <BannedPage room={room} />;
   if (!room.entered.value) return <Waiting />;
   if (!room.you.can.value.has(needs)) {
     return <Closed code={room.you.role.value === "guest" ? "unauthenticated" : "forbidden"} demoRole={demoRole} />;

@@ -1,13 +1,15 @@
-/** Muting somebody: for how long and why. Used by the studio and the desk. */
+/** Acting on somebody: mute, ban, shadow-mute or warn, for how long and why. Used by the studio and the desk. */
 import { useState } from "preact/hooks";
 
 import { errorText } from "../i18n/errors";
 import { t, type Key } from "../i18n";
 import type { Room } from "../live/room";
-import type { Person } from "../live/wire";
+import type { SanctionKind } from "../live/sanction_wire";
+import type { Action, Person } from "../live/wire";
 import { Notice } from "./basics";
 import { useTask } from "./hooks";
 import { Sheet } from "./sheet";
+import "./sanctions.css";
 import { toast } from "./toasts";
 
 export const DURATIONS: readonly { seconds: number | null; label: Key }[] = [
@@ -21,67 +23,155 @@ export const DURATIONS: readonly { seconds: number | null; label: Key }[] = [
 
 export const REASONS: readonly Key[] = ["reason.spam", "reason.abuse", "reason.scam", "reason.other"];
 
+const LONG_MUTE_S = 86_400;
+const NEEDS: Record<SanctionKind, Action> = { mute: "mute", ban: "ban", shadow: "shadow", warn: "warn" };
+const KINDS: readonly SanctionKind[] = ["warn", "mute", "ban", "shadow"];
+const HINT: Record<SanctionKind, Key> = {
+  mute: "mute.why.hint",
+  ban: "sanction.why.hint.ban",
+  shadow: "sanction.why.hint.shadow",
+  warn: "sanction.why.hint.warn",
+};
+
 export async function muteNow(room: Room, user: Person, seconds: number | null, reason: string): Promise<void> {
-  await room.send("moderate.mute", { user: user.id, seconds, reason });
-  toast(t("mute.done", { name: user.name }));
+  await give(room, user, { kind: "mute", seconds, reason, everywhere: false });
+}
+
+interface Wanted {
+  kind: SanctionKind;
+  seconds: number | null;
+  reason: string;
+  everywhere: boolean;
+}
+
+async function give(room: Room, user: Person, { kind, seconds, reason, everywhere }: Wanted): Promise<void> {
+  const target = { user: user.id, reason };
+  const scope = everywhere ? { everywhere } : {};
+  if (kind === "warn") await room.send("moderate.warn", target);
+  else if (kind === "shadow") await room.send("moderate.shadow", { ...target, seconds });
+  else await room.send(`moderate.${kind}`, { ...target, seconds, ...scope });
+  toast(t(`sanction.done.${kind}`, { name: user.name }));
 }
 
 export function MuteSheet({ room, user, onClose }: { room: Room; user: Person; onClose: () => void }) {
+  const [kind, setKind] = useState<SanctionKind>("mute");
   const [seconds, setSeconds] = useState<number | null>(600);
   const [reason, setReason] = useState(() => t("reason.spam"));
+  const [wide, setWide] = useState(false);
   const task = useTask();
-  const mute = async () => {
-    if (await task.run(() => muteNow(room, user, seconds, reason.trim()))) onClose();
+  const everywhere = wide && (kind === "mute" || kind === "ban");
+  const act = async () => {
+    if (await task.run(() => give(room, user, { kind, seconds, reason: reason.trim(), everywhere }))) onClose();
   };
   return (
-    <Sheet title={t("mute.title", { name: user.name })} onClose={onClose} data-testid="mute-sheet">
+    <Sheet title={t("sanction.title", { name: user.name })} onClose={onClose} data-testid="mute-sheet">
       <form
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          void mute();
+          void act();
         }}
       >
-        <div class="field" role="group" aria-label={t("mute.how_long")}>
-          <span class="label">{t("mute.how_long")}</span>
-          <div class="style-row">
-            {DURATIONS.map((each) => (
-              <button
-                key={each.label}
-                type="button"
-                class={`button little ${each.seconds === seconds ? "primary" : "outline"}`}
-                aria-pressed={each.seconds === seconds}
-                onClick={() => setSeconds(each.seconds)}
-                data-testid={`mute-for-${each.seconds ?? "open"}`}
-              >
-                {t(each.label)}
-              </button>
-            ))}
-          </div>
-        </div>
-        <label class="field">
-          <span class="label">{t("mute.why")}</span>
-          <input
-            class="input"
-            value={reason}
-            maxLength={200}
-            required
-            list="mute-reasons"
-            onInput={(event) => setReason(event.currentTarget.value)}
-            data-testid="mute-reason-input"
-          />
-          <datalist id="mute-reasons">
-            {REASONS.map((key) => (
-              <option key={key} value={t(key)} />
-            ))}
-          </datalist>
-          <span class="hint">{t("mute.why.hint")}</span>
-        </label>
+        <Kinds room={room} kind={kind} onKind={setKind} />
+        {kind !== "warn" && <Length room={room} kind={kind} seconds={seconds} onSeconds={setSeconds} />}
+        <Reason kind={kind} reason={reason} onReason={setReason} />
+        {room.can("sanction_everywhere") && (kind === "mute" || kind === "ban") && (
+          <label class="check-field">
+            <input
+              type="checkbox"
+              checked={wide}
+              onChange={(event) => setWide(event.currentTarget.checked)}
+              data-testid="sanction-everywhere"
+            />
+            <span>{t("sanction.everywhere")}</span>
+            <span class="hint">{t("sanction.everywhere.hint")}</span>
+          </label>
+        )}
         {task.refusal && <Notice tone="bad" icon="warn">{errorText(task.refusal)}</Notice>}
-        <button class="button primary wide" disabled={task.busy || reason.trim() === ""} data-testid="mute-confirm">
-          {t("mute.action")}
+        <button
+          class={`button wide ${kind === "ban" ? "danger" : "primary"}`}
+          disabled={task.busy || reason.trim() === ""}
+          data-testid="mute-confirm"
+        >
+          {t(`sanction.${kind}`)}
         </button>
       </form>
     </Sheet>
+  );
+}
+
+function Kinds({ room, kind, onKind }: { room: Room; kind: SanctionKind; onKind: (kind: SanctionKind) => void }) {
+  return (
+    <div class="field">
+      <div class="sanction-kinds" role="group" aria-label={t("sanction.kinds")}>
+        {KINDS.filter((each) => room.can(NEEDS[each])).map((each) => (
+          <button
+            key={each}
+            type="button"
+            class={`button little ${each === kind ? "primary" : "outline"}`}
+            aria-pressed={each === kind}
+            onClick={() => onKind(each)}
+            data-testid={`sanction-kind-${each}`}
+          >
+            {t(`sanction.${each}`)}
+          </button>
+        ))}
+      </div>
+      <span class="hint" aria-live="polite" data-testid="sanction-effect">
+        {t(`sanction.${kind}.effect`)}
+      </span>
+    </div>
+  );
+}
+
+function Length({ room, kind, seconds, onSeconds }: {
+  room: Room;
+  kind: SanctionKind;
+  seconds: number | null;
+  onSeconds: (seconds: number | null) => void;
+}) {
+  const long = kind !== "mute" || room.can("mute_long");
+  const offered = DURATIONS.filter((each) => long || (each.seconds !== null && each.seconds <= LONG_MUTE_S));
+  return (
+    <div class="field" role="group" aria-label={t("mute.how_long")}>
+      <span class="label">{t("mute.how_long")}</span>
+      <div class="style-row">
+        {offered.map((each) => (
+          <button
+            key={each.label}
+            type="button"
+            class={`button little ${each.seconds === seconds ? "primary" : "outline"}`}
+            aria-pressed={each.seconds === seconds}
+            onClick={() => onSeconds(each.seconds)}
+            data-testid={`mute-for-${each.seconds ?? "open"}`}
+          >
+            {t(each.label)}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function Reason({ kind, reason, onReason }: { kind: SanctionKind; reason: string; onReason: (reason: string) => void }) {
+  return (
+    <label class="field">
+      <span class="label">{t("mute.why")}</span>
+      <input
+        class="input"
+        value={reason}
+        maxLength={200}
+        required
+        list="mute-reasons"
+        onInput={(event) => onReason(event.currentTarget.value)}
+        data-testid="mute-reason-input"
+      />
+      <datalist id="mute-reasons">
+        {REASONS.map((key) => (
+          <option key={key} value={t(key)} />
+        ))}
+      </datalist>
+      <span class="hint">{t(HINT[kind])}</span>
+    </label>
   );
 }

@@ -15,6 +15,7 @@ import { Countdown } from "../ui/countdown";
 import { Closed } from "../ui/gate";
 import { useMedia } from "../ui/hooks";
 import { Icon } from "../ui/icon";
+import { BannedPage } from "../ui/sanction_notice";
 import { BuySheet } from "./buy";
 import { GiftsOver } from "./gifts/over";
 import { GiftSheet } from "./gifts/sheet";
@@ -58,7 +59,8 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
     if (own.slot.value !== null) player.setMuted(false);
   });
   useSignalEffect(() => {
-    if (room.entered.value) player.follow(room.status.value, room.state.value.room.pause?.on ?? false);
+    if (room.you.ban.value) player.follow("ended");
+    else if (room.entered.value) player.follow(room.status.value, room.state.value.room.pause?.on ?? false);
   });
   useSignalEffect(() => {
     if (room.link.value !== "reconnecting") return;
@@ -91,6 +93,7 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
 
   const closed = room.closedBy.value;
   if (closed) return <Closed code={closed.code} demoRole="viewer" />;
+  if (room.you.ban.value) return <BannedPage room={room} />;
 
   const like = (x?: number, y?: number) => {
     hearts.value?.rise(x, y);
