@@ -13,6 +13,7 @@ import orjson
 from pydantic import BaseModel
 
 from moderation.deletions import Deletions
+from moderation.pictures.acts import ClearPicture, PictureActs
 from moderation.roles import Roles
 from moderation.sanctions.service import Sanctions
 from rooms import commands as c
@@ -85,6 +86,7 @@ class Services:
     offers: Offers
     guests: Guests
     recordings: Recordings
+    picture_acts: PictureActs
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ SPECS: dict[str, Spec] = {
         Spec("moderate.warn", c.Warn, "Warn somebody, who must accept it.", lambda s: s.sanctions.warn),
         Spec("warning.accept", c.AcceptWarning, "Acknowledge a warning.", lambda s: s.sanctions.accept),
         Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),
+        Spec("picture.clear", ClearPicture, "Say that a picture is fine.", lambda s: s.picture_acts.clear),
         Spec("product.add", c.AddProduct, "Put a product on the shelf.", lambda s: s.catalogue.add),
         Spec("product.change", c.ChangeProduct, "Change or restock a product.", lambda s: s.catalogue.change),
         Spec(

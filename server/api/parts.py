@@ -21,6 +21,7 @@ from server.api import (
     replays,
     rooms,
     sanctions,
+    stills,
     wallets,
     webhooks,
 )
@@ -29,6 +30,7 @@ from server.api import (
 PARTS = (
     rooms,
     posters,
+    stills,
     recordings,
     replays,
     clips,

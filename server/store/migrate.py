@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 # Every module that has tables: importing it is what makes them known.
 import moderation.audit
+import moderation.pictures.store
 import moderation.sanctions.store
 import moderation.standing  # noqa: F401
 import rooms.follows

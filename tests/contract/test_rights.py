@@ -69,6 +69,7 @@ moderate.unshadow -    -      -         x      x    x
 moderate.warn    -     -      x         x      x    x
 warning.accept   -     none   none      none   none none
 moderate.delete  -     -      x         x      x    x
+picture.clear    -     -      x         x      -    x
 product.add      -     -      -         -      x    x
 product.change   -     -      -         -      x    x
 product.remove   -     -      -         -      x    x
@@ -154,6 +155,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "explain.stop": {},
     "stage.layout": {"layout": "grid"},
     "room.pause": {"on": False},
+    "picture.clear": {},
     "room.end": {},
     "share": {},
     "follow": {},

@@ -100,6 +100,12 @@ class Paused(TypedDict):
 
 
 @with_config(OPEN)
+class Cleared(TypedDict):
+    stream: Annotated[str, Field(description="`host`, or a guest's slot.")]
+    quiet_until_ms: TimeMs
+
+
+@with_config(OPEN)
 class PublishToken(TypedDict):
     token: str
     expires_at_ms: TimeMs
@@ -158,6 +164,7 @@ COMMANDS: dict[str, Any] = {
     "moderate.warn": OfSanction,
     "warning.accept": Nothing,
     "moderate.delete": Nothing,
+    "picture.clear": Cleared,
     "product.add": OfProduct,
     "product.change": OfProduct,
     "product.remove": Nothing,
