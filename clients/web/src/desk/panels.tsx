@@ -2,9 +2,11 @@
 import { clockTime, span, timeOfDay } from "../i18n/format";
 import { t } from "../i18n";
 import type { Room } from "../live/room";
+import type { PictureHit, PictureOf } from "../live/picture_wire";
 import type { NumberedEvent, Person, Sanction } from "../live/wire";
 import { Empty } from "../ui/basics";
 import { useNow } from "../ui/hooks";
+import { found, whose } from "../ui/picture_alert";
 import { toast, toastError } from "../ui/toasts";
 
 export function Mutes({ room }: { room: Room }) {
@@ -81,14 +83,14 @@ export function ActionLog({ room }: { room: Room }) {
       {actions.map((event) => (
         <li key={event.seq} data-testid="log-entry" data-kind={event.kind}>
           <time class="small quiet numbers">{timeOfDay(event.at_ms)}</time>
-          <div class="row-main">{SAID[event.kind]?.(event)}</div>
+          <div class="row-main">{SAID[event.kind]?.(event, room)}</div>
         </li>
       ))}
     </ul>
   );
 }
 
-type Said = (event: NumberedEvent) => string;
+type Said = (event: NumberedEvent, room: Room) => string;
 
 const SAID: Record<string, Said> = {
   muted: ({ data, at_ms }) => {
@@ -103,6 +105,15 @@ const SAID: Record<string, Said> = {
   comment_deleted: ({ data }) => {
     const { user, text, by } = data as { user?: Person; text: string; by: Person };
     return t("log.deleted", { by: by.name, user: user?.name ?? "", text });
+  },
+  picture_hit: ({ data }, room) => {
+    const hit = data as unknown as PictureHit;
+    return t(`log.picture.${hit.measure}`, { whose: whose(room, hit.stream), what: found(hit) });
+  },
+  picture_over: ({ data }, room) => {
+    const { stream, by } = data as { stream: PictureOf; by: { id: string | null; name: string } };
+    const of = whose(room, stream);
+    return by.id === null ? t("log.picture.over.itself", { whose: of }) : t("log.picture.over", { by: by.name, whose: of });
   },
   role: ({ data }) => {
     const { user, role, by } = data as { user: Person; role: "viewer" | "moderator" | "senior_moderator"; by: Person };

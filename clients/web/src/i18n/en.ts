@@ -10,6 +10,7 @@ import { points } from "./points.en";
 import { probe } from "./probe.en";
 import { replay } from "./replay.en";
 import { shop } from "./shop.en";
+import { vision } from "./vision.en";
 import { wallet } from "./wallet.en";
 
 export const en = {
@@ -25,6 +26,7 @@ export const en = {
   ...lottery,
   ...quiz,
   ...replay,
+  ...vision,
   "title.lobby": "Live now",
   "title.viewer": "Live",
   "title.studio": "Studio",

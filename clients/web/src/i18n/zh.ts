@@ -11,6 +11,7 @@ import { points } from "./points.zh";
 import { probe } from "./probe.zh";
 import { replay } from "./replay.zh";
 import { shop } from "./shop.zh";
+import { vision } from "./vision.zh";
 import { wallet } from "./wallet.zh";
 
 export const zh: Record<Key, string> = {
@@ -26,6 +27,7 @@ export const zh: Record<Key, string> = {
   ...lottery,
   ...quiz,
   ...replay,
+  ...vision,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",
   "title.studio": "直播工作台",

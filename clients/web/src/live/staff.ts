@@ -1,6 +1,7 @@
 /** What moderators and the host see beside the room's log: mutes, refused comments, orders, who did what. */
 import { batch, signal } from "@preact/signals";
 
+import type { PictureHit, PictureOf } from "./picture_wire";
 import type { Guest } from "./stage_wire";
 import type { NumberedEvent, Order, Person, Sanction, Staff } from "./wire";
 
@@ -30,6 +31,9 @@ export class StaffSide {
   /** Called when a recording is complete, or has come to nothing. */
   onRecording: ((status: "ready" | "failed") => void) | null = null;
 
+  /** What checks have found in pictures that nobody has cleared or put away yet: the newest of each picture. */
+  readonly pictureHits = signal<readonly PictureHit[]>([]);
+
   private last = 0;
 
   get seq(): number {
@@ -51,6 +55,11 @@ export class StaffSide {
     if (event.kind === "guest") this.onGuest?.(event.data.guest as Guest);
     if (event.kind === "order") this.onOrder?.(event.data.order as Order);
     if (event.kind === "recording") this.onRecording?.((event.data.recording as { status: "ready" | "failed" }).status);
+  }
+
+  /** Stop showing what was found in that picture, until something is found again. */
+  putAway(stream: PictureOf): void {
+    this.pictureHits.value = this.pictureHits.value.filter((hit) => hit.stream !== stream);
   }
 
   isMuted(user: string): boolean {
@@ -75,6 +84,10 @@ export class StaffSide {
     if (event.kind === "muted") {
       const sanction = event.data.sanction as Sanction;
       this.mutes.value = [sanction, ...this.without(sanction.user)];
+    }
+    if (event.kind === "picture_hit" || event.kind === "picture_over") this.putAway(event.data.stream as PictureOf);
+    if (event.kind === "picture_hit") {
+      this.pictureHits.value = [event.data as unknown as PictureHit, ...this.pictureHits.value];
     }
     if (event.kind === "unmuted") this.mutes.value = this.without(event.data.user as Person);
     if (!this.log.value.some((known) => known.seq === event.seq)) {

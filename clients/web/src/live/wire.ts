@@ -91,6 +91,8 @@ export interface RoomInfo {
   pause?: Pause;
   /** While the stream is recorded: as what. */
   recording?: string;
+  /** Whose pictures are blurred; absent while none is. */
+  blurred?: readonly string[];
 }
 
 /** What viewers see instead of the picture; `picture` also while the publisher is away. */
@@ -349,6 +351,7 @@ export interface Commands extends GiftCommands, PointsCommands, StageCommands {
     { settings: RoomSettings },
   ];
   "room.pause": [{ room: string; on: boolean; picture?: string | null }, Pause];
+  "picture.clear": [{ room: string; stream?: string }, { stream: string; quiet_until_ms: number }];
   "recording.start": [{ room: string }, { recording: string }];
   "recording.stop": [{ room: string }, { recording: string }];
   "room.end": [{ room: string }, object];
