@@ -41,7 +41,7 @@ async def demo(folder: Path, measure: str) -> AsyncIterator[nodes.Node]:
         },
     }
     node = Node(load(None, chosen, environ={}))
-    object.__setattr__(node.picture.vision._ground, "rules", Fixed(measure))
+    object.__setattr__(node.picture.vision._ground, "rules", Fixed(measure).of)
     await node.start()
     try:
         await until_live(cast("nodes.Node", node))
