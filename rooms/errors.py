@@ -155,6 +155,7 @@ _KINDS = (
     ErrorKind("precondition_required", 428, "This request needs an If-Match header."),
     ErrorKind("node_full", 503, "This node has no room for another WebRTC viewer: use HLS.", temporary=True),
     ErrorKind("bad_picture", 422, "This is not a JPEG, PNG or WebP picture that can be read."),
+    ErrorKind("picture_refused", 422, "The picture shows what is not allowed here."),
     ErrorKind("busy", 503, "The server has too much to do at the moment.", temporary=True),
     ErrorKind(
         "temporarily_unavailable", 503, "Something the server needs is away: try again.", temporary=True

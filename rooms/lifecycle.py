@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from rooms.commands import ChangeRoom, CreateRoom, EndRoom, PauseRoom
 from rooms.errors import Refused
@@ -54,7 +54,8 @@ class Lifecycle:
     """Creating, changing and ending rooms, and following the picture.
 
     When a room ends, timers of the kinds ``over_timers`` are set: what else ends with it has locks of its
-    own, which come before the room's. ``on_air`` is told in the transaction in which a stream begins.
+    own, which come before the room's. ``on_air`` is told in the transaction in which a stream begins;
+    ``has_picture`` says whether a room has a picture at this path.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Lifecycle:
         rules: LifecycleRules,
         over_timers: Collection[str] = (),
         on_air: Callable[[Unit, RoomRow], None] = lambda tx, room: None,
+        has_picture: Callable[[Connection, str, str], bool] = lambda conn, room_id, path: False,
     ) -> None:
         self._standing = standing
         self._texts = texts
@@ -72,6 +74,7 @@ class Lifecycle:
         self._rules = rules
         self._over_timers = over_timers
         self._on_air = on_air
+        self._has_picture = has_picture
 
     def create(self, tx: Unit, cmd: CreateRoom, caller: Caller) -> Steps[Any]:
         """Whoever creates a room is its host. Refuses with ``forbidden``, ``room_exists``, ``text_…``."""
@@ -126,12 +129,14 @@ class Lifecycle:
     def pause(self, tx: Unit, cmd: PauseRoom, caller: Caller) -> Steps[Any]:
         """Let viewers see a pause, or the picture again; ``picture`` is for this pause and interruptions.
 
-        Refuses with ``forbidden``, ``not_live``.
+        Refuses with ``forbidden``, ``not_live``, ``not_found`` for a picture that isn't the room's.
         """
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
         room = tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, "publish")
+        if cmd.picture is not None and not self._has_picture(tx.conn, cmd.room, cmd.picture):
+            raise Refused("not_found", "The room has no such picture: upload it first.")
         if cmd.on and room.status not in ("live", "interrupted"):
             raise Refused("not_live")
         data = {"on": cmd.on, "picture": cmd.picture}
@@ -167,6 +172,10 @@ class Lifecycle:
         tx.room(room_id)
         self._move(tx, room_id, happening, reason=reason)
         return {"status": tx.room(room_id).status}
+
+    def broken_off(self, tx: Unit, room_id: str) -> None:
+        """The stream may not go on. The room must be locked; whoever calls ends the picture afterwards."""
+        self._move(tx, room_id, "stopped", reason="moderation")
 
     def grace_over(self, tx: Unit, timer: TimerRow) -> Steps[Any]:
         """The timer of an interruption: end the room if it is still interrupted since then."""

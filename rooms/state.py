@@ -15,12 +15,13 @@ import orjson
 
 from rooms.log import LogEvent, Visibility, unquote
 
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 COMMENTS_KEPT = 50
 PINS_KEPT = 3
 COUPONS_KEPT = 5
 PLAYS_KEPT = 5
 GUESTS_KEPT = 15
+BLURRED_KEPT = GUESTS_KEPT + 1
 
 Product = Mapping[str, Any]
 Sale = Mapping[str, Any]
@@ -242,6 +243,16 @@ def _layout(state: RoomState, event: LogEvent) -> RoomState:
     return replace(state, stage={**state.stage, "layout": event.data["layout"]})
 
 
+def _blurred(state: RoomState, event: LogEvent) -> RoomState:
+    """The room says which pictures are blurred: ``host``, or a guest's slot. If none is, it says nothing."""
+    name = event.data["stream"]
+    blurred = [other for other in state.room.get("blurred", ()) if other != name]
+    if event.data["on"]:
+        blurred = [*blurred, name][:BLURRED_KEPT]
+    room = {key: value for key, value in state.room.items() if key != "blurred"}
+    return replace(state, room=room | ({"blurred": blurred} if blurred else {}))
+
+
 def _recording(state: RoomState, event: LogEvent) -> RoomState:
     """While the stream is recorded, the room says as what."""
     which = event.data["id"]
@@ -287,6 +298,7 @@ _RULES = {
     "guest.joined": _guest_joined,
     "guest.left": _guest_left,
     "stage.layout": _layout,
+    "stream.blurred": _blurred,
     "recording.started": _recording,
     "recording.stopped": _recording,
 }

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from moderation.deletions import Deletions
 from moderation.evasion.notes import NoteRef, Notes, WriteNote
 from moderation.evasion.service import AddressBanRef, AddressBans, BanAddress
+from moderation.pictures.acts import ClearPicture, PictureActs
 from moderation.roles import Roles
 from moderation.sanctions.service import Sanctions
 from rooms import commands as c
@@ -89,6 +90,7 @@ class Services:
     recordings: Recordings
     notes: Notes
     address_bans: AddressBans
+    picture_acts: PictureActs
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ SPECS: dict[str, Spec] = {
         Spec("moderate.warn", c.Warn, "Warn somebody, who must accept it.", lambda s: s.sanctions.warn),
         Spec("warning.accept", c.AcceptWarning, "Acknowledge a warning.", lambda s: s.sanctions.accept),
         Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),
+        Spec("picture.clear", ClearPicture, "Say that a picture is fine.", lambda s: s.picture_acts.clear),
         Spec("product.add", c.AddProduct, "Put a product on the shelf.", lambda s: s.catalogue.add),
         Spec("product.change", c.ChangeProduct, "Change or restock a product.", lambda s: s.catalogue.change),
         Spec(

@@ -16,6 +16,7 @@ from moderation.evasion.notes import Notes
 from moderation.evasion.service import LOOK_TIMER, AddressBans
 from moderation.evasion.traces import Tracer
 from moderation.permissions import Action, may
+from moderation.pictures.acts import PictureActs
 from moderation.roles import Roles
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
@@ -69,6 +70,7 @@ from server.house_rules import (
     fan_rules,
     gift_rules,
     guest_rules,
+    picture_rules,
     point_rules,
     recording_rules,
 )
@@ -79,8 +81,10 @@ from server.own_parts import OwnParts
 from server.packets import PacketPages
 from server.payments.cashier import Cashier
 from server.payments.providers import close_providers, make_providers, tell
-from server.pictures import Pictures
+from server.picture_ends import PicturesOnAir
+from server.pictures import Pictures, has_picture
 from server.points import PointsKeeper
+from server.stills import Stills
 from server.store.store import Store
 from server.texts import OneBook, Texts
 from server.timers import Timers
@@ -163,9 +167,13 @@ class Domain:
         kept = Recordings(standing, texts, audit, recording_rules(settings.recording))
         sanctions = Sanctions(standing, texts, audit, stage)
         products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
+        lifecycle = Lifecycle(standing, texts, audit, grace, over, kept.went_live, has_picture=has_picture)
+        pictures = PictureActs(
+            standing, audit, PicturesOnAir(lifecycle, stage), picture_rules(settings.vision)
+        )
         return Services(
             comments=Comments(standing, texts, comments, self.fans, self.levels, audit),
-            lifecycle=Lifecycle(standing, texts, audit, grace, over, kept.went_live),
+            lifecycle=lifecycle,
             catalogue=products(standing, texts, audit),
             orders=Orders(standing, order_rules, coupons),
             sales=Sales(standing, audit),
@@ -191,6 +199,7 @@ class Domain:
             recordings=kept,
             notes=Notes(standing, texts, audit),
             address_bans=AddressBans(standing, texts, audit, sanctions),
+            picture_acts=pictures,
         )
 
     def _make_cashier(self, coupons: CouponRedeeming) -> Cashier:
@@ -232,6 +241,7 @@ class Domain:
             ground.registry,
             watched=self.fans.watched,
         )
+        self.stills = Stills(ground.store, self._settings.vision.stills_h * 3_600_000, ground.clock_ms)
         ground.users.level = self.levels.heard
 
     def _make_timers(self) -> Timers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moderation.pictures.acts import PictureRules
 from rooms.budget import BudgetRules
 from rooms.comments import CommentRules
 from rooms.gifts.fans import FanRules
@@ -14,6 +15,7 @@ from server.config.recording import Recording
 from server.config.sections import Coins, Media, Rooms
 from server.config.sections import Gifts as GiftSettings
 from server.config.sections import Points as PointSettings
+from server.config.vision import Vision
 
 COMMENT_WINDOW_MS = 10_000
 
@@ -78,3 +80,7 @@ def recording_rules(recording: Recording) -> RecordingRules:
         room_max_bytes=recording.room_max_bytes,
         max_bytes=recording.max_bytes,
     )
+
+
+def picture_rules(vision: Vision) -> PictureRules:
+    return PictureRules(quiet_ms=vision.quiet_s * 1000, refuse_ms=vision.refuse_s * 1000)

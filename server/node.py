@@ -152,7 +152,12 @@ class Node:
             self.checkpoints,
             self._clock_ms,
             pace_window_ms=COMMENT_WINDOW_MS,
-            more=(self.services.cashier.count_owed, self.audit.age, self.domain.evasion.forget),
+            more=(
+                self.services.cashier.count_owed,
+                self.audit.age,
+                self.domain.evasion.forget,
+                self.domain.stills.prune,
+            ),
         )
 
     def _make_webhooks(self) -> None:
@@ -195,6 +200,8 @@ class Node:
             registry=self.registry,
             clock_ms=self._clock_ms,
             cluster_tokens=ClusterTokens(secret),
+            picture_acts=self.services.picture_acts,
+            rules=self.domain.texts.rules,
         )
         self.picture = Picture(settings, around)
         self.replay = ReplayDesk(
@@ -313,6 +320,7 @@ class Node:
             library=self.picture.library,
             replay=self.replay,
             audit=self.audit,
+            vision=self.picture.vision,
         )
         api.attach(app)
         Pages(embed_origins=settings.listen.embed_origins).attach(app)

@@ -20,6 +20,8 @@ from media.recording.metrics import RecordingMetrics
 from media.rtc.udp import any_address
 from media.service import MediaService
 from media.turn import Turn
+from moderation.pictures.acts import PictureActs
+from moderation.rulebook.rules import RoomRules
 from rooms.guests.service import Guests
 from rooms.lifecycle import Lifecycle
 from rooms.recordings.service import Recordings
@@ -32,6 +34,7 @@ from server.house_rules import recording_rules
 from server.latency import Via
 from server.live.rooms import LiveRooms
 from server.origins import Origins
+from server.outbound import Outbound
 from server.posters_elsewhere import AllPosters
 from server.recording_archive import make_archive
 from server.recording_library import RecordingLibrary
@@ -41,6 +44,7 @@ from server.sharing import Sharing
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.store import Store
+from server.vision import PictureChecks, VisionGround
 from server.vitals import Vitals
 
 
@@ -60,6 +64,8 @@ class Surroundings:
     registry: CollectorRegistry
     clock_ms: Callable[[], int]
     cluster_tokens: ClusterTokens
+    picture_acts: PictureActs
+    rules: Callable[[str], RoomRules]
 
 
 class Picture:
@@ -76,11 +82,12 @@ class Picture:
             None if alone else Sharing(settings, around.store, around.cluster_tokens, around.clock_ms)
         )
         self._make_recordings(settings, around)
+        self.vision = self._make_vision(settings, around)
         self.hls = HlsHub(
             _hls_config(settings),
             registry=around.registry,
             first_number=self._first_number,
-            taps=self.recordings.taps,
+            taps=lambda stream: [*self.recordings.taps(stream), *self.vision.taps(stream)],
         )
         self.origins = Origins(
             around.store,
@@ -99,7 +106,7 @@ class Picture:
             self.gate,
             self.stage,
             _media_config(settings),
-            sinks=lambda room: [self.hls.sink(room)],
+            sinks=lambda room: [self.hls.sink(room), *self.vision.sinks(room)],
             registry=around.registry,
             neighbours=self.sharing.neighbours if self.sharing else None,
             carries_media=settings.node.has_media,
@@ -132,6 +139,19 @@ class Picture:
             clock_ms=around.clock_ms,
         )
         self.library = RecordingLibrary(around.store, self.archive, self.gate, around.tokens, around.clock_ms)
+
+    def _make_vision(self, settings: Settings, around: Surroundings) -> PictureChecks:
+        timeout = {"timeout_s": settings.vision.hook_timeout_s}
+        ground = VisionGround(
+            store=around.store,
+            bus=around.bus,
+            acts=around.picture_acts,
+            rules=around.rules,
+            outbound=Outbound(settings.outbound.model_copy(update=timeout)),
+            registry=around.registry,
+            clock_ms=around.clock_ms,
+        )
+        return PictureChecks(settings.vision, ground, lambda: self.hls.posters, self.end)
 
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
@@ -195,6 +215,7 @@ class Picture:
         """Raises ``OSError`` if the UDP port is taken. Without the role ``media``, none is bound."""
         await self.origins.start()
         await self.recordings.start()
+        await self.vision.start()
         await self.media.start()
         await self.rights.start()
         await self.put_out.start()
@@ -205,6 +226,7 @@ class Picture:
         await self.vitals.close()
         await self.put_out.close()
         await self.rights.close()
+        await self.vision.close()
         await self.posters.close()
         if self.sharing is not None:
             await self.sharing.close()

@@ -89,3 +89,12 @@ class Pictures:
 
 def read_picture(conn: Connection, name: str) -> bytes | None:
     return conn.scalar(select(pictures_table.c.body).where(pictures_table.c.name == name))
+
+
+def has_picture(conn: Connection, room_id: str, path: str) -> bool:
+    """Whether the room has a picture at this path, ``/pictures/…``."""
+    name = path.removeprefix("/pictures/")
+    query = select(pictures_table.c.name).where(
+        pictures_table.c.name == name, pictures_table.c.room_id == room_id
+    )
+    return conn.scalar(query) is not None

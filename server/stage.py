@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from media.names import split_stream, stream_name
 from media.ports import Principal
+from moderation.pictures.acts import refuse_broken_off
+from moderation.pictures.store import read_state
 from rooms.errors import Refused
 from rooms.guests.commands import PublishToken
 from rooms.guests.rules import ON_AIR, Guest
@@ -86,6 +88,8 @@ class MediaGate:
         return Principal(f"user:{user_id}", row.host_name, is_host=True)
 
     async def may_begin(self, stream: str, principal: Principal, *, takeover: bool) -> None:
+        state = await self._store.read(lambda conn: read_state(conn, stream))
+        refuse_broken_off(state, self._clock_ms())
         if self.origins is not None:
             await self.origins.claim(stream, principal.id, takeover=takeover, is_host=principal.is_host)
 

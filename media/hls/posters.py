@@ -35,6 +35,7 @@ class Posters:
         self.every_s, self.clock = every_s, clock
         self._posters: dict[str, Poster] = {}
         self._taps: dict[str, PosterTap] = {}
+        self._blurred: set[str] = set()
 
     def tap(self, name: str) -> PosterTap:
         """A reader of a new stream's parts; its predecessor's poster stays until it has one."""
@@ -50,6 +51,18 @@ class Posters:
             self._taps[name].hidden = True
         return self._posters.pop(name, None) is not None
 
+    def blur(self, name: str, *, on: bool) -> None:
+        """From now on the stream's posters are blurred, or no longer; the one that there is goes."""
+        if on == (name in self._blurred):
+            return
+        (self._blurred.add if on else self._blurred.discard)(name)
+        self._posters.pop(name, None)
+        if name in self._taps:
+            self._taps[name].hurry()
+
+    def is_blurred(self, name: str) -> bool:
+        return name in self._blurred
+
     def begun(self, tap: PosterTap) -> None:
         self._taps[tap.name] = tap
 
@@ -62,6 +75,7 @@ class Posters:
         if self._taps.get(tap.name) is tap:
             del self._taps[tap.name]
             self._posters.pop(tap.name, None)
+            self._blurred.discard(tap.name)
 
 
 class PosterTap:
@@ -86,6 +100,10 @@ class PosterTap:
         self._due = self._posters.clock() + self._posters.every_s
         self._job = asyncio.get_running_loop().create_task(self._look(self._init, part))
 
+    def hurry(self) -> None:
+        """The next keyframe gives a poster, however short a time ago there was one."""
+        self._due = 0.0
+
     def interrupted(self) -> None:
         pass
 
@@ -96,11 +114,13 @@ class PosterTap:
             await asyncio.gather(self._job, return_exceptions=True)
 
     async def _look(self, init: bytes, part: CmafPart) -> None:
+        blurred = self._posters.is_blurred(self.name)
         try:
-            body = await keyframe_picture(init, part.data, _SIDE)
+            body = await keyframe_picture(init, part.data, _SIDE, blurred=blurred)
         except NoPicture as error:
             log.debug("no poster", extra={"room": self.name, "why": str(error)})
         except Exception:
             log.exception("a poster could not be made")
         else:
-            self._posters.shown(self, Poster(body, part.started_ms))
+            if blurred or not self._posters.is_blurred(self.name):
+                self._posters.shown(self, Poster(body, part.started_ms))

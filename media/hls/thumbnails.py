@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import av
 from PIL import Image
 
+from media.vision.blur import soften
+
 _NICENESS = 10
 _MOST_WAITING = 8
 _MOST_PIXELS = 4096 * 2304
@@ -28,7 +30,7 @@ class _Worker:
         self._pool: ThreadPoolExecutor | None = None
         self._waiting = 0
 
-    async def run(self, init: bytes, part: bytes, max_size: int) -> bytes:
+    async def run(self, init: bytes, part: bytes, max_size: int, *, blurred: bool) -> bytes:
         if self._waiting >= _MOST_WAITING:
             raise NoPicture("too many others wait")
         if self._pool is None:
@@ -36,7 +38,7 @@ class _Worker:
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, decode, init, part, max_size)
+            return await loop.run_in_executor(self._pool, decode, init, part, max_size, blurred)
         finally:
             self._waiting -= 1
 
@@ -44,16 +46,16 @@ class _Worker:
 _worker = _Worker()
 
 
-async def keyframe_picture(init: bytes, part: bytes, max_size: int) -> bytes:
+async def keyframe_picture(init: bytes, part: bytes, max_size: int, *, blurred: bool = False) -> bytes:
     """The first picture of ``part`` (moof and mdat) as a JPEG of at most ``max_size`` pixels a side.
 
     ``init`` is the part's init section; the part must begin with a keyframe. Takes some 20 ms of a thread at
     720p. Raises ``NoPicture``. Safe to cancel: what is being decoded is then thrown away.
     """
-    return await _worker.run(init, part, max_size)
+    return await _worker.run(init, part, max_size, blurred=blurred)
 
 
-def decode(init: bytes, part: bytes, max_size: int) -> bytes:
+def decode(init: bytes, part: bytes, max_size: int, blurred: bool = False) -> bytes:
     """The same, here and now: not for the loop."""
     try:
         with av.open(io.BytesIO(init + part), "r", format="mp4") as container:
@@ -67,6 +69,8 @@ def decode(init: bytes, part: bytes, max_size: int) -> bytes:
         raise NoPicture("nothing in it can be decoded") from error
     image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
     image.thumbnail((max_size, max_size), Image.Resampling.BILINEAR)
+    if blurred:
+        image = soften(image)
     out = io.BytesIO()
     image.save(out, "JPEG", quality=_QUALITY, optimize=True)
     return out.getvalue()

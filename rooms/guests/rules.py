@@ -23,7 +23,9 @@ GUESTS_LIMIT = 15
 """More are never on a stage, whatever the settings say."""
 
 Status = Literal["asked", "invited", "accepted", "on"]
-Leaving = Literal["left", "declined", "removed", "muted", "banned", "expired", "no_picture", "lost", "ended"]
+Leaving = Literal[
+    "left", "declined", "removed", "muted", "banned", "picture", "expired", "no_picture", "lost", "ended"
+]
 """Why somebody is no longer there: by itself (``left``, ``declined``), by others, or by the clock."""
 
 

@@ -130,6 +130,11 @@ class Guests:
         if known := _of(self._here(tx, room_id), user_id):
             self._leave(tx, known, "banned" if banned else "muted")
 
+    def broken_off(self, tx: Unit, room_id: str, user_id: str) -> None:
+        """Somebody's picture may not be shown. As with ``silenced``."""
+        if known := _of(self._here(tx, room_id), user_id):
+            self._leave(tx, known, "picture")
+
     # what pictures do
 
     def holds(self, tx: Unit, room_id: str, slot: str, user_id: str) -> bool:
@@ -237,8 +242,8 @@ class Guests:
     def _leave(self, tx: Unit, guest: Guest, why: Leaving) -> None:
         tx.drop(GUESTS, guest.room_id, guest.user_id)
         if guest.status == "on":
-            # That somebody is muted or banned is nobody's business but theirs and the staff's.
-            reason = "removed" if why in ("muted", "banned") else why
+            # Why somebody was taken off is nobody's business but theirs and the staff's.
+            reason = "removed" if why in ("muted", "banned", "picture") else why
             tx.append(guest.room_id, "guest.left", {"slot": guest.slot, "reason": reason})
         self._tell(tx, guest, rules.gone(guest, why))
 

@@ -41,6 +41,7 @@ from server.rights import PublishRights
 from server.signins import Place, SignIns
 from server.store.group import Answer
 from server.store.store import Store
+from server.vision import PictureChecks
 from server.webhooks.endpoints import Endpoints
 from server.webhooks.post import Post
 from server.webhooks.service import Webhooks
@@ -82,6 +83,7 @@ class Api:
     library: RecordingLibrary
     replay: ReplayDesk
     audit: AuditKeeper
+    vision: PictureChecks
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

@@ -125,13 +125,14 @@ async def publisher(request: web.Request) -> web.Response:
 
 @routes.post("/api/v1/rooms/{room}/pictures")
 async def add_picture(request: web.Request) -> web.Response:
-    """Take a picture in, encoded anew."""
+    """Take a picture in: checked, and encoded anew."""
     api = request.app[API]
     room_id, caller = await api.allowed(request, Action.MANAGE_PRODUCTS)
     if request.content_type not in ("image/jpeg", "image/png", "image/webp"):
         raise Refused("unsupported_media_type", "Send a JPEG, PNG or WebP picture as the body.")
     upload = await read_bounded(request, api.pictures_max_bytes)
     encoded = await api.pictures.encode(upload)
+    await api.vision.check_upload(room_id, encoded, caller)
     answer = await api.store.write(
         Work("picture.add", lambda tx: api.pictures.add(tx, room_id, encoded, caller))
     )

@@ -22,6 +22,7 @@ from server.api import (
     replays,
     rooms,
     sanctions,
+    stills,
     wallets,
     webhooks,
 )
@@ -30,6 +31,7 @@ from server.api import (
 PARTS = (
     rooms,
     posters,
+    stills,
     recordings,
     replays,
     clips,

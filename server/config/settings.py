@@ -27,6 +27,7 @@ from server.config.sections import (
     Store,
     Webhooks,
 )
+from server.config.vision import Vision
 
 
 class Settings(BaseSettings):
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     points: Points = Field(default_factory=Points)
     outbound: Outbound = Field(default_factory=Outbound)
     webhooks: Webhooks = Field(default_factory=Webhooks)
+    vision: Vision = Field(default_factory=Vision)
     log: Log = Field(default_factory=Log)
     demo: bool = False
     demo_public: bool = False

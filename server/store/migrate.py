@@ -17,6 +17,7 @@ import moderation.evasion.address_bans
 import moderation.evasion.hints
 import moderation.evasion.notes
 import moderation.evasion.trace_rows
+import moderation.pictures.store
 import moderation.sanctions.store
 import moderation.standing  # noqa: F401
 import rooms.follows

@@ -18,6 +18,7 @@ from moderation.deletions import Deletions
 from moderation.evasion.notes import Notes
 from moderation.evasion.service import LOOK_TIMER, AddressBans
 from moderation.evasion.traces import Tracer
+from moderation.pictures.acts import PictureActs, PictureRules
 from moderation.roles import Roles
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
@@ -84,6 +85,8 @@ from server.packets import PacketPages
 from server.payments.cashier import Cashier
 from server.payments.coins import CoinsProvider
 from server.payments.sandbox import SandboxProvider
+from server.picture_ends import PicturesOnAir
+from server.pictures import has_picture
 from server.points import PointsKeeper
 from server.reconcile import find
 from server.store.group import Work, refused
@@ -184,6 +187,15 @@ class House:
         stage = Guests(standing, audit, GuestRules())
         kept = Recordings(standing, texts, audit, recording or RecordingRules())
         sanctions = Sanctions(standing, texts, audit, stage)
+        lifecycle = Lifecycle(
+            standing,
+            texts,
+            audit,
+            LifecycleRules(),
+            over_timers=(quizzes.OVER_TIMER, polls.OVER_TIMER, guests.OVER_TIMER, recordings.OVER_TIMER),
+            on_air=kept.went_live,
+            has_picture=has_picture,
+        )
         self.services = Services(
             comments=Comments(
                 standing,
@@ -193,19 +205,7 @@ class House:
                 self.levels,
                 audit,
             ),
-            lifecycle=Lifecycle(
-                standing,
-                texts,
-                audit,
-                LifecycleRules(),
-                over_timers=(
-                    quizzes.OVER_TIMER,
-                    polls.OVER_TIMER,
-                    guests.OVER_TIMER,
-                    recordings.OVER_TIMER,
-                ),
-                on_air=kept.went_live,
-            ),
+            lifecycle=lifecycle,
             catalogue=Catalogue(standing, texts, audit, products_max=products_max, skus_max=skus_max),
             orders=Orders(standing, order_rules, coupons),
             sales=Sales(standing, audit),
@@ -229,6 +229,7 @@ class House:
             offers=Offers(texts, audit),
             guests=stage,
             recordings=kept,
+            picture_acts=PictureActs(standing, audit, PicturesOnAir(lifecycle, stage), PictureRules()),
             notes=Notes(standing, texts, audit),
             address_bans=AddressBans(standing, texts, audit, sanctions),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -9,7 +11,11 @@ from moderation.audit import read_audit
 from rooms.heads import RoomRow, rooms_table
 from rooms.history import read_now, read_room
 from rooms.ports import Caller
+from rooms.rows import Steps
 from rooms.state import EMPTY, fold_all
+from rooms.unit import Unit
+from server.pictures import pictures_table
+from server.store.group import Work
 from tests.contract.house import (
     GUEST,
     HOST,
@@ -178,8 +184,18 @@ async def test_the_host_ends_the_stream(house: House, caller: Caller) -> None:
     assert actions.count("room.end") == 1
 
 
+def put_break(tx: Unit) -> Steps[Any]:
+    """The room's picture for pauses, as an upload leaves it."""
+    yield from ()
+    tx.insert(
+        pictures_table, {"name": "break.webp", "room_id": ROOM, "user_id": "", "at_ms": 1, "body": b"x"}
+    )
+    return {}
+
+
 async def test_a_pause_is_for_who_is_on_the_air_and_over_with_the_stream(house: House) -> None:
     assert await house.code("room.pause", HOST, on=True) == "not_live"
+    await house.store.write(Work("picture", put_break))
     await house.ok("room.pause", HOST, on=False, picture="/pictures/break.webp")
     await house.go_live()
     await house.ok("room.pause", HOST, on=True, picture="/pictures/break.webp")

@@ -81,6 +81,7 @@ address.everywhere -   -      -         -      -    x
 moderate.unban_address - -    -         -      x    x
 warning.accept   -     none   none      none   none none
 moderate.delete  -     -      x         x      x    x
+picture.clear    -     -      x         x      -    x
 product.add      -     -      -         -      x    x
 product.change   -     -      -         -      x    x
 product.remove   -     -      -         -      x    x
@@ -172,6 +173,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "explain.stop": {},
     "stage.layout": {"layout": "grid"},
     "room.pause": {"on": False},
+    "picture.clear": {},
     "room.end": {},
     "share": {},
     "follow": {},

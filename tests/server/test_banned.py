@@ -92,9 +92,9 @@ async def test_all_tabs_of_who_is_in_the_shadow_see_what_nobody_else_does(world:
         await person.event("comment", lambda e: e["id"] == seen["id"])
         frames = [(frame["from"], frame["to"]) for frame in person.all("events")]
         assert all(after[0] == before[1] + 1 for before, after in pairwise(frames))
-    frames = witness.all("events")
-    assert not any(item["id"] == unseen["id"] for frame in frames for item in frame["items"])
-    assert all(frame["skipped"] == {} for frame in frames)
+    seen_by_others = witness.all("events")
+    assert not any(item["id"] == unseen["id"] for frame in seen_by_others for item in frame["items"])
+    assert all(frame["skipped"] == {} for frame in seen_by_others)
     assert not any(event["kind"] != "role" for event in sender.all("you"))
     # After a break each recovers what they had.
     late = await world.join(sender.user)

@@ -101,6 +101,12 @@ class Paused(TypedDict):
 
 
 @with_config(OPEN)
+class Cleared(TypedDict):
+    stream: Annotated[str, Field(description="`host`, or a guest's slot.")]
+    quiet_until_ms: TimeMs
+
+
+@with_config(OPEN)
 class PublishToken(TypedDict):
     token: str
     expires_at_ms: TimeMs
@@ -167,6 +173,7 @@ COMMANDS: dict[str, Any] = {
     "moderate.note.delete": Nothing,
     "moderate.ban_address": OfAddressBan,
     "moderate.unban_address": Lifted,
+    "picture.clear": Cleared,
     "product.add": OfProduct,
     "product.change": OfProduct,
     "product.remove": Nothing,

@@ -35,6 +35,10 @@ class Encoder:
     def hold(self) -> None:
         self._say(b"hold\n")
 
+    def paint(self, *, red: bool) -> None:
+        """From now on the picture is red, or grey as at first."""
+        self._say(b"red\n" if red else b"grey\n")
+
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
@@ -90,6 +94,8 @@ def main() -> None:
 
 def _listen(words: set[str]) -> None:
     for line in sys.stdin:
+        if line.strip() == "grey":
+            words.discard("red")
         words.add(line.strip())
 
 
@@ -109,7 +115,7 @@ def _encode(out: av.container.OutputContainer, args: argparse.Namespace, words: 
             break
         if "hold" in words:
             time.sleep(60)
-        out.mux(video.encode(shade(count)))
+        out.mux(video.encode(shade(count, red="red" in words)))
         while audio is not None and samples < (count + 1) * RATE // FPS:
             out.mux(audio.encode(tone(samples)))
             samples += 960
@@ -119,11 +125,15 @@ def _encode(out: av.container.OutputContainer, args: argparse.Namespace, words: 
             out.mux(stream.encode(None))
 
 
-def shade(count: int) -> av.VideoFrame:
-    """Each picture is brighter than the one before."""
+def shade(count: int, *, red: bool = False) -> av.VideoFrame:
+    """Each picture is brighter than the one before, but for red ones, which have stripes."""
     picture = av.VideoFrame(160, 120, "yuv420p")
-    for plane, value in zip(picture.planes, (16 + count * 3 % 220, 128, 128), strict=True):
+    values = (80, 90, 240) if red else (16 + count * 3 % 220, 128, 128)
+    for plane, value in zip(picture.planes, values, strict=True):
         plane.update(bytes([value]) * plane.buffer_size)
+    if red:
+        luma = picture.planes[0]
+        luma.update((bytes([60]) * 8 + bytes([100]) * 8) * (luma.buffer_size // 16))
     picture.pts, picture.time_base = count * 1000 // FPS, Fraction(1, 1000)
     return picture
 

@@ -9,6 +9,7 @@ import { IconButton, LangSwitch, LiveBadge, Logo, Notice, ViewerCount } from "..
 import { Composer } from "../ui/composer";
 import { GuestsPanel } from "../ui/guests";
 import { muteNow, MuteSheet } from "../ui/mute";
+import { PictureAlerts } from "../ui/picture_alert";
 import { Sheet } from "../ui/sheet";
 import { toast, toastError } from "../ui/toasts";
 import { Tabs } from "../ui/tabs";
@@ -55,6 +56,7 @@ export function Desk({ room }: { room: Room }) {
           </Notice>
         </div>
       )}
+      <PictureAlerts room={room} />
       <main class="desk-grid">
         <section class="card desk-comments" aria-label={t("studio.comments")}>
           <CommentList room={room} pause={pause} selected={selected} onMute={(user) => (muting.value = user)} />

@@ -2,9 +2,12 @@
 import { span, timeOfDay } from "../i18n/format";
 import { t, type Key } from "../i18n";
 import type { Room } from "../live/room";
+import type { PictureHit, PictureOf } from "../live/picture_wire";
+import type { AddressBan, EvasionHint, UserNote } from "../live/people";
 import type { Sanction } from "../live/sanction_wire";
 import type { LiveEvent, NumberedEvent, Person } from "../live/wire";
 import { Empty } from "../ui/basics";
+import { found, whose } from "../ui/picture_alert";
 
 export function Refused({ room }: { room: Room }) {
   const refused = room.staff.log.value.filter(({ kind }) => kind === "comment_refused" || kind === "comment_shadowed");
@@ -50,14 +53,14 @@ export function ActionLog({ room }: { room: Room }) {
       {actions.map((event) => (
         <li key={event.seq} data-testid="log-entry" data-kind={event.kind}>
           <time class="small quiet numbers">{timeOfDay(event.at_ms)}</time>
-          <div class="row-main">{SAID[event.kind]?.(event)}</div>
+          <div class="row-main">{SAID[event.kind]?.(event, room)}</div>
         </li>
       ))}
     </ul>
   );
 }
 
-type Said = (event: NumberedEvent) => string;
+type Said = (event: NumberedEvent, room: Room) => string;
 
 function given(key: Key, { data, at_ms }: NumberedEvent): string {
   const { user, by, until_ms, reason } = data.sanction as Sanction;
@@ -65,7 +68,7 @@ function given(key: Key, { data, at_ms }: NumberedEvent): string {
   return t(key, { by: by.name, user: user.name, how_long, reason });
 }
 
-function ended(key: "log.unmuted" | "log.unbanned" | "log.unshadowed", { data }: NumberedEvent): string {
+function ended(key: "log.unmuted" | "log.unbanned" | "log.unshadowed" | "log.unwatched" | "log.unrestricted", { data }: NumberedEvent): string {
   const { user, by } = data as { user: Person; by: Person | null };
   return by ? t(key, { by: by.name, user: user.name }) : t(`${key}.itself`, { user: user.name });
 }
@@ -77,6 +80,20 @@ const SAID: Record<string, Said> = {
   unbanned: (event) => ended("log.unbanned", event),
   shadowed: (event) => given("log.shadowed", event),
   unshadowed: (event) => ended("log.unshadowed", event),
+  watched: (event) => given("log.watched", event),
+  unwatched: (event) => ended("log.unwatched", event),
+  restricted: (event) => given("log.restricted", event),
+  unrestricted: (event) => ended("log.unrestricted", event),
+  evasion_hint: ({ data }) => {
+    const { user, like, by } = data as unknown as { user: Person } & Pick<EvasionHint, "like" | "by">;
+    return t(`log.evasion_hint.${by}`, { user: user.name, name: like.name });
+  },
+  address_banned: ({ data }) => {
+    const { user, by } = data.ban as AddressBan;
+    return t("log.address_banned", { by: by.name, user: user.name });
+  },
+  address_unbanned: ({ data }) => t("log.address_unbanned", { by: (data.by as Person).name }),
+  noted: ({ data }) => t("log.noted", { by: (data.note as UserNote).by.name, text: (data.note as UserNote).text }),
   warned: (event) => given("log.warned", event),
   warning_accepted: ({ data }) => {
     const { user, by } = data as { user: Person; by: Person };
@@ -87,6 +104,15 @@ const SAID: Record<string, Said> = {
   comment_deleted: ({ data }) => {
     const { user, text, by } = data as { user?: Person; text: string; by: Person };
     return t("log.deleted", { by: by.name, user: user?.name ?? "", text });
+  },
+  picture_hit: ({ data }, room) => {
+    const hit = data as unknown as PictureHit;
+    return t(`log.picture.${hit.measure}`, { whose: whose(room, hit.stream), what: found(hit) });
+  },
+  picture_over: ({ data }, room) => {
+    const { stream, by } = data as { stream: PictureOf; by: { id: string | null; name: string } };
+    const of = whose(room, stream);
+    return by.id === null ? t("log.picture.over.itself", { whose: of }) : t("log.picture.over", { by: by.name, whose: of });
   },
   role: ({ data }) => {
     const { user, role, by } = data as { user: Person; role: "viewer" | "moderator" | "senior_moderator"; by: Person };

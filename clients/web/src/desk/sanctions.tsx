@@ -8,6 +8,7 @@ import type { Room } from "../live/room";
 import type { KeptSanction, Sanction } from "../live/sanction_wire";
 import { Empty } from "../ui/basics";
 import { useNow } from "../ui/hooks";
+import { NEEDS } from "../ui/mute";
 import "../ui/sanctions.css";
 import { toast, toastError } from "../ui/toasts";
 
@@ -107,10 +108,10 @@ function left({ until_ms }: Sanction, now: number): string {
 /** A warning is undone by who got it, by acknowledging it; the rest by who may give it. */
 function Undo({ room, sanction }: { room: Room; sanction: Sanction }) {
   const { kind, everywhere, user } = sanction;
-  if (kind === "warn" || !room.can(kind) || (everywhere && !room.can("sanction_everywhere"))) return null;
+  if (kind === "warn" || !room.can(NEEDS[kind]) || (everywhere && !room.can("sanction_everywhere"))) return null;
   const undo = () => {
     const target = { user: user.id, ...(everywhere ? { everywhere } : {}) };
-    const done = kind === "shadow" ? room.send("moderate.unshadow", { user: user.id }) : room.send(`moderate.un${kind}`, target);
+    const done = kind === "mute" || kind === "ban" ? room.send(`moderate.un${kind}`, target) : room.send(`moderate.un${kind}`, { user: user.id });
     done.then(() => toast(t("sanction.undone", { name: user.name })), toastError);
   };
   return (

@@ -9,6 +9,7 @@ import { useTask } from "../ui/hooks";
 import { Badges } from "../ui/comment";
 import { invite, mayInvite } from "../ui/guests";
 import { DURATIONS, muteNow } from "../ui/mute";
+import { Background } from "./background";
 import { SanctionsOf } from "./sanctions";
 
 interface UserPanelProps {
@@ -60,6 +61,7 @@ export function UserPanel({ room, user, onMute, onClose }: UserPanelProps) {
         </div>
       )}
       <SanctionsOf key={user.id} room={room} user={user.id} />
+      {!self && <Background key={`about ${user.id}`} room={room} user={user} />}
       {task.refusal && <Notice tone="bad" icon="warn">{errorText(task.refusal)}</Notice>}
       <ul class="user-comments">
         {theirs.toReversed().map((event) => (

@@ -9,8 +9,11 @@ import { packet } from "./packet.en";
 import { points } from "./points.en";
 import { probe } from "./probe.en";
 import { replay } from "./replay.en";
+import { people } from "./people.en";
+import { refusals } from "./refusals.en";
 import { sanctions } from "./sanctions.en";
 import { shop } from "./shop.en";
+import { vision } from "./vision.en";
 import { wallet } from "./wallet.en";
 
 export const en = {
@@ -19,6 +22,8 @@ export const en = {
   ...ingest,
   ...recording,
   ...packet,
+  ...people,
+  ...refusals,
   ...sanctions,
   ...shop,
   ...points,
@@ -27,6 +32,7 @@ export const en = {
   ...lottery,
   ...quiz,
   ...replay,
+  ...vision,
   "title.lobby": "Live now",
   "title.viewer": "Live",
   "title.studio": "Studio",
@@ -345,54 +351,4 @@ export const en = {
   "time.minutes": "{n} min",
   "time.hours": "{n} h",
   "time.days": "{n} d",
-  "error.offline": "The server can't be reached. Check your connection.",
-  "error.bad_request": "That request was not understood. Reload the page.",
-  "error.unknown_command": "The server doesn't know that command. Reload the page.",
-  "error.too_large": "That is too large.",
-  "error.unauthenticated": "Sign in first.",
-  "error.bad_token": "Your sign-in is not valid. Sign in again.",
-  "error.token_expired": "Your sign-in has run out. Sign in again.",
-  "error.forbidden": "Your role here doesn't allow that.",
-  "error.outranked": "You can't act on somebody of your own rank or above.",
-  "error.not_found": "That isn't there any more.",
-  "error.room_not_found": "There is no such room.",
-  "error.room_exists": "A room with this name exists already.",
-  "error.not_entered": "The room wasn't entered yet. Try again.",
-  "error.key_conflict": "That was sent twice in different forms. Try again.",
-  "error.unsupported_media_type": "That kind of file isn't taken here.",
-  "error.muted": "You are muted.",
-  "error.comments_closed": "Only moderators may comment right now.",
-  "error.slow_mode": "Slow mode is on. Wait a moment.",
-  "error.slow_mode.wait": "Slow mode is on. Wait {wait}.",
-  "error.rate_limited": "That was too fast. Wait a moment.",
-  "error.too_many_connections": "You have too many of these pages open. Close some.",
-  "error.rate_limited.wait": "That was too fast. Wait {wait}.",
-  "error.text_refused": "This contains words that aren't allowed here.",
-  "error.text_empty": "Write something first.",
-  "error.text_too_long": "That is too long.",
-  "error.style_not_allowed": "Colours and lanes are for moderators and the host.",
-  "error.sold_out": "Sold out.",
-  "error.stock_held": "The last ones are reserved by others. Some may come back in a moment.",
-  "error.not_enough_stock": "Fewer are left than you asked for.",
-  "error.not_enough_stock.left": "Only {left} left.",
-  "error.order_not_held": "This order isn't waiting for payment any more.",
-  "error.insufficient_coins": "You haven't enough coins.",
-  "error.insufficient_points": "You haven't enough points.",
-  "error.insufficient_funds": "There isn't enough in this account.",
-  "error.payment_declined": "The payment was declined. Try another card.",
-  "error.payment_pending": "A payment is already under way.",
-  "error.refund_not_failed": "This refund needs nothing done.",
-  "error.stale_version": "The stock has changed in the meantime. Look again, then try again.",
-  "error.external_id_taken": "This external id belongs to another product already.",
-  "error.too_many": "There are too many already.",
-  "error.not_live": "Nobody is live in this room.",
-  "error.publisher_busy": "Somebody else is live in this room.",
-  "error.bad_sdp": "The browser's offer wasn't accepted. Reload the page.",
-  "error.bad_sdp_fragment": "The connection couldn't be set up. Reload the page.",
-  "error.no_common_codec": "This browser can't send video that viewers can watch. Use another one.",
-  "error.node_full": "The server is full at the moment.",
-  "error.bad_picture": "This isn't a JPEG, PNG or WebP picture that can be read.",
-  "error.busy": "The server is busy. Try again in a moment.",
-  "error.temporarily_unavailable": "Something is down for a moment. Try again.",
-  "error.internal": "Something went wrong on our side. Try again.",
 } as const;

@@ -10,8 +10,11 @@ import { packet } from "./packet.zh";
 import { points } from "./points.zh";
 import { probe } from "./probe.zh";
 import { replay } from "./replay.zh";
+import { people } from "./people.zh";
+import { refusals } from "./refusals.zh";
 import { sanctions } from "./sanctions.zh";
 import { shop } from "./shop.zh";
+import { vision } from "./vision.zh";
 import { wallet } from "./wallet.zh";
 
 export const zh: Record<Key, string> = {
@@ -20,6 +23,8 @@ export const zh: Record<Key, string> = {
   ...ingest,
   ...recording,
   ...packet,
+  ...people,
+  ...refusals,
   ...sanctions,
   ...shop,
   ...points,
@@ -28,6 +33,7 @@ export const zh: Record<Key, string> = {
   ...lottery,
   ...quiz,
   ...replay,
+  ...vision,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",
   "title.studio": "直播工作台",
@@ -346,54 +352,4 @@ export const zh: Record<Key, string> = {
   "time.minutes": "{n} 分钟",
   "time.hours": "{n} 小时",
   "time.days": "{n} 天",
-  "error.offline": "无法连接服务器，请检查网络。",
-  "error.bad_request": "请求无效，请刷新页面。",
-  "error.unknown_command": "服务器不支持该操作，请刷新页面。",
-  "error.too_large": "内容过大。",
-  "error.unauthenticated": "请先登录。",
-  "error.bad_token": "登录信息无效，请重新登录。",
-  "error.token_expired": "登录已过期，请重新登录。",
-  "error.forbidden": "你没有此操作的权限。",
-  "error.outranked": "不能对同级或更高级别的人操作。",
-  "error.not_found": "内容已不存在。",
-  "error.room_not_found": "直播间不存在。",
-  "error.room_exists": "直播间已存在。",
-  "error.not_entered": "尚未进入直播间，请重试。",
-  "error.key_conflict": "重复提交冲突，请重试。",
-  "error.unsupported_media_type": "不支持的文件类型。",
-  "error.muted": "你已被禁言。",
-  "error.comments_closed": "当前仅房管可以评论。",
-  "error.slow_mode": "慢速模式，请稍候。",
-  "error.slow_mode.wait": "慢速模式，请等 {wait}。",
-  "error.rate_limited": "操作太快，请稍候。",
-  "error.too_many_connections": "打开的页面太多，请关闭一些。",
-  "error.rate_limited.wait": "操作太快，请等 {wait}。",
-  "error.text_refused": "内容包含不允许的词语。",
-  "error.text_empty": "请先输入内容。",
-  "error.text_too_long": "内容太长。",
-  "error.style_not_allowed": "颜色与位置仅限房管和主播使用。",
-  "error.sold_out": "已售罄。",
-  "error.stock_held": "剩余库存已被他人锁定，可能稍后释放。",
-  "error.not_enough_stock": "库存不足。",
-  "error.not_enough_stock.left": "仅剩 {left} 件。",
-  "error.order_not_held": "该订单已不在待付款状态。",
-  "error.insufficient_coins": "金币不足。",
-  "error.insufficient_points": "积分不足。",
-  "error.insufficient_funds": "账户余额不足。",
-  "error.payment_declined": "支付被拒绝，请换一种方式。",
-  "error.payment_pending": "支付正在处理中。",
-  "error.refund_not_failed": "这笔退款无需处理。",
-  "error.stale_version": "库存已有变化，请刷新后重试。",
-  "error.external_id_taken": "该外部编号已被其他商品使用。",
-  "error.too_many": "数量已达上限。",
-  "error.not_live": "当前没有直播。",
-  "error.publisher_busy": "有人正在此直播间直播。",
-  "error.bad_sdp": "推流协商失败，请刷新页面。",
-  "error.bad_sdp_fragment": "连接协商失败，请刷新页面。",
-  "error.no_common_codec": "当前浏览器的编码格式不受支持，请更换浏览器。",
-  "error.node_full": "服务器已满。",
-  "error.bad_picture": "无法读取该图片，请使用 JPEG、PNG 或 WebP。",
-  "error.busy": "服务器繁忙，请稍后再试。",
-  "error.temporarily_unavailable": "服务暂时不可用，请重试。",
-  "error.internal": "出了点问题，请重试。",
 };

@@ -63,6 +63,11 @@ export async function json<T>(path: string, init: RequestInit & { token?: string
   return (await request(path, init)).json() as Promise<T>;
 }
 
+/** What is there as it is, such as a picture that needs a token. */
+export async function blob(path: string, token: string | null): Promise<Blob> {
+  return (await request(path, { token })).blob();
+}
+
 export interface PaymentMethod {
   method: string;
   /** `charge` is answered at once, `checkout` is paid on another page. */

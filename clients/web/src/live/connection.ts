@@ -5,6 +5,7 @@
 import { io, type Socket } from "socket.io-client";
 
 import type { PublisherHealth } from "./api";
+import { deviceId } from "./device";
 import { offline, Refusal } from "./errors";
 import type { Answer, Bye, Command, Frame, Keyed, NumberedEvent, Payload, Place, Signals, Unkeyed, WireError } from "./wire";
 
@@ -27,6 +28,11 @@ export interface Listener {
   publisher: (health: PublisherHealth) => void;
   waiting: (place: Place) => void;
   bye: (bye: Bye) => void;
+}
+
+function device(): { device?: string } {
+  const id = deviceId();
+  return id === null ? {} : { device: id };
 }
 
 type Reply = { ok: true } | { ok: false; error: WireError };
@@ -54,7 +60,7 @@ export class Connection {
   ) {
     this.socket = io("/live", {
       transports: ["websocket"],
-      auth: (tell) => tell(this.token === null ? {} : { token: this.token }),
+      auth: (tell) => tell({ ...(this.token === null ? {} : { token: this.token }), ...device() }),
       reconnectionDelay: 400,
       reconnectionDelayMax: 5_000,
       timeout: 10_000,

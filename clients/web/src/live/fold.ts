@@ -10,6 +10,8 @@ const PINS_KEPT = 3;
 const COUPONS_KEPT = 5;
 const PLAYS_KEPT = 5;
 const GUESTS_KEPT = 15;
+/** Everybody on stage, and the host. */
+const BLURRED_KEPT = GUESTS_KEPT + 1;
 
 export function emptyState(room: string): RoomState {
   return {
@@ -169,6 +171,14 @@ const rules: Record<string, Rule> = {
   },
 
   "stage.layout": (state, event) => ({ ...state, stage: { ...state.stage, layout: event.data.layout as string } }),
+
+  "stream.blurred": (state, event) => {
+    const { blurred, ...room } = state.room;
+    const others = (blurred ?? []).filter((stream) => stream !== event.data.stream);
+    const now = event.data.on === true ? [...others, event.data.stream as string].slice(0, BLURRED_KEPT) : others;
+    return { ...state, room: now.length > 0 ? { ...room, blurred: now } : room };
+  },
+
   "recording.started": (state, event) => ({ ...state, room: { ...state.room, recording: event.data.id as string } }),
 
   "recording.stopped": (state, event) => {

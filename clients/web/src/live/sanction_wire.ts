@@ -1,7 +1,7 @@
 /** Sanctions on the wire: what is in force on somebody, and what one is told of one's own. */
 import type { Person } from "./wire";
 
-export type SanctionKind = "mute" | "ban" | "shadow" | "warn";
+export type SanctionKind = "mute" | "ban" | "shadow" | "warn" | "watch" | "restrict";
 
 export interface Sanction {
   id: string;
@@ -49,17 +49,30 @@ export interface SanctionCommands {
   "moderate.unban": [OfUser & { everywhere?: boolean }, object];
   "moderate.shadow": Given;
   "moderate.unshadow": [OfUser, object];
+  "moderate.watch": Given;
+  "moderate.unwatch": [OfUser, object];
+  "moderate.restrict": Given;
+  "moderate.unrestrict": [OfUser, object];
   "moderate.warn": [OfUser & { reason: string }, { sanction: Sanction }];
   "warning.accept": [{ room: string; warning: string }, object];
 }
 
 /** What the staff's events say of a sanction's beginning and end. */
-export const GIVEN: Readonly<Record<string, SanctionKind>> = { muted: "mute", banned: "ban", shadowed: "shadow", warned: "warn" };
+export const GIVEN: Readonly<Record<string, SanctionKind>> = {
+  muted: "mute",
+  banned: "ban",
+  shadowed: "shadow",
+  warned: "warn",
+  watched: "watch",
+  restricted: "restrict",
+};
 export const ENDED: Readonly<Record<string, SanctionKind>> = {
   unmuted: "mute",
   unbanned: "ban",
   unshadowed: "shadow",
   warning_accepted: "warn",
+  unwatched: "watch",
+  unrestricted: "restrict",
 };
 
 export function own({ id, until_ms, reason, everywhere }: Sanction): OwnSanction {

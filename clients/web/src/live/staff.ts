@@ -2,6 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 
 import { ENDED, GIVEN, type Sanction, type SanctionKind } from "./sanction_wire";
+import type { PictureHit, PictureOf } from "./picture_wire";
 import type { Guest } from "./stage_wire";
 import type { NumberedEvent, Order, Staff } from "./wire";
 
@@ -33,6 +34,9 @@ export class StaffSide {
   /** Called when a recording is complete, or has come to nothing. */
   onRecording: ((status: "ready" | "failed") => void) | null = null;
 
+  /** What checks have found in pictures that nobody has cleared or put away yet: the newest of each picture. */
+  readonly pictureHits = signal<readonly PictureHit[]>([]);
+
   private last = 0;
 
   get seq(): number {
@@ -54,6 +58,11 @@ export class StaffSide {
     if (event.kind === "guest") this.onGuest?.(event.data.guest as Guest);
     if (event.kind === "order") this.onOrder?.(event.data.order as Order);
     if (event.kind === "recording") this.onRecording?.((event.data.recording as { status: "ready" | "failed" }).status);
+  }
+
+  /** Stop showing what was found in that picture, until something is found again. */
+  putAway(stream: PictureOf): void {
+    this.pictureHits.value = this.pictureHits.value.filter((hit) => hit.stream !== stream);
   }
 
   /** What is in force on somebody. Those whose time is over count until the server says so. */
@@ -84,6 +93,10 @@ export class StaffSide {
     if (event.kind in ENDED) {
       const gone = event.data.sanction ?? event.data.warning;
       this.sanctions.value = this.sanctions.value.filter(({ id }) => id !== gone);
+    }
+    if (event.kind === "picture_hit" || event.kind === "picture_over") this.putAway(event.data.stream as PictureOf);
+    if (event.kind === "picture_hit") {
+      this.pictureHits.value = [event.data as unknown as PictureHit, ...this.pictureHits.value];
     }
     if (!this.log.value.some((known) => known.seq === event.seq)) {
       this.log.value = [event, ...this.log.value].sort((a, b) => b.seq - a.seq).slice(0, LOG_KEPT);

@@ -2,6 +2,7 @@
 
 import type { GiftCommands } from "./gifts";
 import type { Opens, Packet, PacketTerms, Share } from "./packet_wire";
+import type { PeopleCommands } from "./people";
 import type { Level, PointsCommands } from "./points";
 import type { Action, Role } from "./roles";
 import type { OwnSanction, Sanction, SanctionCommands, Warning } from "./sanction_wire";
@@ -92,6 +93,8 @@ export interface RoomInfo {
   pause?: Pause;
   /** While the stream is recorded: as what. */
   recording?: string;
+  /** Whose pictures are blurred; absent while none is. */
+  blurred?: readonly string[];
 }
 
 /** What viewers see instead of the picture; `picture` also while the publisher is away. */
@@ -236,7 +239,7 @@ export interface WireError {
 }
 
 /** Each command's payload and what its answer holds beside `ok`. */
-export interface Commands extends GiftCommands, PointsCommands, SanctionCommands, StageCommands {
+export interface Commands extends GiftCommands, PeopleCommands, PointsCommands, SanctionCommands, StageCommands {
   enter: [{ room: string; after?: Position; after_you?: number; after_staff?: number }, Entered];
   leave: [{ room: string }, object];
   time: [object, { now_ms: number }];
@@ -338,6 +341,7 @@ export interface Commands extends GiftCommands, PointsCommands, SanctionCommands
     { settings: RoomSettings },
   ];
   "room.pause": [{ room: string; on: boolean; picture?: string | null }, Pause];
+  "picture.clear": [{ room: string; stream?: string }, { stream: string; quiet_until_ms: number }];
   "recording.start": [{ room: string }, { recording: string }];
   "recording.stop": [{ room: string }, { recording: string }];
   "room.end": [{ room: string }, object];

@@ -2,6 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 
 import type { Level } from "./points";
+import type { PictureNotice } from "./picture_wire";
 import type { Guest } from "./stage_wire";
 import type { Wallet } from "./wallet";
 import type { Won } from "./lottery_wire";
@@ -38,6 +39,8 @@ export class YourSide {
   readonly level = signal<Level | null>(null);
   /** Where the caller is on the way to the stage; what was the last of it, too. */
   readonly guest = signal<Guest | null>(null);
+  /** What was last done about the caller's own picture, until it has been seen. */
+  readonly picture = signal<PictureNotice | null>(null);
   readonly points = computed(() => this.wallet.value?.points ?? null);
 
   private last = 0;
@@ -113,6 +116,7 @@ export class YourSide {
     else if (event.kind === "quiz") this.quizWins.value = [...this.quizWins.value, data as unknown as QuizWon].slice(-3);
     else if (event.kind === "follow") this.setFollow(data as { following: boolean; followers: number });
     else if (event.kind === "level") this.level.value = data as unknown as Level;
+    else if (event.kind === "picture_hit") this.picture.value = data as unknown as PictureNotice;
     else if (event.kind === "guest") this.guest.value = data.guest as Guest;
     else if (event.room === undefined || event.room === this.room) this.applyHere(event);
   }

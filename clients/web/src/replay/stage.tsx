@@ -25,11 +25,12 @@ interface StageProps {
 export function Stage({ card, past, vod, children }: StageProps) {
   const video = useRef<HTMLVideoElement>(null);
   useEffect(() => (video.current ? vod.attach(video.current) : undefined), [vod]);
+  const blurred = past.state.value.room.blurred?.includes("host") ?? false;
   return (
     <section class="stage" aria-label={t("replay.stage")}>
       <video
         ref={video}
-        class="picture"
+        class={`picture${blurred ? " blurred" : ""}`}
         playsInline
         poster={card.poster ?? undefined}
         onClick={() => vod.toggle()}

@@ -9,6 +9,7 @@ import { Cast } from "../media/cast";
 import { LangSwitch, Logo, Notice, Spinner, ViewerCount } from "../ui/basics";
 import { GuestsPanel } from "../ui/guests";
 import { useMedia, useNow } from "../ui/hooks";
+import { PictureAlerts } from "../ui/picture_alert";
 import { RecSign } from "../ui/rec";
 import { Tabs } from "../ui/tabs";
 import { toast } from "../ui/toasts";
@@ -83,6 +84,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
           </Notice>
         </div>
       )}
+      <PictureAlerts room={room} />
       <main class="studio-grid">
         <section class="studio-stage" aria-label={t("studio.stage")}>
           <Preview broadcast={broadcast} />

@@ -24,13 +24,22 @@ export const DURATIONS: readonly { seconds: number | null; label: Key }[] = [
 export const REASONS: readonly Key[] = ["reason.spam", "reason.abuse", "reason.scam", "reason.other"];
 
 const LONG_MUTE_S = 86_400;
-const NEEDS: Record<SanctionKind, Action> = { mute: "mute", ban: "ban", shadow: "shadow", warn: "warn" };
-const KINDS: readonly SanctionKind[] = ["warn", "mute", "ban", "shadow"];
+export const NEEDS: Record<SanctionKind, Action> = {
+  mute: "mute",
+  ban: "ban",
+  shadow: "shadow",
+  warn: "warn",
+  watch: "note_user",
+  restrict: "note_user",
+};
+const KINDS: readonly SanctionKind[] = ["warn", "mute", "ban", "watch", "restrict", "shadow"];
 const HINT: Record<SanctionKind, Key> = {
   mute: "mute.why.hint",
   ban: "sanction.why.hint.ban",
   shadow: "sanction.why.hint.shadow",
   warn: "sanction.why.hint.warn",
+  watch: "sanction.why.hint.shadow",
+  restrict: "sanction.why.hint.shadow",
 };
 
 export async function muteNow(room: Room, user: Person, seconds: number | null, reason: string): Promise<void> {
@@ -48,7 +57,7 @@ async function give(room: Room, user: Person, { kind, seconds, reason, everywher
   const target = { user: user.id, reason };
   const scope = everywhere ? { everywhere } : {};
   if (kind === "warn") await room.send("moderate.warn", target);
-  else if (kind === "shadow") await room.send("moderate.shadow", { ...target, seconds });
+  else if (kind === "shadow" || kind === "watch" || kind === "restrict") await room.send(`moderate.${kind}`, { ...target, seconds });
   else await room.send(`moderate.${kind}`, { ...target, seconds, ...scope });
   toast(t(`sanction.done.${kind}`, { name: user.name }));
 }

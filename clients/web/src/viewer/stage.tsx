@@ -8,7 +8,7 @@ import type { Room } from "../live/room";
 import type { Cast } from "../media/cast";
 import type { Person } from "../live/wire";
 import type { Player } from "../media/player";
-import { Avatar, IconButton, LangSwitch, LiveBadge, Spinner, ViewerCount } from "../ui/basics";
+import { Avatar, IconButton, LangSwitch, LiveBadge, Notice, Spinner, ViewerCount } from "../ui/basics";
 import { WalletChip } from "../ui/coins";
 import { Icon } from "../ui/icon";
 import { RecSign } from "../ui/rec";
@@ -52,6 +52,7 @@ export function Stage({ room, player, cast, own, hearts, onLike, onOpen, childre
       <TopBar room={room} player={player} onOpen={onOpen} />
       <SoundInvitation player={player} live={room.status.value === "live" && !room.state.value.room.pause?.on} />
       <WayToStage room={room} own={own} />
+      <OwnPictureNotice room={room} />
       {children}
     </section>
   );
@@ -183,6 +184,21 @@ function Overlay({ room, player }: { room: Room; player: Player }) {
         </div>
       )}
     </>
+  );
+}
+
+/** Whoever is on stage as a guest is told what was done about their picture, and why. */
+function OwnPictureNotice({ room }: { room: Room }) {
+  const { picture } = room.you;
+  const said = picture.value;
+  if (said === null || said.measure === "alert" || said.stream === "host") return null;
+  return (
+    <div class="own-picture-notice">
+      <Notice tone="bad" icon="warn" data-testid="own-picture-notice">
+        {t(`picture.you.${said.measure}`)}
+      </Notice>
+      <IconButton icon="close" label={t("picture.dismiss")} onClick={() => (picture.value = null)} />
+    </div>
   );
 }
 

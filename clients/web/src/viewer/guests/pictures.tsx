@@ -27,11 +27,11 @@ export function Pictures({ room, player, cast, own }: PicturesProps) {
   const arranged = arrange(stage.layout, members);
   return (
     <div class={`cast as-${arranged.kind}`} data-testid="cast" data-layout={arranged.kind} data-big={arranged.big ?? "host"}>
-      <Tile place={arranged.place(null)} slot={null} name={members.length > 0 ? host.name : null}>
+      <Tile room={room} place={arranged.place(null)} slot={null} name={members.length > 0 ? host.name : null}>
         <HostVideo room={room} player={player} />
       </Tile>
       {members.map((member) => (
-        <Tile key={`${member.slot} ${member.since_ms}`} place={arranged.place(member.slot)} slot={member.slot} name={member.user.name}>
+        <Tile key={`${member.slot} ${member.since_ms}`} room={room} place={arranged.place(member.slot)} slot={member.slot} name={member.user.name}>
           {member.player ? <GuestVideo player={member.player} member={member} /> : <OwnTile own={own} member={member} />}
         </Tile>
       ))}
@@ -39,13 +39,33 @@ export function Pictures({ room, player, cast, own }: PicturesProps) {
   );
 }
 
-function Tile({ place, slot, name, children }: { place: Place; slot: string | null; name: string | null; children: ComponentChildren }) {
+interface TileProps {
+  room: Room;
+  place: Place;
+  slot: string | null;
+  name: string | null;
+  children: ComponentChildren;
+}
+
+function Tile({ room, place, slot, name, children }: TileProps) {
   const small = place !== "big";
+  const blurred = room.state.value.room.blurred?.includes(slot ?? "host") ?? false;
   return (
-    <div class={`tile${small ? " small" : ""}`} style={small ? { "--place": place } : {}} data-testid={slot === null ? "host-tile" : "guest-tile"} data-slot={slot ?? ""}>
+    <div class={`tile${small ? " small" : ""}${blurred ? " blurred" : ""}`} style={small ? { "--place": place } : {}} data-testid={slot === null ? "host-tile" : "guest-tile"} data-slot={slot ?? ""}>
       {children}
+      {blurred && <Blurred small={small} />}
       {name !== null && <span class="tile-name ellipsis">{name}</span>}
     </div>
+  );
+}
+
+/** Over a picture in which a check has found something; the picture beneath it is blurred by the tile's style. */
+function Blurred({ small }: { small: boolean }) {
+  return (
+    <span class="tile-blurred" role="status" data-testid="tile-blurred">
+      <Icon name="shield" size={small ? 18 : 26} />
+      <span class={small ? "unseen" : ""}>{t("picture.blurred")}</span>
+    </span>
   );
 }
 

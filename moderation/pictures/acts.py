@@ -1,0 +1,228 @@
+"""Acting on a picture: telling the moderators, blurring the stream, breaking it off; and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import StringConstraints
+
+from moderation.permissions import Action
+from moderation.pictures.store import PICTURE_STATES, PictureState, keep_newest, stills_table
+from rooms.commands import Keyed
+from rooms.errors import Refused
+from rooms.heads import ROOMS, USERS
+from rooms.ports import SYSTEM, Audit, Caller, Standing
+from rooms.rows import Steps, new_id
+from rooms.unit import Unit
+
+Measure = Literal["alert", "blur", "interrupt"]
+HOST = "host"
+"""What the host's stream is called on the wire; a guest's by its slot."""
+STILLS_KEPT = 30
+"""Of a room."""
+
+
+class ClearPicture(Keyed):
+    """The command ``picture.clear``."""
+
+    stream: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,16}$")] = HOST
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRules:
+    """``quiet_ms``: for how long hits lead to nothing after a moderator has cleared a picture;
+    ``refuse_ms``: for how long nobody may publish a stream that was broken off."""
+
+    quiet_ms: int = 600_000
+    refuse_ms: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spotted:
+    """A hit. ``stream`` is its name in the media layer; ``findings`` are classes and scores, the surest
+    first; ``told`` are the users who are told why: the host, and the guest whose picture it is."""
+
+    room_id: str
+    stream: str
+    slot: str | None
+    measure: Measure
+    at_ms: int
+    findings: tuple[tuple[str, float], ...]
+    told: tuple[str, ...]
+    still: bytes = b""
+    blurred: bytes = b""
+
+    @property
+    def name(self) -> str:
+        return self.slot or HOST
+
+    @property
+    def classes(self) -> list[dict[str, Any]]:
+        return [{"name": name, "score": score} for name, score in self.findings]
+
+
+class OnAir(Protocol):
+    """Whose pictures are shown. The room must be locked."""
+
+    def break_off(self, tx: Unit, room_id: str, guest_id: str | None) -> None:
+        """Take a picture off the air: the host's ends the stream, a guest leaves the stage."""
+        ...
+
+    def publisher(self, tx: Unit, room_id: str, slot: str | None) -> str | None:
+        """Whose picture it is, if it is anybody's."""
+        ...
+
+
+class Queue(Protocol):
+    """Where moderators find what they have to look at."""
+
+    def __call__(self, tx: Unit, room_id: str, hit: dict[str, Any]) -> None: ...
+
+
+class PictureActs:
+    """``act``, ``calm`` and ``refuse`` are the system's, ``clear`` is a command."""
+
+    def __init__(
+        self,
+        standing: Standing,
+        audit: Audit,
+        on_air: OnAir,
+        rules: PictureRules,
+        queue: Queue = lambda tx, room_id, hit: None,
+    ) -> None:
+        self._standing, self._audit = standing, audit
+        self._on_air, self._rules, self._queue = on_air, rules, queue
+
+    def act(self, tx: Unit, spotted: Spotted) -> Steps[Any]:
+        """What is to be done about a hit, unless a moderator has cleared that picture a moment ago. The
+        answer is ``{"acted": bool}``."""
+        yield USERS.rows(*spotted.told)
+        yield ROOMS.rows(spotted.room_id)
+        yield PICTURE_STATES.rows(spotted.stream)
+        tx.room(spotted.room_id)
+        state = tx.get(PICTURE_STATES, spotted.stream) or _unknown(spotted.stream, spotted.room_id)
+        if tx.now_ms < state.quiet_until_ms:
+            return {"acted": False}
+        hit = self._note(tx, spotted)
+        if spotted.measure == "blur" and not state.blurred:
+            tx.put(PICTURE_STATES, replace(state, blurred=1))
+            tx.append(spotted.room_id, "stream.blurred", {"stream": spotted.name, "on": True})
+        if spotted.measure == "interrupt":
+            tx.put(PICTURE_STATES, replace(state, refused_until_ms=tx.now_ms + self._rules.refuse_ms))
+            self._on_air.break_off(
+                tx, spotted.room_id, spotted.told[-1] if spotted.slot is not None else None
+            )
+        if spotted.measure != "alert":
+            for user_id in dict.fromkeys(spotted.told):
+                tx.tell(user_id, "picture_hit", _for_the_publisher(hit), room_id=spotted.room_id)
+        return {"acted": True}
+
+    def _note(self, tx: Unit, spotted: Spotted) -> dict[str, Any]:
+        """Tells the moderators, keeps a still for them, and writes it into the trail."""
+        hit: dict[str, Any] = {
+            "id": new_id(),
+            "stream": spotted.name,
+            "measure": spotted.measure,
+            "classes": spotted.classes,
+            "score": spotted.findings[0][1] if spotted.findings else 1.0,
+            "at_ms": spotted.at_ms,
+        }
+        hit["picture"] = still_path(spotted.room_id, hit["id"]) if spotted.still else None
+        if spotted.still:
+            tx.insert(
+                stills_table,
+                {
+                    "id": hit["id"],
+                    "room_id": spotted.room_id,
+                    "at_ms": tx.now_ms,
+                    "still": spotted.still,
+                    "blurred": spotted.blurred,
+                },
+            )
+            tx.at_flush(lambda conn: keep_newest(conn, spotted.room_id, STILLS_KEPT))
+        tx.brief(spotted.room_id, "picture_hit", hit)
+        self._queue(tx, spotted.room_id, hit)
+        detail = {"classes": hit["classes"], "score": hit["score"], "at_ms": spotted.at_ms}
+        self._audit.note(tx, spotted.room_id, SYSTEM, f"picture.{spotted.measure}", spotted.name, detail)
+        return hit
+
+    def calm(self, tx: Unit, room_id: str, stream: str, name: str) -> Steps[Any]:
+        """The picture has been clean for a while: what was blurred no longer is."""
+        yield ROOMS.rows(room_id)
+        yield PICTURE_STATES.rows(stream)
+        tx.room(room_id)
+        state = tx.get(PICTURE_STATES, stream)
+        if state is not None and state.blurred:
+            self._sharp(tx, state, name)
+            self._audit.note(tx, room_id, SYSTEM, "picture.sharp", name, {})
+        tx.brief(room_id, "picture_over", {"stream": name, "by": SYSTEM.card})
+        return {}
+
+    def over(self, tx: Unit, room_id: str, stream: str, name: str) -> Steps[Any]:
+        """The stream has ended, and its blur with it; that nobody may publish it for a while stays."""
+        yield ROOMS.rows(room_id)
+        yield PICTURE_STATES.rows(stream)
+        state = tx.get(PICTURE_STATES, stream)
+        if state is None or tx.get(ROOMS, room_id) is None:
+            return {}
+        if state.blurred:
+            state = self._sharp(tx, state, name)
+        if tx.now_ms >= max(state.quiet_until_ms, state.refused_until_ms):
+            tx.drop(PICTURE_STATES, stream)
+        return {}
+
+    def clear(self, tx: Unit, cmd: ClearPicture, caller: Caller) -> Steps[Any]:
+        """A moderator has looked, and it is fine. Refuses with ``forbidden``, also operators apart whose
+        picture it is: a second pair of eyes is the point of it."""
+        slot = None if cmd.stream == HOST else cmd.stream
+        stream = cmd.room if slot is None else f"{cmd.room}:{slot}"
+        yield ROOMS.rows(cmd.room)
+        yield from self._standing.load(cmd.room, caller.id)
+        yield PICTURE_STATES.rows(stream)
+        tx.room(cmd.room)
+        self._standing.require(tx, cmd.room, caller, Action.REVIEW)
+        if not caller.operator and self._on_air.publisher(tx, cmd.room, slot) == caller.id:
+            raise Refused("forbidden", "It is your own picture: a moderator has to look at it.")
+        state = tx.get(PICTURE_STATES, stream) or _unknown(stream, cmd.room)
+        until_ms = tx.now_ms + self._rules.quiet_ms
+        if state.blurred:
+            state = self._sharp(tx, state, cmd.stream)
+        tx.put(PICTURE_STATES, replace(state, quiet_until_ms=until_ms, refused_until_ms=0))
+        tx.brief(cmd.room, "picture_over", {"stream": cmd.stream, "by": caller.card})
+        self._audit.note(tx, cmd.room, caller, "picture.clear", cmd.stream, {"until_ms": until_ms})
+        return {"stream": cmd.stream, "quiet_until_ms": until_ms}
+
+    def _sharp(self, tx: Unit, state: PictureState, name: str) -> PictureState:
+        tx.append(state.room_id, "stream.blurred", {"stream": name, "on": False})
+        return tx.put(PICTURE_STATES, replace(state, blurred=0))
+
+    def refuse(
+        self, tx: Unit, room_id: str, caller: Caller, found: Sequence[tuple[str, float]]
+    ) -> Steps[Any]:
+        """Note that an uploaded picture was refused."""
+        yield ROOMS.rows(room_id)
+        classes = [{"name": name, "score": score} for name, score in found]
+        self._audit.note(tx, room_id, caller, "picture.refuse", room_id, {"classes": classes})
+        return {}
+
+
+def still_path(room_id: str, still_id: str) -> str:
+    return f"/api/v1/rooms/{room_id}/stills/{still_id}.jpg"
+
+
+def refuse_broken_off(state: PictureState | None, now_ms: int) -> None:
+    """Raises ``Refused("picture_refused")`` while nobody may publish a stream that was broken off."""
+    if state is not None and now_ms < state.refused_until_ms:
+        wait_ms = state.refused_until_ms - now_ms
+        message = "This stream was broken off because of its picture: wait a moment, or ask a moderator."
+        raise Refused("picture_refused", message, retry_after_ms=wait_ms, temporary=True)
+
+
+def _unknown(stream: str, room_id: str) -> PictureState:
+    return PictureState(stream, room_id, 0, 0, 0)
+
+
+def _for_the_publisher(hit: dict[str, Any]) -> dict[str, Any]:
+    return {name: hit[name] for name in ("stream", "measure", "classes", "at_ms")}
