@@ -11,6 +11,7 @@ import { probe } from "./probe.en";
 import { replay } from "./replay.en";
 import { shop } from "./shop.en";
 import { wallet } from "./wallet.en";
+import { transparency } from "./transparency.en";
 
 export const en = {
   ...gifts,
@@ -25,6 +26,7 @@ export const en = {
   ...lottery,
   ...quiz,
   ...replay,
+  ...transparency,
   "title.lobby": "Live now",
   "title.viewer": "Live",
   "title.studio": "Studio",

@@ -12,6 +12,7 @@ import { probe } from "./probe.zh";
 import { replay } from "./replay.zh";
 import { shop } from "./shop.zh";
 import { wallet } from "./wallet.zh";
+import { transparency } from "./transparency.zh";
 
 export const zh: Record<Key, string> = {
   ...gifts,
@@ -26,6 +27,7 @@ export const zh: Record<Key, string> = {
   ...lottery,
   ...quiz,
   ...replay,
+  ...transparency,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",
   "title.studio": "直播工作台",
