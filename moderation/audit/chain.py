@@ -120,7 +120,7 @@ def facts_of(detail: Mapping[str, Any], by: str) -> str:
 
     Only what looks like that is taken, whoever wrote the detail: a word of lower case, a number, true."""
     facts: dict[str, Any] = {"by": by} if by else {}
-    for name in ("kind", "decision", "why"):
+    for name in ("kind", "decision"):
         if _is_code(value := detail.get(name)):
             facts[name] = value
     for name in ("waited_ms", "seconds"):

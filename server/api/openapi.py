@@ -20,7 +20,7 @@ from server.api import audit, clips, files, payments, wallets
 from server.api.answering import ANSWERS, REF, Answer, schema_of
 from server.api.parts import PARTS
 from server.api.shapes.commands import COMMANDS
-from server.api.shapes.rooms import Event
+from server.api.shapes.rooms import AuditEntry, Event
 from server.audit_files import FORMATS
 from server.commands import SPECS
 from server.credentials import NewStreamKey
@@ -101,8 +101,13 @@ _FILE = {
 }
 _TRAIL_FILE = {
     "200": {
-        "description": "The file, oldest entries first",
-        "content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in FORMATS.values()},
+        "description": "The file, oldest entries first; in JSON with all that is needed to verify it",
+        "content": {
+            **{kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in FORMATS.values()},
+            "application/json": {
+                "schema": {"type": "array", "items": {"$ref": "#/components/schemas/AuditEntry"}}
+            },
+        },
     }
 }
 _KEY = {
@@ -264,6 +269,7 @@ def openapi() -> bytes:
         paths[path] = {"post": operation}
     event = _named(Event, schemas)
     schemas["Events"]["properties"]["items"]["items"] = event  # which are passed on as they are stored
+    _named(AuditEntry, schemas)
     schemas["ProductFile"] = _schema(ProductFile, schemas)
     document = {
         "openapi": "3.1.0",

@@ -101,6 +101,10 @@ async def host_sells(host: Person, audit: Audit) -> None:
     await audit.look(host, "studio: sales")
     await host.at("tab-settings").click()
     await audit.look(host, "studio: settings")
+    await host.at("tab-transparency").click()
+    await host.see("entry")
+    await host.at("day-bars").or_(host.at("chain")).first.wait_for()
+    await audit.look(host, "studio: transparency")
 
 
 async def host_plays(host: Person, audit: Audit) -> None:

@@ -230,7 +230,7 @@ VALUES = PLAIN | st.lists(PLAIN, max_size=3) | st.lists(st.dictionaries(st.just(
 def test_facts_hold_words_and_numbers_only(detail: dict[str, Any]) -> None:
     facts = orjson.loads(facts_of(detail, "host"))
     assert facts.pop("by") == "host"
-    assert set(facts) <= {"kind", "decision", "why", "waited_ms", "seconds", "everywhere", "codes"}
+    assert set(facts) <= {"kind", "decision", "waited_ms", "seconds", "everywhere", "codes"}
     for value in facts.values():
         for each in value if isinstance(value, list) else [value]:
             assert isinstance(each, int) or (each.isascii() and len(each) <= 32 and each == each.lower())

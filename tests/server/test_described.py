@@ -223,6 +223,7 @@ async def of_wallets(host: Caller, viewer: Caller) -> None:
         payout = (await host.once("/payouts", {"coins": 100}))["payout"]["id"]
         await host.ask("POST", f"/payouts/{payout}/{end}", json={"note": "so"})
     await host.read(wallet, f"{wallet}/statement", "/payouts", "/audit", f"/rooms/{host.room}/earnings")
+    await host.read("/audit/export?format=csv", "/audit/export?format=json")
 
 
 async def of_lotteries(host: Caller, viewer: Caller) -> None:
@@ -318,6 +319,8 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
         await host.do("moderate.mute", user=viewer.user, seconds=seconds, reason="noise")
     await host.do("room.grant", user=viewer.user, role="moderator")
     await host.read(f"{room}/mutes", f"{room}/audit", f"{room}/members")
+    await host.read(f"{room}/audit/chain", f"{room}/transparency", f"{room}/audit/export?format=json")
+    await host.ask("POST", "/audit/erase", json={"user": viewer.user})
     await host.do("moderate.unmute", user=viewer.user)
     target = {"user": viewer.user, "reason": "noise"}
     await host.do("moderate.ban", **target, seconds=60)

@@ -144,6 +144,31 @@ class AuditLine(TypedDict):
     hash: Annotated[str, Field(description="SHA-256, in hex; chained to the entry before it.")]
 
 
+Hex = Annotated[str, Field(pattern="^([0-9a-f]{2})+$")]
+
+
+@with_config(OPEN)
+class AuditEntry(TypedDict):
+    """An entry in a file, as it is hashed; what is erased is null."""
+
+    trail: str
+    id: str
+    seq: Annotated[int, Field(ge=1)]
+    at_ms: TimeMs
+    actor: Person
+    action: str
+    target: str
+    detail: Annotated[str | None, Field(description="JSON, byte for byte.")]
+    facts: Annotated[str, Field(description="JSON, byte for byte.")]
+    erased: list[Literal["who", "what"]]
+    hash: Hex
+    prev_hash: Hex
+    who_digest: Hex
+    what_digest: Hex
+    who_salt: Hex | None
+    what_salt: Hex | None
+
+
 @with_config(OPEN)
 class AuditProblem(TypedDict):
     trail: str

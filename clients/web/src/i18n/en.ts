@@ -15,6 +15,7 @@ import { sanctions } from "./sanctions.en";
 import { shop } from "./shop.en";
 import { vision } from "./vision.en";
 import { wallet } from "./wallet.en";
+import { transparency } from "./transparency.en";
 
 export const en = {
   ...gifts,
@@ -33,6 +34,7 @@ export const en = {
   ...quiz,
   ...replay,
   ...vision,
+  ...transparency,
   "title.lobby": "Live now",
   "title.viewer": "Live",
   "title.studio": "Studio",

@@ -16,6 +16,7 @@ import { sanctions } from "./sanctions.zh";
 import { shop } from "./shop.zh";
 import { vision } from "./vision.zh";
 import { wallet } from "./wallet.zh";
+import { transparency } from "./transparency.zh";
 
 export const zh: Record<Key, string> = {
   ...gifts,
@@ -34,6 +35,7 @@ export const zh: Record<Key, string> = {
   ...quiz,
   ...replay,
   ...vision,
+  ...transparency,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",
   "title.studio": "直播工作台",

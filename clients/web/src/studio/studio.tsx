@@ -1,5 +1,6 @@
 /** The host's page. */
 import { useSignal, useSignalEffect } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 
 import { clockTime } from "../i18n/format";
@@ -27,9 +28,28 @@ import { Sales } from "./sales";
 import { Settings } from "./settings";
 import { ShareSheet } from "./share";
 import { Shelf } from "./shelf";
+import { Transparency } from "./transparency/transparency";
 import "./studio.css";
 
-type Panel = "comments" | "shelf" | "sales" | "play" | "guests" | "orders" | "recordings" | "settings";
+type Panel = "comments" | "shelf" | "sales" | "play" | "guests" | "orders" | "recordings" | "transparency" | "settings";
+
+const PANELS: Record<Panel, (room: Room) => ComponentChildren> = {
+  comments: (room) => <Comments room={room} />,
+  shelf: (room) => <Shelf room={room} />,
+  sales: (room) => <Sales room={room} />,
+  play: (room) => <PlayTab room={room} />,
+  guests: (room) => <GuestsPanel room={room} />,
+  orders: (room) => (
+    <>
+      <Orders room={room} />
+      <Earnings room={room} />
+      <FollowersSection room={room} />
+    </>
+  ),
+  recordings: (room) => <Recordings room={room} />,
+  transparency: (room) => <Transparency room={room} />,
+  settings: (room) => <Settings room={room} />,
+};
 
 export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }) {
   const wide = useMedia("(min-width: 1180px)");
@@ -70,6 +90,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
     { name: "guests", label: t("studio.guests"), count: waiting },
     { name: "orders", label: t("studio.orders"), count: held },
     { name: "recordings", label: t("recordings.tab") },
+    ...(room.can("see_audit") ? [{ name: "transparency" as const, label: t("transparency.tab") }] : []),
     { name: "settings", label: t("studio.settings") },
   ];
   const tabs = wide ? all.slice(1) : all;
@@ -99,20 +120,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
         )}
         <section class="card panel">
           <Tabs tabs={tabs} current={shown} label={t("studio.panels")} onChange={(name) => (panel.value = name)}>
-            {shown === "comments" && <Comments room={room} />}
-            {shown === "shelf" && <Shelf room={room} />}
-            {shown === "sales" && <Sales room={room} />}
-            {shown === "play" && <PlayTab room={room} />}
-            {shown === "guests" && <GuestsPanel room={room} />}
-            {shown === "orders" && (
-              <>
-                <Orders room={room} />
-                <Earnings room={room} />
-                <FollowersSection room={room} />
-              </>
-            )}
-            {shown === "recordings" && <Recordings room={room} />}
-            {shown === "settings" && <Settings room={room} />}
+            {PANELS[shown](room)}
           </Tabs>
         </section>
       </main>
