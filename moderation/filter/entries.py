@@ -11,9 +11,11 @@ Match = Literal["exact", "word", "substring", "regex"]
 Inflect = Literal["none", "noun", "verb"]
 
 TEXT_MAX_CHARS = 100
+CHOICES_MAX_CHARS = 1000
+"""An entry with braces may be longer than one of the texts that it stands for."""
 REGEX_MAX_CHARS = 500
 SEVERITIES = (1, 2, 3, 4)
-WAYS_MAX = 64
+WAYS_MAX = 500
 """How many texts one entry with braces may stand for."""
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from moderation.filter.entries import (
+    CHOICES_MAX_CHARS,
     REGEX_MAX_CHARS,
     TEXT_MAX_CHARS,
     Entry,
@@ -113,14 +114,17 @@ def dump(entries: Iterable[Entry], form: Form) -> str:
 
 
 def _problems(entry: Entry) -> Iterator[str]:
-    limit = REGEX_MAX_CHARS if entry.match == "regex" else TEXT_MAX_CHARS
+    limit = CHOICES_MAX_CHARS if "{" in entry.text else TEXT_MAX_CHARS
+    if entry.match == "regex":
+        limit = REGEX_MAX_CHARS
     if len(entry.text) > limit:
         yield f"{entry.text[:20]!r}… is longer than {limit} characters"
     elif entry.match != "regex":
         try:
-            ways(entry.text)
+            if max(map(len, ways(entry.text)), default=0) > TEXT_MAX_CHARS:
+                yield f"{entry.text[:20]!r}… stands for a text longer than {TEXT_MAX_CHARS} characters"
         except ValueError as problem:
-            yield f"{entry.text!r}: {problem}"
+            yield f"{entry.text[:40]!r}: {problem}"
 
 
 def _entry(text: str, said: _Settings, name: str, line: int | None) -> Entry:
