@@ -73,6 +73,8 @@ def fold(char: str) -> str:
         return " "
     if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn") or _is_accent(char):
         return NOTHING
+    if char in confusables():
+        return confusables()[char]
     plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", char).casefold())
     plain = unicodedata.normalize("NFC", "".join(part for part in plain if not _is_accent(part)))
     return "".join(_look(part) for part in plain).replace(" ", "") or " "

@@ -75,9 +75,15 @@ def _spaceless_fit(spelling: Spelling, reading: Reading, gaps: Sequence[int], fi
     if spelling.syllables:
         begins = {first + at for at, _ in spelling.syllables}
         return len(gaps) == length - 1 or begins.issuperset(gaps)
-    if length > 2 and len(gaps) == length - 1:
+    if len(gaps) == length - 1 and (length > 2 or _apart(reading, first, end)):
         return True
     return all(reading.gap(index) is not Gap.STOP for index in gaps)
+
+
+def _apart(reading: Reading, first: int, end: int) -> bool:
+    """Whether nothing stands directly beside ``reading.text[first:end]``."""
+    before = first == 0 or reading.gap(first) is not Gap.NONE
+    return before and (end == len(reading.text) or reading.gap(end) is not Gap.NONE)
 
 
 def _word_fits(reading: Reading, start: int, stop: int, gaps: Sequence[int]) -> bool:

@@ -21,11 +21,11 @@ HOLE = "*#%&?~=+_\\-.×"
 _HINT = re.compile(
     f"(?P<leet>[a-z][{_LEET}]|[{_LEET}][a-z]|[@$]{{2}})|(?P<drawn>aa|hh|ii|jj|kk|qq|uu|vv|ww|xx|yy)"
     f"|(?P<run>([^\\W\\d_])\\4(?:\\4|([^\\W\\d_])\\5))|(?P<hole>[a-z][{HOLE}])|(?P<mixed>[{_HAN}]\\s?[a-z]|[a-z]\\s?[{_HAN}])"
-    f"|(?P<veiled>[^\\W\\d_]{NOTHING})"
+    f"|(?P<plus>\\+\\s?[vwq{_HAN}])|(?P<veiled>[^\\W\\d_]{NOTHING})"
 )
 _RUN = re.compile(f"([^\\W\\d_])(?:{NOTHING}*\\1)+")
 
-_SINGLE = dict(zip("0123456789@$!|€£¥¢+(<^", "oizeasgtbgasiielyctcca", strict=True))
+_SINGLE = dict(zip("0123456789@$!|€£¥¢+^", "oizeasgtbgasiielycta", strict=True))
 _AS_L = dict.fromkeys("1!|", "l")
 _SEVERAL = sorted(
     {
@@ -41,11 +41,16 @@ _SEVERAL_MEANT = {signs: letter + NOTHING * (len(signs) - 1) for signs, letter i
 _TOKEN = re.compile(rf"[^\s{_HAN}]*(?:[a-z][{_LEET}]|[{_LEET}][a-z]|[@$]{{2}})[^\s{_HAN}]*")
 _LEET_TABLE = str.maketrans(_SINGLE)
 _LEET_L_TABLE = str.maketrans(_SINGLE | _AS_L)
+_INSIDE = re.compile("(?<=[a-z0-9@$!])[(<](?=[a-z0-9@$!])")
+# Between dots and the like, only what has a letter is a word: v4.6.2 isn't.
+_LETTERED = re.compile("[^.,:;\"\\s]*[a-z@$][^.,:;\"\\s]*")
 _CLOSING = re.compile(r"[!?.,]+$")
 
 _TONED = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,6}[1-5]\s?){2,}(?![a-z0-9])")
 _TONES = str.maketrans(dict.fromkeys("12345", NOTHING))
-_HOLED = re.compile(f"(?<=[a-z])[{HOLE}](?=[a-z])")
+_HOLED = re.compile("(?<=[a-z])[*#%&?~×](?=[a-z])")
+_PLUS = re.compile(f"(?<![a-z0-9+])\\+(?=\\s?(?:[{_HAN}]|vx|wx|v|q|qq|w)(?![a-z]))")
+"""加 is read "plus": ➕微信."""
 _VOWELS = "aeiou"
 
 _READ_FROM = 0xF0000
@@ -73,6 +78,8 @@ def further(seen: Normalised) -> Iterator[Reading]:
     if hints & {"hole", "leet"} and _HOLED.search(kept):
         for vowel in _VOWELS:
             yield Reading(_HOLED.sub(vowel, kept))
+    if hints & {"plus", "leet"} and _PLUS.search(kept):
+        yield Reading(_PLUS.sub("加", kept))
     if "mixed" in hints:
         yield in_pinyin(kept)
 
@@ -108,4 +115,5 @@ def _meant(token: str, table: dict[int, str]) -> str:
     closing = _CLOSING.search(token)
     end = closing.start() if closing else len(token)
     word = _SEVERAL_FOUND.sub(lambda found: _SEVERAL_MEANT[found[0]], token[:end])
-    return word.translate(table) + token[end:]
+    word = _INSIDE.sub("c", word)
+    return _LETTERED.sub(lambda found: found[0].translate(table), word) + token[end:]

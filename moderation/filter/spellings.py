@@ -21,7 +21,6 @@ _WITHOUT_Y = frozenset({"ies", "iez", "ied", "ier"})
 _UPSIDE_DOWN = str.maketrans("nupdbq", "undpqb")
 _ALIKE_MIN = 4
 """Respelled, reversed or spelled out, shorter words would be found where nobody meant them."""
-_PINYIN_MIN = 5
 _PARTS_MAX = 4
 """Up to so many characters an entry is also looked for with any of them in pieces or as initials."""
 
@@ -31,7 +30,8 @@ class Spelling:
     """An entry in one spelling, ready for comparing with what the automaton found.
 
     ``gaps``: where words of a phrase begin. ``runs``: how many of each letter, where squeezed text is compared.
-    ``open_start``, ``open_end``: no word needs to begin or end there. ``suffixes`` may follow it.
+    ``open_start``, ``open_end``: no word needs to begin or end there. ``suffixes`` may follow it,
+    and one must where it is a ``stem``.
     ``syllables``: where each syllable of a word in pinyin begins, and the character that it is.
     """
 
@@ -42,6 +42,7 @@ class Spelling:
     open_start: bool = False
     open_end: bool = False
     suffixes: frozenset[str] = frozenset()
+    stem: bool = False
     syllables: tuple[tuple[int, str], ...] = ()
     spaceless: bool = False
 
@@ -87,6 +88,7 @@ def squeezed(spelling: Spelling) -> Spelling | None:
         spelling.open_start,
         spelling.open_end,
         spelling.suffixes,
+        spelling.stem,
         (),
         spelling.spaceless,
     )
@@ -99,8 +101,9 @@ def _gaps(seen: Normalised) -> frozenset[int]:
 def _spaced(entry: Entry, seen: Normalised, open_start: bool, open_end: bool) -> Iterator[Spelling]:
     gaps, word = _gaps(seen), seen.text
 
-    def spelled(key: str, suffixes: frozenset[str] = frozenset(), gaps: frozenset[int] = gaps) -> Spelling:
-        return Spelling(entry, key, gaps, (), open_start, open_end, suffixes)
+    def spelled(key: str, suffixes: frozenset[str] = frozenset(), stem: bool = False) -> Spelling:
+        apart = gaps if len(key) >= max(gaps, default=0) else frozenset[int]()
+        return Spelling(entry, key, apart, (), open_start, open_end, suffixes, stem)
 
     inflected = entry.match != "exact" and entry.action != "allow"
     suffixes = {"none": frozenset[str](), "noun": _PLURAL, "verb": _VERBAL}[entry.inflect if inflected else "none"]
@@ -108,19 +111,19 @@ def _spaced(entry: Entry, seen: Normalised, open_start: bool, open_end: bool) ->
     if not word.isascii() or not word.isalpha() or not inflected:
         return
     if suffixes and word.endswith("y"):
-        yield spelled(word[:-1], _WITHOUT_Y)
+        yield spelled(word[:-1], _WITHOUT_Y, stem=True)
     if entry.inflect == "verb" and word.endswith("e"):
-        yield spelled(word[:-1], _WITHOUT_E)
+        yield spelled(word[:-1], _WITHOUT_E, stem=True)
     elif entry.inflect == "verb" and word[-1] not in "aeiouwxy":
-        yield spelled(word + word[-1], _VERBAL - _PLURAL)
+        yield spelled(word + word[-1], _VERBAL - _PLURAL, stem=True)
     if len(word) >= _ALIKE_MIN:
         for key in _respelled(word):
-            yield spelled(key, suffixes, gaps if len(key) == len(word) else frozenset(range(1, len(key))) if gaps else frozenset())
+            yield spelled(key, suffixes)
     if entry.reverse and len(word) >= _ALIKE_MIN:
         back = word[::-1]
         turned = frozenset(len(word) - gap for gap in gaps)
         for key in {back, back.translate(_UPSIDE_DOWN)} - {word}:
-            yield spelled(key, gaps=turned)
+            yield Spelling(entry, key, turned)
 
 
 def _respelled(word: str) -> set[str]:
@@ -135,7 +138,7 @@ def _spaceless(entry: Entry, seen: Normalised) -> Iterator[Spelling]:
 
     def spelled(key: str, parts: tuple[tuple[int, str], ...] = ()) -> Spelling:
         same = gaps if len(key) == len(text) else frozenset[int]()
-        return Spelling(entry, key, same, (), not word, not word, frozenset(), parts, True)
+        return Spelling(entry, key, same, (), not word, not word, frozenset(), False, parts, True)
 
     yield spelled(text)
     if entry.action == "allow" or len(text) < 2 or entry.match == "exact":

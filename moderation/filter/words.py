@@ -187,6 +187,8 @@ def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
     if not (spelling.open_start and not _spelled_out(spelling, reading, first)) and not reading.word_starts(first):
         return 0
     stop = end
+    if spelling.stem and (spelling.open_end or reading.word_starts(end)):
+        return 0
     if not (spelling.open_end and not _spelled_out(spelling, reading, end - 1)) and not reading.word_starts(end):
         stop = _suffixed(spelling, reading, end)
         if not stop:
@@ -233,10 +235,11 @@ def _reads_as(spelling: Spelling, reading: Reading, first: int, end: int) -> boo
             return False
         elif at[start] == at[start - 1] and start or (stop < len(at) and at[stop] == at[stop - 1]):
             return False
-    return spelled >= _PINYIN_MIN or spelled < end - first
+    return spelled < end - first or spelled >= (5 if spelling.entry.initials or len(bounds) > 3 else _LATIN_MIN)
 
 
-_PINYIN_MIN = 5
+_LATIN_MIN = 6
+"""Two syllables in no more than five letters are a name, or English, more often than an insult."""
 
 
 def _shields(span: tuple[int, int], hit: WordHit) -> bool:
