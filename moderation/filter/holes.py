@@ -10,7 +10,8 @@ from moderation.filter.normalise import Normalised
 from moderation.filter.spellings import Spelling
 
 WORD_MIN, WORD_MAX = 4, 20
-_STARRED = re.compile(r"(?<![a-z])[a-z]+[*#%_\-.]{1,6}(?:[a-z]+[*#%_\-.]?){0,4}(?![a-z])")
+SUFFIX_MAX = 3
+_STARRED = re.compile(r"[a-z][a-z*#%_.\-]+")
 _HOLES = frozenset("*#%_-.")
 _STARS = frozenset("*#")
 
@@ -35,6 +36,8 @@ class Holes:
             return
         for found in _STARRED.finditer(seen.kept):
             token = found[0].rstrip("_-.%")
+            if len(token) > WORD_MAX + SUFFIX_MAX or not _HOLES.intersection(token):
+                continue
             for entry, length in self._fitting(token):
                 if entry.severity <= level_of(entry.category):
                     yield entry, found.start(), found.start() + length - 1
@@ -58,4 +61,4 @@ def _fits(starred: str, word: str) -> bool:
     inner = starred[-1] not in _HOLES
     if len(holes) == 1:
         return inner or stars
-    return stars and inner and starred[1:-1].count(starred[1]) <= len(starred)
+    return stars and inner

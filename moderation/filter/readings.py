@@ -14,15 +14,16 @@ from moderation.filter.normalise import Normalised, Reading
 from moderation.filter.tables import readings as syllables
 
 _HAN = "\u4e00-\u9fff"
-_LEET = "0-9@$!|€£¥¢+=(){}\\[\\]<>\\\\/^"
-HOLE = "*#%&?~=+_\\-.×"
-# Anything that a further reading could come from, in one search. Letters that English doesn't double may be
-# drawn out by one; others by two, or two of them at once.
-_HINT = re.compile(
-    f"(?P<leet>[a-z][{_LEET}]|[{_LEET}][a-z]|[@$]{{2}})|(?P<drawn>aa|hh|ii|jj|kk|qq|uu|vv|ww|xx|yy)"
-    f"|(?P<run>([^\\W\\d_])\\4(?:\\4|([^\\W\\d_])\\5))|(?P<hole>[a-z][{HOLE}])|(?P<mixed>[{_HAN}]\\s?[a-z]|[a-z]\\s?[{_HAN}])"
-    f"|(?P<plus>\\+\\s?[vwq{_HAN}])|(?P<veiled>[^\\W\\d_]{NOTHING})"
-)
+# Each search is for the next dearer thing, so that most texts are done with after one for any sign at all.
+_SIGN = re.compile(f"[0-9@$!|€£¥¢+=(){{}}\\[\\]<>\\\\/^*#%&?~×{NOTHING}]")
+_BESIDE = "0-9@$|€£¥¢+={}\\[\\]<>\\\\/^"
+_LEET = f"(?:[a-z](?:[{_BESIDE}]|[!()][a-z0-9@$])|[{_BESIDE}!)(][a-z]|[@$]{{2}})"
+_LEETY = re.compile(_LEET)
+_VEILED = re.compile(f"[^\\W\\d_]{NOTHING}")
+_MIXED = re.compile(f"[{_HAN}]\\s?[a-z]|[a-z]\\s?[{_HAN}]")
+# Letters that English doesn't double may be drawn out by one; others by two, or two of them at once.
+_RARELY_DOUBLED = tuple(letter * 2 for letter in "ahijkquvwxy")
+_DRAWN = re.compile(r"([^\W\d_])\1(?:\1|([^\W\d_])\2)")
 _RUN = re.compile(f"([^\\W\\d_])(?:{NOTHING}*\\1)+")
 
 _SINGLE = dict(zip("0123456789@$!|€£¥¢+^", "oizeasgtbgasiielycta", strict=True))
@@ -38,13 +39,14 @@ _SEVERAL = sorted(
 )  # fmt: skip
 _SEVERAL_FOUND = re.compile("|".join(re.escape(signs) for signs, _ in _SEVERAL))
 _SEVERAL_MEANT = {signs: letter + NOTHING * (len(signs) - 1) for signs, letter in _SEVERAL}
-_TOKEN = re.compile(rf"[^\s{_HAN}]*(?:[a-z][{_LEET}]|[{_LEET}][a-z]|[@$]{{2}})[^\s{_HAN}]*")
+_TOKEN = re.compile(f"[^\\s{_HAN}]+")
 _LEET_TABLE = str.maketrans(_SINGLE)
 _LEET_L_TABLE = str.maketrans(_SINGLE | _AS_L)
 _INSIDE = re.compile("(?<=[a-z0-9@$!])[(<](?=[a-z0-9@$!])")
 # Between dots and the like, only what has a letter is a word: v4.6.2 isn't.
-_LETTERED = re.compile("[^.,:;\"\\s]*[a-z@$][^.,:;\"\\s]*")
-_CLOSING = re.compile(r"[!?.,]+$")
+_CHUNK = re.compile("[^.,:;\"]+")
+_LETTER = re.compile("[a-z@$]")
+_CLOSING = "!?.,"
 
 _TONED = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,6}[1-5]\s?){2,}(?![a-z0-9])")
 _TONES = str.maketrans(dict.fromkeys("12345", NOTHING))
@@ -62,26 +64,34 @@ _HEARD = {ord(char): _SYLLABLES[syllable] for char, syllable in syllables().item
 def further(seen: Normalised) -> Iterator[Reading]:
     """The readings beside the plain one that ``seen`` hints at: at most a dozen, most texts have none."""
     kept = seen.kept
-    hints = {found.lastgroup for found in _HINT.finditer(kept)}
-    if not hints:
-        return
-    leet = list(_leet(kept)) if "leet" in hints else []
+    signs = _SIGN.search(kept) is not None
+    leet = list(_leet(kept)) if signs and _LEETY.search(kept) else []
     for meant in leet:
         yield Reading(meant)
-    if hints & {"drawn", "run", "veiled", "leet"}:
+    if leet or _drawn(kept) or (signs and _VEILED.search(kept)):
         for way in (kept, *leet):
             squeezed = _RUN.sub(_squeeze, way)
             if squeezed != way:
                 yield Reading(squeezed, drawn_from=way)
-    if "leet" in hints and _TONED.search(kept):
+    if signs:
+        yield from _signed(kept)
+    if not kept.isascii() and _MIXED.search(kept):
+        yield in_pinyin(kept)
+
+
+def _drawn(kept: str) -> bool:
+    return any(pair in kept for pair in _RARELY_DOUBLED) or _DRAWN.search(kept) is not None
+
+
+def _signed(kept: str) -> Iterator[Reading]:
+    """With tones left out, vowels for stars, 加 for a plus."""
+    if _TONED.search(kept):
         yield Reading(_TONED.sub(lambda found: found[0].translate(_TONES), kept))
-    if hints & {"hole", "leet"} and _HOLED.search(kept):
+    if _HOLED.search(kept):
         for vowel in _VOWELS:
             yield Reading(_HOLED.sub(vowel, kept))
-    if hints & {"plus", "leet"} and _PLUS.search(kept):
+    if "+" in kept and _PLUS.search(kept):
         yield Reading(_PLUS.sub("加", kept))
-    if "mixed" in hints:
-        yield in_pinyin(kept)
 
 
 def in_pinyin(kept: str) -> Reading:
@@ -112,8 +122,13 @@ def _leet(kept: str) -> Iterator[str]:
 
 
 def _meant(token: str, table: dict[int, str]) -> str:
-    closing = _CLOSING.search(token)
-    end = closing.start() if closing else len(token)
+    if not _LEETY.search(token):
+        return token
+    end = len(token.rstrip(_CLOSING))
     word = _SEVERAL_FOUND.sub(lambda found: _SEVERAL_MEANT[found[0]], token[:end])
     word = _INSIDE.sub("c", word)
-    return _LETTERED.sub(lambda found: found[0].translate(table), word) + token[end:]
+    return _CHUNK.sub(lambda found: _as_letters(found[0], table), word) + token[end:]
+
+
+def _as_letters(chunk: str, table: dict[int, str]) -> str:
+    return chunk.translate(table) if _LETTER.search(chunk) else chunk

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,7 +133,7 @@ class TextFilter:
                 found.setdefault((entry.text, start, end), WordHit(entry, start, end))
         if not found:
             return []
-        hits = [hit for hit in found.values() if not any(_shields(span, hit) for span in allowed)]
+        hits = _unshielded(found.values(), allowed) if allowed else found.values()
         return sorted(hits, key=lambda hit: (hit.start, hit.end))
 
     def check(self, text: str, level_of: LevelOf = usual_level) -> Verdict:
@@ -177,8 +179,10 @@ def _look(automaton: Any, reading: Reading, level_of: LevelOf) -> Iterator[tuple
         first = last - length + 1
         for spelling in same:
             entry = spelling.entry
+            if entry.severity > level_of(entry.category) and entry.action != "allow":
+                continue
             end = _end(spelling, reading, first, last + 1)
-            if end and (entry.action == "allow" or entry.severity <= level_of(entry.category)):
+            if end:
                 yield entry, reading.at[first], reading.last(end - 1)
 
 
@@ -242,15 +246,24 @@ _LATIN_MIN = 6
 """Two syllables in no more than five letters are a name, or English, more often than an insult."""
 
 
-def _shields(span: tuple[int, int], hit: WordHit) -> bool:
-    """Whether an allowed text at ``span`` makes the hit innocent: the hit stands inside it, or, where words
-    aren't set apart, they overlap, and the allowed one is where the words are cut (我|操作)."""
-    start, end = span
-    if start <= hit.start and hit.end <= end:
-        return True
-    overlap = start < hit.end and hit.start < end
-    inside = hit.start <= start and end <= hit.end
-    return overlap and not inside and hit.entry.language == "zh"
+def _unshielded(hits: Iterable[WordHit], allowed: list[tuple[int, int]]) -> list[WordHit]:
+    """The hits that no allowed text makes innocent: by a hit standing inside it, or, where words aren't set
+    apart, by overlapping it, for then the words are cut at the allowed one's ends (我|操作)."""
+    allowed.sort()
+    starts = [start for start, _ in allowed]
+    reach = list(accumulate((end for _, end in allowed), max))
+
+    def reached(start: int) -> int:
+        """The furthest end of those that begin before ``start``."""
+        index = bisect_left(starts, start)
+        return reach[index - 1] if index else -1
+
+    return [
+        hit
+        for hit in hits
+        if reached(hit.start + 1) < hit.end
+        and not (hit.entry.language == "zh" and (reached(hit.start) > hit.start or reached(hit.end) > hit.end))
+    ]
 
 
 def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
