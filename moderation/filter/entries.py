@@ -37,7 +37,10 @@ class WordListError(Exception):
 
     @classmethod
     def of(cls, name: str, problems: Sequence[ListProblem]) -> WordListError:
-        places = (f":{problem.line}: {problem.message}" if problem.line else f": {problem.message}" for problem in problems)
+        places = (
+            f":{problem.line}: {problem.message}" if problem.line else f": {problem.message}"
+            for problem in problems
+        )
         return cls("\n".join(f"{name}{place}" for place in places), problems, name)
 
 
@@ -45,10 +48,10 @@ class WordListError(Exception):
 class Entry:
     """One text to look for.
 
-    ``match`` None: anywhere in scripts without spaces, else as a whole word. A ``*`` at an end of a text opens
+    ``match`` None: anywhere in scripts without spaces, else as a whole word. A ``*`` at an end of it opens
     the word there: ``fuck*`` is found in "fuckwit". Braces give choices: ``kill {you,u}``.
     ``severity`` is 1 (the worst) to 4: a category's level in a room says down to which it is caught.
-    For Latin words ``inflect`` also finds plurals (``noun``), or those and -ed, -er, -ing, -in, -y (``verb``);
+    For Latin words ``inflect`` also finds plurals (``noun``), or also -ed, -er, -ing, -in, -y (``verb``);
     ``reverse`` finds them written backwards and upside down. For Chinese ones ``pinyin`` finds them spelled
     out, in whole or in part (加wei信), ``initials`` by the first letters of some of their syllables (傻b),
     ``homophones`` in other characters that are read alike, ``apart`` with characters in pieces (弓虽女干).

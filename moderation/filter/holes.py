@@ -43,19 +43,25 @@ class Holes:
                     yield entry, found.start(), found.start() + length - 1
 
     def _fitting(self, token: str) -> Iterator[tuple[Entry, int]]:
-        ends = [len(token)] + [len(token) - len(s) for s in ("s", "ed", "ing", "er", "in") if token.endswith(s)]
+        ends = [len(token)] + [
+            len(token) - len(s) for s in ("s", "ed", "ing", "er", "in") if token.endswith(s)
+        ]
         for end in ends:
             word = token[:end]
             open_end = word[-1:] in _HOLES
             key = (end, word[:2], "") if open_end else (end, word[:1], word[-1:])
             for spelling in self._words.get(key, ()):
-                if (end == len(token) or spelling.open_end or token[end:] in spelling.suffixes) and _fits(word, spelling.key):
+                if (end == len(token) or spelling.open_end or token[end:] in spelling.suffixes) and _fits(
+                    word, spelling.key
+                ):
                     yield spelling.entry, len(token)
 
 
 def _fits(starred: str, word: str) -> bool:
     holes = [char for char in starred if char in _HOLES]
-    if not holes or any(char not in _HOLES and char != letter for char, letter in zip(starred, word, strict=True)):
+    if not holes or any(
+        char not in _HOLES and char != letter for char, letter in zip(starred, word, strict=True)
+    ):
         return False
     stars = all(char in _STARS for char in holes)
     inner = starred[-1] not in _HOLES

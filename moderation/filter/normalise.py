@@ -36,7 +36,7 @@ _KINDS: dict[str, Kind | None] = {}
 
 class Reading:
     """One way to read a text. ``text`` is what is compared: folded letters, digits and ideographs, nothing
-    between them. ``kept`` is the folded text with everything in its place, one for one with ``Normalised.kept``.
+    between them. ``kept`` is the folded text with everything in its place: as long as ``Normalised.kept``.
     """
 
     __slots__ = ("_at", "drawn_from", "kept", "text")

@@ -44,8 +44,9 @@ _LEET_TABLE = str.maketrans(_SINGLE)
 _LEET_L_TABLE = str.maketrans(_SINGLE | _AS_L)
 _INSIDE = re.compile("(?<=[a-z0-9@$!])[(<](?=[a-z0-9@$!])")
 # Between dots and the like, only what has a letter is a word: v4.6.2 isn't.
-_CHUNK = re.compile("[^.,:;\"]+")
+_CHUNK = re.compile('[^.,:;"]+')
 _LETTER = re.compile("[a-z@$]")
+_PRICE = re.compile(r"[$€£¥]\d")
 _CLOSING = "!?.,"
 
 _TONED = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,6}[1-5]\s?){2,}(?![a-z0-9])")
@@ -131,4 +132,4 @@ def _meant(token: str, table: dict[int, str]) -> str:
 
 
 def _as_letters(chunk: str, table: dict[int, str]) -> str:
-    return chunk.translate(table) if _LETTER.search(chunk) else chunk
+    return chunk.translate(table) if _LETTER.search(chunk) and not _PRICE.search(chunk) else chunk

@@ -1,4 +1,4 @@
-"""The spellings of an entry: what is looked for in the readings of a text, and what must hold where it is found."""
+"""The spellings of an entry: what is looked for in a text's readings, and what must hold where found."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby, product
 
 from moderation.filter.entries import Entry, ways
-from moderation.filter.normalise import Gap, Normalised, normalise
 from moderation.filter.fold import Kind
+from moderation.filter.normalise import Gap, Normalised, normalise
 from moderation.filter.readings import by_sound
 from moderation.filter.tables import apart
 from moderation.filter.tables import readings as syllables
@@ -29,7 +29,7 @@ _PARTS_MAX = 4
 class Spelling:
     """An entry in one spelling, ready for comparing with what the automaton found.
 
-    ``gaps``: where words of a phrase begin. ``runs``: how many of each letter, where squeezed text is compared.
+    ``gaps``: where words of a phrase begin. ``runs``: how many of each letter, for squeezed texts.
     ``open_start``, ``open_end``: no word needs to begin or end there. ``suffixes`` may follow it,
     and one must where it is a ``stem``.
     ``syllables``: where each syllable of a word in pinyin begins, and the character that it is.
@@ -48,7 +48,7 @@ class Spelling:
 
 
 def spellings(entry: Entry) -> Iterator[Spelling]:
-    """All of an entry's spellings for the plain reading and those that keep its letters. Raises ``ValueError``
+    """An entry's spellings for the plain reading and those that keep its letters. Raises ``ValueError``
     where nothing is left of the entry to compare."""
     for way in ways(entry.text):
         opened = entry.match == "substring"
@@ -106,7 +106,9 @@ def _spaced(entry: Entry, seen: Normalised, open_start: bool, open_end: bool) ->
         return Spelling(entry, key, apart, (), open_start, open_end, suffixes, stem)
 
     inflected = entry.match != "exact" and entry.action != "allow"
-    suffixes = {"none": frozenset[str](), "noun": _PLURAL, "verb": _VERBAL}[entry.inflect if inflected else "none"]
+    suffixes = {"none": frozenset[str](), "noun": _PLURAL, "verb": _VERBAL}[
+        entry.inflect if inflected else "none"
+    ]
     yield spelled(word, suffixes)
     if not word.isascii() or not word.isalpha() or not inflected:
         return
@@ -145,12 +147,18 @@ def _spaceless(entry: Entry, seen: Normalised) -> Iterator[Spelling]:
         return
     table = syllables()
     sounds = [table.get(char, "") for char in text]
-    if entry.pinyin and all(sound or char.isalnum() for sound, char in zip(sounds, text, strict=True)) and any(sounds):
+    if (
+        entry.pinyin
+        and all(sound or char.isalnum() for sound, char in zip(sounds, text, strict=True))
+        and any(sounds)
+    ):
         parts = [sound or char for sound, char in zip(sounds, text, strict=True)]
         at = [sum(map(len, parts[:index])) for index in range(len(parts))]
         yield spelled("".join(parts), tuple(zip(at, text, strict=True)))
     if entry.initials and len(text) <= _PARTS_MAX:
-        for key in _mixed(text, [(char, sound[:1]) if sound else (char,) for char, sound in zip(text, sounds, strict=True)]):
+        for key in _mixed(
+            text, [(char, sound[:1]) if sound else (char,) for char, sound in zip(text, sounds, strict=True)]
+        ):
             if any(char in table for char in key):
                 yield spelled(key)
     if entry.apart and len(text) <= _PARTS_MAX:

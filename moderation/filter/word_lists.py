@@ -6,7 +6,6 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -91,8 +90,8 @@ def bundled() -> list[Entry]:
 def parse(text: str, name: str) -> list[Entry]:
     """The entries in ``text``; ``name`` says by its ending which form it has.
 
-    ``.toml``: as the lists that come with Danmart. Any other: a word a line; ``#`` begins a comment (``\\#`` is
-    the sign); a word after ``!`` is allowed, the others are denied, unless a line such as
+    ``.toml``: as the lists that come with Danmart. Any other: a word a line; ``#`` begins a comment (``\\#``
+    is the sign); a word after ``!`` is allowed, the others are denied, unless a line such as
     ``[category=insult action=mask severity=3]`` says otherwise for those below it.
     Raises ``WordListError`` with all that is wrong, by line.
     """
@@ -136,9 +135,13 @@ def _from_toml(text: str, name: str) -> Iterator[Entry]:
         content = _File.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
-        raise WordListError.of(name, [ListProblem(int(at[1]) if at else None, f"is not TOML: {error}")]) from error
+        raise WordListError.of(
+            name, [ListProblem(int(at[1]) if at else None, f"is not TOML: {error}")]
+        ) from error
     except ValidationError as error:
-        raise WordListError.of(name, [_invalid(problem) for problem in error.errors(include_url=False)]) from error
+        raise WordListError.of(
+            name, [_invalid(problem) for problem in error.errors(include_url=False)]
+        ) from error
     lines = _LineOf(text)
     for allowed in content.allow:
         yield _entry(allowed, _Settings(action="allow"), name, lines.next(allowed))
@@ -189,7 +192,9 @@ def _from_lines(text: str, name: str) -> Iterator[Entry]:
                 given = dict(pair.split("=", 1) for pair in heading[1].split())
                 said = usual.model_copy(update=_Settings.model_validate(given).model_dump(exclude_unset=True))
             except ValidationError as error:
-                problems += [ListProblem(number, _invalid(p).message) for p in error.errors(include_url=False)]
+                problems += [
+                    ListProblem(number, _invalid(p).message) for p in error.errors(include_url=False)
+                ]
         elif word.startswith("!") and word[1:].strip():
             yield _entry(word[1:].strip(), said.model_copy(update={"action": "allow"}), name, number)
         elif word:
@@ -211,7 +216,9 @@ def _said(entry: Entry) -> dict[str, Any]:
 def _to_toml(parts: Sequence[tuple[dict[str, Any], list[str]]]) -> str:
     blocks = []
     for said, words in parts:
-        head = "".join(f"{field} = {json.dumps(value, ensure_ascii=False)}\n" for field, value in said.items())
+        head = "".join(
+            f"{field} = {json.dumps(value, ensure_ascii=False)}\n" for field, value in said.items()
+        )
         listed = "".join(f"    {json.dumps(word, ensure_ascii=False)},\n" for word in words)
         blocks.append(f"[[list]]\n{head}words = [\n{listed}]\n")
     return "\n".join(blocks)

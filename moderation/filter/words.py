@@ -1,4 +1,4 @@
-"""The word filter: every spelling of every entry looked for at once (Aho-Corasick) in each reading of a text."""
+"""The word filter: each spelling of each entry looked for at once (Aho-Corasick) in a text's readings."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ class TextFilter:
                 problems.append((entry.list, ListProblem(entry.line, str(problem))))
         if problems:
             name = problems[0][0]
-            raise WordListError.of(name or "word list", [p for of, p in problems if of == name][:PROBLEMS_MAX])
+            raise WordListError.of(
+                name or "word list", [p for of, p in problems if of == name][:PROBLEMS_MAX]
+            )
         self._plain, self._drawn, self._sounds = _automaton(plain), _automaton(drawn), _automaton(sounds)
         self._patterns.compile()
 
@@ -110,7 +112,9 @@ class TextFilter:
             if once:
                 drawn.setdefault(once.key, []).append(once)
         for key in heard(entry):
-            sounds.setdefault(key, []).append(Spelling(entry, key, open_start=True, open_end=True, spaceless=True))
+            sounds.setdefault(key, []).append(
+                Spelling(entry, key, open_start=True, open_end=True, spaceless=True)
+            )
 
     @classmethod
     def load(cls, paths: Sequence[Path] = (), *, with_bundled: bool = True) -> TextFilter:
@@ -188,12 +192,16 @@ def _look(automaton: Any, reading: Reading, level_of: LevelOf) -> Iterator[tuple
 
 def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
     """Where the word ends that ``spelling`` is in the reading at ``first``; 0 if it isn't one there."""
-    if not (spelling.open_start and not _spelled_out(spelling, reading, first)) and not reading.word_starts(first):
+    if not (spelling.open_start and not _spelled_out(spelling, reading, first)) and not reading.word_starts(
+        first
+    ):
         return 0
     stop = end
     if spelling.stem and (spelling.open_end or reading.word_starts(end)):
         return 0
-    if not (spelling.open_end and not _spelled_out(spelling, reading, end - 1)) and not reading.word_starts(end):
+    if not (spelling.open_end and not _spelled_out(spelling, reading, end - 1)) and not reading.word_starts(
+        end
+    ):
         stop = _suffixed(spelling, reading, end)
         if not stop:
             return 0
@@ -224,7 +232,7 @@ def _suffixed(spelling: Spelling, reading: Reading, end: int) -> int:
 
 
 def _reads_as(spelling: Spelling, reading: Reading, first: int, end: int) -> bool:
-    """Whether each syllable is spelled out, or the very character that the entry has; and enough is spelled."""
+    """Whether each syllable is spelled out, or the very character that the entry has, and enough are."""
     at, kept = reading.at, reading.kept
     spelled = 0
     bounds = [first + start for start, _ in spelling.syllables] + [end]
@@ -235,11 +243,15 @@ def _reads_as(spelling: Spelling, reading: Reading, first: int, end: int) -> boo
             spelled += stop - start
             if not all(kept[at[i]].isascii() for i in range(start, stop)):
                 return False
-        elif here != char:
+        elif (
+            here != char
+            or (at[start] == at[start - 1] and start)
+            or (stop < len(at) and at[stop] == at[stop - 1])
+        ):
             return False
-        elif at[start] == at[start - 1] and start or (stop < len(at) and at[stop] == at[stop - 1]):
-            return False
-    return spelled < end - first or spelled >= (5 if spelling.entry.initials or len(bounds) > 3 else _LATIN_MIN)
+    return spelled < end - first or spelled >= (
+        5 if spelling.entry.initials or len(bounds) > 3 else _LATIN_MIN
+    )
 
 
 _LATIN_MIN = 6
@@ -262,12 +274,14 @@ def _unshielded(hits: Iterable[WordHit], allowed: list[tuple[int, int]]) -> list
         hit
         for hit in hits
         if reached(hit.start + 1) < hit.end
-        and not (hit.entry.language == "zh" and (reached(hit.start) > hit.start or reached(hit.end) > hit.end))
+        and not (
+            hit.entry.language == "zh" and (reached(hit.start) > hit.start or reached(hit.end) > hit.end)
+        )
     ]
 
 
 def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """``text`` with a star for each character, as people count them, of each span; white space inside stays."""
+    """``text`` with a star for each character, as people count them, of each span; spaces inside stay."""
     parts: list[str] = []
     position = 0
     for begin, end in sorted(spans, key=lambda span: (span[0], -span[1])):

