@@ -93,7 +93,10 @@ class TextFilter:
                 name or "word list", [p for of, p in problems if of == name][:PROBLEMS_MAX]
             )
         self._plain, self._drawn, self._sounds = _automaton(plain), _automaton(drawn), _automaton(sounds)
-        self._patterns.compile()
+        try:
+            self._patterns.compile()
+        except ValueError as problem:
+            raise WordListError(str(problem)) from problem
 
     def _add(
         self,

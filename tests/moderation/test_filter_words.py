@@ -213,7 +213,7 @@ def test_a_broken_list_says_where_and_why(tmp_path: Path, name: str, text: str, 
     file = tmp_path / name
     file.write_text(text, encoding="utf-8")
     with pytest.raises(WordListError, match=message):
-        TextFilter.load([file])
+        TextFilter.load([file], with_bundled=False)
 
 
 def test_a_missing_or_binary_list_is_said_plainly(tmp_path: Path) -> None:
