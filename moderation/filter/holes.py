@@ -12,6 +12,7 @@ from moderation.filter.spellings import Spelling
 WORD_MIN, WORD_MAX = 4, 20
 SUFFIX_MAX = 3
 _STARRED = re.compile(r"[a-z][a-z*#%_.\-]+")
+_HOLED = re.compile(r"[a-z][*#%_\-.][a-z*#%_\-.]|[a-z]{3}[*#]")
 _HOLES = frozenset("*#%_-.")
 _STARS = frozenset("*#")
 
@@ -32,7 +33,7 @@ class Holes:
 
     def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, int, int]]:
         """Entries with the first and the last index in ``seen.kept``."""
-        if not self._words or ("*" not in seen.kept and not _HOLES.intersection(seen.kept)):
+        if not self._words or not _HOLED.search(seen.kept):
             return
         for found in _STARRED.finditer(seen.kept):
             token = found[0].rstrip("_-.%")

@@ -81,7 +81,10 @@ def further(seen: Normalised) -> Iterator[Reading]:
 
 
 def _drawn(kept: str) -> bool:
-    return any(pair in kept for pair in _RARELY_DOUBLED) or _DRAWN.search(kept) is not None
+    for pair in _RARELY_DOUBLED:
+        if pair in kept:
+            return True
+    return _DRAWN.search(kept) is not None
 
 
 def _signed(kept: str) -> Iterator[Reading]:

@@ -21,11 +21,11 @@ from moderation.filter.patterns import Patterns
 from moderation.filter.readings import by_sound, further
 from moderation.filter.spellings import Spelling, heard, spellings, squeezed
 from moderation.filter.word_lists import bundled, read
+from moderation.rulebook.rules import DEFAULT_LEVEL
 
 MASK = "*"
 PROBLEMS_MAX = 20
 SUFFIX_MAX = 4
-USUAL_LEVEL = 2
 
 LevelOf = Callable[[str], int]
 """How much of a category is caught: 0 nothing, 1 only severity 1, … 4 all of it."""
@@ -33,7 +33,7 @@ LevelOf = Callable[[str], int]
 
 def usual_level(category: str) -> int:
     """The level where nobody has set one. Claims are looked for only where somebody asks for them."""
-    return 0 if category == "claims" else USUAL_LEVEL
+    return 0 if category == "claims" else DEFAULT_LEVEL
 
 
 @dataclass(frozen=True, slots=True)
