@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
 from enum import IntEnum
-from functools import lru_cache
 
-CACHE_MAX = 32_768
-"""Characters remembered: all that people write in one evening, not all that an attacker can think of."""
+from moderation.filter.fold import FOLDS, NOTHING, Kind, kind_of
 
 
 class Gap(IntEnum):
@@ -23,162 +21,128 @@ class Gap(IntEnum):
     """Signs that end a clause, such as 。 and ，, without white space."""
 
 
-class Kind(IntEnum):
-    """Where the kind changes, a word ends."""
+_STOPS = re.compile("[，。！？；：、…,!?;:]")
+# Marks of scripts in which they are more than accents; those that are accents are folded away before.
+_MARKS = (
+    "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0711\u0730-\u074a\u07a6-\u07b0\u0816-\u0963"
+    "\u0966-\u0dff\u0e31-\u0e4e\u0eb1-\u0ecd\u0f18-\u0fc6\u1000-\u109f\u135d-\u135f\u1712-\u17d3\u18a9"
+    "\u1920-\u193b\u1a17-\u1a7f\u1b00-\u1bff\u1c24-\u1cf9\ua806-\ua8c5\ua926-\uaaff\uabe3-\uabed"
+)
+_SIGNS = re.compile(f"(?:[^\\w{_MARKS}]|_)+")
+_COMPARED = re.compile(f"[^\\W_]|[{_MARKS}]")
+_ASCII_SIGNS = {code: None for code in range(128) if not chr(code).isalnum()}
+_KINDS: dict[str, Kind | None] = {}
 
-    LETTER = 0
-    DIGIT = 1
-    IDEOGRAPH = 2
-    """Scripts written without spaces: Han, Kana, Hangul, Thai and its neighbours."""
 
-
-@dataclass(slots=True)
-class Normalised:
-    """Parallel lists, an entry for each compared character.
-
-    ``text`` has runs of the same letter squeezed to one, whose length is in ``runs``; ``starts`` and ``ends``
-    are its span in the original (code points, end exclusive); ``gaps`` is what stood before it.
+class Reading:
+    """One way to read a text. ``text`` is what is compared: folded letters, digits and ideographs, nothing
+    between them. ``kept`` is the folded text with everything in its place: as long as ``Normalised.kept``.
     """
 
-    text: str = ""
-    starts: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    runs: list[int] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-    kinds: list[Kind] = field(default_factory=list)
+    __slots__ = ("_at", "drawn_from", "kept", "text")
+
+    def __init__(
+        self, kept: str, *, text: str | None = None, at: Sequence[int] | None = None, drawn_from: str = ""
+    ) -> None:
+        self.kept = kept
+        if text is None:
+            text = kept.translate(_ASCII_SIGNS) if kept.isascii() else _SIGNS.sub("", kept)
+        self.text = text
+        self.drawn_from = drawn_from
+        """What this was before runs of a letter were made one; "" if they weren't."""
+        self._at = at
+
+    @property
+    def at(self) -> Sequence[int]:
+        """Where in ``kept`` each character of ``text`` stands."""
+        if self._at is None:
+            if len(self.text) == len(self.kept):
+                self._at = range(len(self.text))
+            else:
+                self._at = [found.start() for found in _COMPARED.finditer(self.kept)]
+        return self._at
+
+    def gap(self, index: int) -> Gap:
+        """What stood before the character at ``index``, which isn't the first."""
+        before, here = self.at[index - 1], self.at[index]
+        if here - before < 2:
+            return Gap.NONE
+        between = self.kept[before + 1 : here].replace(NOTHING, "")
+        if not between:
+            return Gap.NONE
+        if " " in between:
+            return Gap.WIDE
+        return Gap.STOP if _STOPS.search(between) else Gap.TIGHT
+
+    def run(self, index: int) -> int:
+        """How many of the same letter, in a row, the one at ``index`` stands for."""
+        if not self.drawn_from:
+            return 1
+        at, letter, length = self.at[index], self.text[index], 1
+        while at + 1 < len(self.kept) and self.kept[at + 1] == NOTHING:
+            at += 1
+            length += self.drawn_from[at] == letter
+        return length
+
+    def last(self, index: int) -> int:
+        """The last index in ``kept`` of what was read as the character at ``index``."""
+        last = self.at[index]
+        while last + 1 < len(self.kept) and self.kept[last + 1] == NOTHING:
+            last += 1
+        return last
 
     def word_starts(self, index: int) -> bool:
         """Whether a word begins at ``index``; the end of the text begins one too."""
         if index in (0, len(self.text)):
             return True
-        return self.gaps[index] is not Gap.NONE or self.kinds[index] is not self.kinds[index - 1]
+        if self.kind(index) is not self.kind(index - 1):
+            return True
+        return self.gap(index) is not Gap.NONE
+
+    def kind(self, index: int) -> Kind | None:
+        char = self.text[index]
+        try:
+            return _KINDS[char]
+        except KeyError:
+            kind = kind_of(char)
+            if len(_KINDS) < 65_536:
+                _KINDS[char] = kind
+            return kind
 
 
-_STOPS = frozenset("，。！？；：、…,!?;:")
-_SIGNS_AS_LETTERS = {"@": "a", "$": "s", "€": "e", "£": "l"}
-_DIGITS_AS_LETTERS = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "!": "i"}
-_APOSTROPHES = "'’ʼ`´"
-_AMBIGUOUS = frozenset(_SIGNS_AS_LETTERS) | frozenset(_DIGITS_AS_LETTERS) | frozenset(_APOSTROPHES)
+class Normalised(Reading):
+    """``original`` read plainly. ``starts`` and ``ends`` are the span of each character of ``text`` in the
+    original (code points, end exclusive); what isn't seen belongs to the character that it stands on."""
 
-# Letters that look like Latin ones, after case folding and without accents: Cyrillic, Greek, phonetic.
-_LOOKALIKES = str.maketrans(
-    "авгеіјкмнопрстухһѕԁԛԝґү" + "αβγεηικμνοπρστυχω" + "ɑɡɩʏᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡᴢıłøđħ",
-    "abreijkmhonpctyxhsdqwry" + "abyenikuvonpotuxw" + "agiyabcdefghijklmnoprstuvwzilodh",
-)
-# Enclosed capitals that NFKC leaves alone: 🅐 and 🅰.
-_ENCLOSED = {base + i: chr(97 + i) for base in (0x1F150, 0x1F170) for i in range(26)}
+    __slots__ = ("_origins", "original")
 
-_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
-_MARK_BLOCKS = ((0x0300, 0x036F), (0x0483, 0x0489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF))
-_SPACELESS = (
-    (0x0E00, 0x0EFF),
-    (0x1000, 0x109F),
-    (0x1100, 0x11FF),
-    (0x1780, 0x17FF),
-    (0x2E80, 0x9FFF),
-    (0xAC00, 0xD7FF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x3FFFF),
-)
+    def __init__(self, original: str) -> None:
+        self.original = original
+        kept = original.lower() if original.isascii() else original.translate(FOLDS)
+        super().__init__(kept)
+        self._origins: list[int] | None = None
+
+    @property
+    def starts(self) -> list[int]:
+        return [self.span(at, at)[0] for at in self.at]
+
+    @property
+    def ends(self) -> list[int]:
+        return [self.span(at, at)[1] for at in self.at]
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """The span in the original of ``kept[first:last + 1]``."""
+        last += 1
+        while last < len(self.kept) and self.kept[last] == NOTHING:
+            last += 1
+        if len(self.kept) == len(self.original):
+            return first, last
+        if self._origins is None:  # ligatures came to several letters
+            self._origins = [at for at, char in enumerate(self.original) for _ in FOLDS[ord(char)]]
+        return self._origins[first], self._origins[last - 1] + 1
 
 
 def normalise(text: str) -> Normalised:
-    """``text`` (best in NFC) for comparing. Never fails; entries of word lists go through the same."""
-    result = Normalised()
-    # Looked up once: this loop is a quarter of what a comment costs the writer.
-    starts, ends, runs, gaps, kinds = result.starts, result.ends, result.runs, result.gaps, result.kinds
-    chars: list[str] = []
-    last, gap = "", Gap.NONE
-    for index, original in enumerate(text):
-        meant = _meant(text, index) if original in _AMBIGUOUS else None
-        parts = _parts(original) if meant is None else _kinds(meant)
-        if not parts and chars and gap is Gap.NONE:  # invisible, or an accent: part of what it stands on
-            ends[-1] = index + 1
-        for char, kind in parts:
-            if kind is None:
-                gap = _wider(gap, original)
-            elif char == last and gap is Gap.NONE and kind is Kind.LETTER:
-                # Only letters are squeezed: 妈妈 and 妈, 100 and 10 are different words.
-                runs[-1] += 1
-                ends[-1] = index + 1
-            else:
-                gaps.append(gap if chars else Gap.NONE)
-                chars.append(char)
-                starts.append(index)
-                ends.append(index + 1)
-                runs.append(1)
-                kinds.append(kind)
-                last, gap = char, Gap.NONE
-    result.text = "".join(chars)
-    return result
-
-
-@lru_cache(CACHE_MAX)
-def _parts(char: str) -> tuple[tuple[str, Kind | None], ...]:
-    """``fold(char)``, each character with what it is to a word."""
-    return _kinds(fold(char))
-
-
-def _kinds(folded: str) -> tuple[tuple[str, Kind | None], ...]:
-    return tuple([(char, _kind(char)) for char in folded])
-
-
-@lru_cache(CACHE_MAX)
-def fold(char: str) -> str:
-    """``char`` in its plainest form: "" if it is invisible or an accent, " " or a sign if it is no letter."""
-    if ord(char) in _ENCLOSED:
-        return _ENCLOSED[ord(char)]
-    category = unicodedata.category(char)
-    if char.isspace():
-        return " "
-    if category in ("Cc", "Cf", "Cs", "Co") or char in _INVISIBLE or _is_accent(char):
-        return ""
-    plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", char).casefold())
-    plain = "".join(part for part in plain if not _is_accent(part))
-    return unicodedata.normalize("NFC", plain).translate(_LOOKALIKES) or " "
-
-
-def _is_accent(char: str) -> bool:
-    code = ord(char)
-    if code < 0x0300:
-        return False
-    if 0xFE00 <= code <= 0xFE0F or code >= 0xE0000:
-        return True
-    return any(low <= code <= high for low, high in _MARK_BLOCKS)
-
-
-@lru_cache(CACHE_MAX)
-def _kind(char: str) -> Kind | None:
-    """What ``char`` is to a word; None: nothing, it stands between words."""
-    if char.isdecimal():
-        return Kind.DIGIT
-    if not char.isalnum() and unicodedata.category(char)[0] != "M":
-        return None
-    code = ord(char)
-    spaceless = any(low <= code <= high for low, high in _SPACELESS)
-    return Kind.IDEOGRAPH if spaceless else Kind.LETTER
-
-
-def _meant(text: str, index: int) -> str | None:
-    """The letter that a sign or digit stands for in a word (``sh1t``, ``a$$``); None where it is itself.
-
-    An apostrophe inside a word is nothing: ``isn't`` is one word.
-    """
-    char = text[index]
-    before = text[index - 1 : index]
-    after = text[index + 1 : index + 2]
-    if char in _SIGNS_AS_LETTERS:
-        beside = any(_is_letter(other) or other == char for other in (before, after))
-        return _SIGNS_AS_LETTERS[char] if beside else None
-    inside = _is_letter(before) and _is_letter(after)
-    return _DIGITS_AS_LETTERS.get(char, "") if inside else None
-
-
-def _is_letter(char: str) -> bool:
-    return char != "" and char.isalpha() and _kind(char) is Kind.LETTER
-
-
-def _wider(gap: Gap, char: str) -> Gap:
-    if gap is Gap.WIDE or char.isspace():
-        return Gap.WIDE
-    return Gap.STOP if gap is Gap.STOP or char in _STOPS else Gap.TIGHT
+    """``text`` (best in NFC) for comparing. Never fails, in time linear in its length; entries of word lists
+    go through the same. Control characters, surrogates and unassigned ones are taken for nothing."""
+    return Normalised(text)

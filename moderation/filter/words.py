@@ -1,19 +1,48 @@
-"""The word filter: every entry of every list looked for at once (Aho-Corasick) in normalised text."""
+"""The word filter: each spelling of each entry looked for at once (Aho-Corasick) in a text's readings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
 import ahocorasick
 
 from moderation.filter.clean import perceived_length
-from moderation.filter.normalise import Gap, Kind, Normalised, normalise
-from moderation.filter.word_lists import Entry, WordListError, bundled, read
+from moderation.filter.entries import Entry, ListProblem, WordListError
+from moderation.filter.fold import Kind
+from moderation.filter.gaps import gaps_fit, runs_fit
+from moderation.filter.holes import Holes
+from moderation.filter.normalise import Normalised, Reading, normalise
+from moderation.filter.patterns import Patterns
+from moderation.filter.readings import by_sound, further
+from moderation.filter.spellings import Spelling, heard, spellings, squeezed
+from moderation.filter.word_lists import bundled, read
+from moderation.rulebook.rules import DEFAULT_LEVEL
 
 MASK = "*"
+PROBLEMS_MAX = 20
+SUFFIX_MAX = 4
+
+LevelOf = Callable[[str], int]
+"""How much of a category is caught: 0 nothing, 1 only severity 1, … 4 all of it."""
+
+
+def usual_level(category: str) -> int:
+    """The level where nobody has set one. Claims are looked for only where somebody asks for them."""
+    return 0 if category == "claims" else DEFAULT_LEVEL
+
+
+@dataclass(frozen=True, slots=True)
+class WordHit:
+    """An entry, and the span of the original text (code points, end exclusive) that it was found in."""
+
+    entry: Entry
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +52,7 @@ class Reason:
     word: str
     category: str
     language: str | None
-    action: Literal["mask", "deny"]
+    action: Literal["mask", "hold", "deny"]
     start: int
     end: int
 
@@ -32,49 +61,63 @@ class Reason:
 class Verdict:
     """What the lists say to a text. ``text`` is the text to show: masked for ``mask``, else unchanged."""
 
-    action: Literal["allow", "mask", "deny"]
+    action: Literal["allow", "mask", "hold", "deny"]
     text: str
     reasons: tuple[Reason, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """An entry, ready for comparing with what the automaton found."""
-
-    entry: Entry
-    runs: tuple[int, ...]
-    gaps: Mapping[int, Gap]
-    """Where the entry has gaps itself."""
-    whole_words: bool
-    spaceless: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WordHit:
-    """An entry, and its span in the text (code points, end exclusive)."""
-
-    entry: Entry
-    start: int
-    end: int
-
-
 class TextFilter:
-    """Checks texts against word lists. Pure after loading; a check depends on nothing but its text.
+    """Checks texts against word lists. Pure after loading; a check depends on nothing but its arguments, so
+    one filter may serve several threads, rooms and levels. ``size`` is the number of entries.
 
-    ``size`` is the number of entries.
+    Raises ``WordListError`` with every entry that can't be compiled (at most ``PROBLEMS_MAX`` are told).
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        by_text: dict[str, list[_Pattern]] = {}
+        plain: dict[str, list[Spelling]] = {}
+        drawn: dict[str, list[Spelling]] = {}
+        sounds: dict[str, list[Spelling]] = {}
+        self._patterns = Patterns()
+        self._holes = Holes()
         self.size = 0
+        problems: list[tuple[str, ListProblem]] = []
         for entry in entries:
             self.size += 1
-            for key, pattern in _patterns(entry):
-                by_text.setdefault(key, []).append(pattern)
-        self._automaton: Any = ahocorasick.Automaton()
-        for key, patterns in by_text.items():
-            self._automaton.add_word(key, (len(key), patterns))
-        self._automaton.make_automaton()
+            try:
+                self._add(entry, plain, drawn, sounds)
+            except ValueError as problem:
+                problems.append((entry.list, ListProblem(entry.line, str(problem))))
+        if problems:
+            name = problems[0][0]
+            raise WordListError.of(
+                name or "word list", [p for of, p in problems if of == name][:PROBLEMS_MAX]
+            )
+        self._plain, self._drawn, self._sounds = _automaton(plain), _automaton(drawn), _automaton(sounds)
+        try:
+            self._patterns.compile()
+        except ValueError as problem:
+            raise WordListError(str(problem)) from problem
+
+    def _add(
+        self,
+        entry: Entry,
+        plain: dict[str, list[Spelling]],
+        drawn: dict[str, list[Spelling]],
+        sounds: dict[str, list[Spelling]],
+    ) -> None:
+        if entry.match == "regex":
+            self._patterns.add(entry)
+            return
+        for spelling in spellings(entry):
+            plain.setdefault(spelling.key, []).append(spelling)
+            self._holes.add(spelling)
+            once = squeezed(spelling)
+            if once:
+                drawn.setdefault(once.key, []).append(once)
+        for key in heard(entry):
+            sounds.setdefault(key, []).append(
+                Spelling(entry, key, open_start=True, open_end=True, spaceless=True)
+            )
 
     @classmethod
     def load(cls, paths: Sequence[Path] = (), *, with_bundled: bool = True) -> TextFilter:
@@ -84,113 +127,172 @@ class TextFilter:
             entries += read(path)
         return cls(entries)
 
-    def hits(self, seen: Normalised, level_of: Callable[[str], int] = lambda category: 2) -> list[WordHit]:
-        """The entries found, but those inside of what is allowed and those of categories of level 0."""
-        hits = list(self._hits(seen))
-        allowed = [(hit.start, hit.end) for hit in hits if hit.entry.action == "allow"]
-        return [
-            hit
-            for hit in hits
-            if hit.entry.action != "allow"
-            and level_of(hit.entry.category)
-            and not any(start <= hit.start and hit.end <= end for start, end in allowed)
-        ]
+    def hits(self, seen: Normalised, level_of: LevelOf = usual_level) -> list[WordHit]:
+        """Every entry that is found in ``seen``, caught at its category's level, and not inside a text that
+        the lists allow; each at most once for each span, in the order of their spans."""
+        found: dict[tuple[str, int, int], WordHit] = {}
+        allowed: list[tuple[int, int]] = []
+        for entry, first, last in self._found(seen, level_of):
+            start, end = seen.span(first, last)
+            if entry.action == "allow":
+                allowed.append((start, end))
+            else:
+                found.setdefault((entry.text, start, end), WordHit(entry, start, end))
+        if not found:
+            return []
+        hits = _unshielded(found.values(), allowed) if allowed else found.values()
+        return sorted(hits, key=lambda hit: (hit.start, hit.end))
 
-    def check(self, text: str) -> Verdict:
+    def check(self, text: str, level_of: LevelOf = usual_level) -> Verdict:
         """What the lists say to ``text`` (as ``clean_text`` gives it)."""
-        bad = self.hits(normalise(text))
-        if not bad:
+        hits = self.hits(normalise(text), level_of)
+        if not hits:
             return Verdict("allow", text)
         reasons = tuple(
-            Reason(
-                hit.entry.text,
-                hit.entry.category,
-                hit.entry.language,
-                "deny" if hit.entry.action == "deny" else "mask",
-                hit.start,
-                hit.end,
-            )
-            for hit in bad
+            Reason(h.entry.text, h.entry.category, h.entry.language, h.entry.action, h.start, h.end)
+            for h in hits
+            if h.entry.action != "allow"
         )
-        if any(hit.entry.action == "deny" for hit in bad):
-            return Verdict("deny", text, reasons)
-        return Verdict("mask", _masked(text, bad), reasons)
+        actions = {reason.action for reason in reasons}
+        if "deny" in actions or "hold" in actions:
+            return Verdict("deny" if "deny" in actions else "hold", text, reasons)
+        return Verdict("mask", masked(text, [(hit.start, hit.end) for hit in hits]), reasons)
 
-    def _hits(self, seen: Normalised) -> Iterator[WordHit]:
-        if not len(self._automaton):
-            return
-        for last, (length, patterns) in self._automaton.iter(seen.text):
-            first = last - length + 1
-            for pattern in patterns:
-                if _matches(pattern, seen, first, last + 1):
-                    yield WordHit(pattern.entry, seen.starts[first], seen.ends[last])
-
-
-def _patterns(entry: Entry) -> Iterator[tuple[str, _Pattern]]:
-    """The patterns of an entry with the texts to look for: as written, and with each letter set apart."""
-    seen = normalise(entry.text)
-    if not seen.text:
-        raise WordListError(f"{entry.text!r}: nothing is left of it to compare; remove it from its list")
-    spaceless = Kind.IDEOGRAPH in seen.kinds
-    match = entry.match or ("substring" if spaceless else "word")
-    gaps = {index: gap for index, gap in enumerate(seen.gaps) if gap is not Gap.NONE}
-    yield seen.text, _Pattern(entry, tuple(seen.runs), gaps, match == "word", spaceless)
-    if max(seen.runs) > 1:  # a s s: letters that are apart are no run
-        text = "".join(char * run for char, run in zip(seen.text, seen.runs, strict=True))
-        at = [sum(seen.runs[:index]) for index in range(len(seen.runs))]
-        moved = {at[index]: gap for index, gap in gaps.items()}
-        yield text, _Pattern(entry, (1,) * len(text), moved, match == "word", spaceless)
+    def _found(self, seen: Normalised, level_of: LevelOf) -> Iterator[tuple[Entry, int, int]]:
+        """Entries with the first and the last index in ``seen.kept``."""
+        yield from _look(self._plain, seen, level_of)
+        for reading in further(seen):
+            yield from _look(self._plain, reading, level_of)
+            if reading.drawn_from:
+                yield from _look(self._drawn, reading, level_of)
+        if len(self._sounds) and not seen.kept.isascii():
+            yield from _look(self._sounds, by_sound(seen.kept), level_of)
+        yield from self._holes.find(seen, level_of)
+        yield from self._patterns.find(seen, level_of)
 
 
-def _matches(pattern: _Pattern, seen: Normalised, first: int, end: int) -> bool:
-    if not _runs_match(pattern.runs, seen.runs[first:end]):
-        return False
-    gaps = [index for index in range(first + 1, end) if seen.gaps[index] is not Gap.NONE]
-    if pattern.spaceless and not pattern.whole_words:
-        return _spaceless_gaps_match(gaps, seen, end - first)
-    if (pattern.whole_words or gaps) and not (seen.word_starts(first) and seen.word_starts(end)):
-        return False
-    return all(
-        pattern.gaps.get(index - first) is Gap.WIDE or _looks_spaced_out(seen, index) for index in gaps
+def _automaton(by_key: dict[str, list[Spelling]]) -> Any:
+    automaton = ahocorasick.Automaton()
+    for key, same in by_key.items():
+        automaton.add_word(key, (len(key), same))
+    automaton.make_automaton()
+    return automaton
+
+
+def _look(automaton: Any, reading: Reading, level_of: LevelOf) -> Iterator[tuple[Entry, int, int]]:
+    if not len(automaton):
+        return
+    for last, (length, same) in automaton.iter(reading.text):
+        first = last - length + 1
+        for spelling in same:
+            entry = spelling.entry
+            if entry.severity > level_of(entry.category) and entry.action != "allow":
+                continue
+            end = _end(spelling, reading, first, last + 1)
+            if end:
+                yield entry, reading.at[first], reading.last(end - 1)
+
+
+def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
+    """Where the word ends that ``spelling`` is in the reading at ``first``; 0 if it isn't one there."""
+    if not (spelling.open_start and not _spelled_out(spelling, reading, first)) and not reading.word_starts(
+        first
+    ):
+        return 0
+    stop = end
+    if spelling.stem and (spelling.open_end or reading.word_starts(end)):
+        return 0
+    if not (spelling.open_end and not _spelled_out(spelling, reading, end - 1)) and not reading.word_starts(
+        end
+    ):
+        stop = _suffixed(spelling, reading, end)
+        if not stop:
+            return 0
+    if not gaps_fit(spelling, reading, first, end):
+        return 0
+    if spelling.syllables and not _reads_as(spelling, reading, first, end):
+        return 0
+    if reading.drawn_from and not runs_fit(spelling, reading, first):
+        return 0
+    if spelling.entry.match == "exact" and (first or stop != len(reading.text)):
+        return 0
+    return stop
+
+
+def _spelled_out(spelling: Spelling, reading: Reading, index: int) -> bool:
+    """Whether this is a Latin letter of a Chinese word: 傻b is no part of 傻bubu."""
+    return spelling.spaceless and reading.kind(index) is not Kind.IDEOGRAPH
+
+
+def _suffixed(spelling: Spelling, reading: Reading, end: int) -> int:
+    """Where the word ends with a suffix that it may have; 0: it has another."""
+    if not spelling.suffixes:
+        return 0
+    stop = end + 1
+    while stop - end <= SUFFIX_MAX and not reading.word_starts(stop):
+        stop += 1
+    return stop if reading.text[end:stop] in spelling.suffixes else 0
+
+
+def _reads_as(spelling: Spelling, reading: Reading, first: int, end: int) -> bool:
+    """Whether each syllable is spelled out, or the very character that the entry has, and enough are."""
+    at, kept = reading.at, reading.kept
+    spelled = 0
+    bounds = [first + start for start, _ in spelling.syllables] + [end]
+    for index, (_, char) in enumerate(spelling.syllables):
+        start, stop = bounds[index], bounds[index + 1]
+        here = kept[at[start]]
+        if here.isascii():
+            spelled += stop - start
+            if not all(kept[at[i]].isascii() for i in range(start, stop)):
+                return False
+        elif (
+            here != char
+            or (at[start] == at[start - 1] and start)
+            or (stop < len(at) and at[stop] == at[stop - 1])
+        ):
+            return False
+    return spelled < end - first or spelled >= (
+        5 if spelling.entry.initials or len(bounds) > 3 else _LATIN_MIN
     )
 
 
-def _runs_match(wanted: Sequence[int], found: Sequence[int]) -> bool:
-    """Runs of a letter are as long as in the entry, or drawn out (fuuuck, ffuucckk); good is not god."""
-    if tuple(found) == wanted:
-        return True
-    if any(have < want for have, want in zip(found, wanted, strict=True)):
-        return False
-    longer = [have for have, want in zip(found, wanted, strict=True) if have > want]
-    return len(longer) > 1 or longer[0] > 2
+_LATIN_MIN = 6
+"""Two syllables in no more than five letters are a name, or English, more often than an insult."""
 
 
-def _spaceless_gaps_match(gaps: Sequence[int], seen: Normalised, length: int) -> bool:
-    """加*微*信 is one word; 我想加。微信上说 is not, unless every character is set apart (加，微，信)."""
-    if length > 2 and len(gaps) == length - 1:
-        return True
-    return all(seen.gaps[index] is not Gap.STOP for index in gaps)
+def _unshielded(hits: Iterable[WordHit], allowed: list[tuple[int, int]]) -> list[WordHit]:
+    """The hits that no allowed text makes innocent: by a hit standing inside it, or, where words aren't set
+    apart, by overlapping it, for then the words are cut at the allowed one's ends (我|操作)."""
+    allowed.sort()
+    starts = [start for start, _ in allowed]
+    reach = list(accumulate((end for _, end in allowed), max))
+
+    def reached(start: int) -> int:
+        """The furthest end of those that begin before ``start``."""
+        index = bisect_left(starts, start)
+        return reach[index - 1] if index else -1
+
+    return [
+        hit
+        for hit in hits
+        if reached(hit.start + 1) < hit.end
+        and not (
+            hit.entry.language == "zh" and (reached(hit.start) > hit.start or reached(hit.end) > hit.end)
+        )
+    ]
 
 
-def _looks_spaced_out(seen: Normalised, index: int) -> bool:
-    """Whether the gap before ``index`` was put inside a word: ``f.uck``, ``f u c k``, not ``pen is``."""
-    if seen.gaps[index] is not Gap.WIDE:
-        return True
-    alone_before = seen.word_starts(index - 1) and seen.runs[index - 1] == 1
-    alone_after = seen.word_starts(index + 1) and seen.runs[index] == 1
-    return alone_before or alone_after
-
-
-def _masked(text: str, hits: Sequence[WordHit]) -> str:
-    """``text`` with a star for each character of each hit; white space inside stays."""
+def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """``text`` with a star for each character, as people count them, of each span; spaces inside stay."""
     parts: list[str] = []
     position = 0
-    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
-        start = max(hit.start, position)
-        if hit.end <= start:
+    for begin, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        start = max(begin, position)
+        if end <= start:
             continue
         parts.append(text[position:start])
-        words = text[start : hit.end].split(" ")
+        words = text[start:end].split(" ")
         parts.append(" ".join(MASK * perceived_length(word) for word in words))
-        position = hit.end
+        position = end
     return "".join(parts) + text[position:]

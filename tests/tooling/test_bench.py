@@ -72,6 +72,11 @@ DRAW = {
     "weighted_held_ms",
 }  # fmt: skip
 
+MODERATION = {
+    "checks_per_s", "p50_us", "p99_us", "recall", "false_positive_rate", "languages", "kinds", "sets", "peers",
+    "lists", "versions", "cases",
+}  # fmt: skip
+
 
 def _bench(*args: str) -> dict[str, Any]:
     command = [str(ROOT / "dev"), "bench", *args, "--quick", "--json"]
@@ -189,6 +194,21 @@ def test_imports_measures_both_databases_and_the_buyers_beside() -> None:
         assert set(result[name]) >= IMPORTS
         assert result[name]["lines"] == 2500
         assert result[name]["orders_beside"] > 0
+
+
+def test_moderation_measures_speed_and_what_is_found_beside_two_peers() -> None:
+    result = _bench("moderation")
+    assert set(result) >= MODERATION
+    assert result["cases"] >= 600
+    assert result["lists"]["filled_up_to"] >= 10_000
+    assert result["recall"] >= 0.95
+    assert result["false_positive_rate"] <= 0.02
+    for language in ("en", "zh"):
+        counts = result["languages"][language]
+        assert counts["recall"]["found"] <= counts["recall"]["of"]
+        assert counts["false_positives"]["of"] >= 100
+        for peer in result["peers"].values():
+            assert peer["languages"][language]["recall"]["share"] < counts["recall"]["share"]
 
 
 def test_no_benchmark_is_without_a_test() -> None:

@@ -1,0 +1,110 @@
+"""Whether a word that was found is one: gaps inside it, letters that were drawn out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from moderation.filter.normalise import Gap, Reading
+from moderation.filter.spellings import Spelling
+
+_RARELY_DOUBLED = frozenset("ahijkquvwxy")
+_LONG = 6
+_SPLIT_MIN = 4
+"""Shorter words count as split by white space only with each letter set apart."""
+
+# Pieces of words that are words by themselves, or names and units: "pen is" and "size s hit" are innocent.
+_WORDS = frozenset(
+    """
+    a ab ad ah al am an ana as ass at aw ay ba be bi bit bra brain bum but by can cap car cat co cock
+    coo cop core count country counts cover cum cup cut dam dim do dr due ed eh el em en er ers es est
+    eve ex ey fat few fin fit fix for fr fun gal gap gas get git go god good got grain gun guy ha had
+    ham has hat he head hell hen her hi him hip his hit hm ho hoe hole hop hot how hub hug i id if ill
+    im in ing ink ion is ish ism it itch item its jack jam job joe joy kid kill king la lady lap late
+    lay le led lee lei les let lick lie like lip lit lo log long lot low lung ma mad made man mart mass
+    mat max may me men mid min mm mo mod mom mot mr mrs ms mud mug my na nag nan nap nat near need net
+    new nice night nip no nod non nor not now nut oh oil ok old on one oop open or ore orn os our out
+    over own ox pa pad pal pan par pas pass pat pay peg pen per pet pi pick pie pig pin pink pit play
+    plus po pop pore port pose post pot pre pro pub put race rag rain ram ran rap rapist rat raw ray re
+    red rent rep res rest rib rich rick rid ride ring rip risk rod room rose rot row rub rug run sad
+    sale same sand sat saw say se sea sec see seen self sell set sex sh shall she ship shot show side
+    sing sip sir sit six size skin sky slip so son song sore sot sow spa spit spot ss star start stay
+    step sub suck sue sum sun sup swan sweat ta tab tag tail tall tan tap tar tart tea ted tee ten the
+    then they this tie ties tin ting tip tit tits to toe tom ton too top tot tow toy try tub two uk um
+    un up us use van vat very vet via wag wank war was wat way we wed well were wet what when where who
+    why wide will win wit with woman women won word wore work yes yet you your yours zip
+    """.split()  # noqa: SIM905 - a list of them fills pages
+) - {"cock", "cum", "ass", "tits", "hoe", "sex", "wank", "rapist", "orn", "oop", "sh", "ers", "ing", "ed"}
+
+
+def gaps_fit(spelling: Spelling, reading: Reading, first: int, end: int) -> bool:
+    """Whether what stands between the characters may stand inside the word."""
+    if len(reading.text) == len(reading.kept) and not spelling.syllables:
+        return True
+    gaps = [index for index in range(first + 1, end) if reading.gap(index) is not Gap.NONE]
+    if not gaps:
+        return True
+    if spelling.spaceless:
+        return _spaceless_fit(spelling, reading, gaps, first, end)
+    if (spelling.open_start or spelling.open_end) and not (
+        reading.word_starts(first) and reading.word_starts(end)
+    ):
+        return False
+    unexpected = [gap for gap in gaps if gap - first not in spelling.gaps]
+    if not unexpected:
+        return True
+    starts = [first, *sorted(first + gap for gap in spelling.gaps), end]
+    words = pairwise(starts)
+    return all(
+        _word_fits(reading, start, stop, [g for g in unexpected if start < g < stop]) for start, stop in words
+    )
+
+
+def runs_fit(spelling: Spelling, reading: Reading, first: int) -> bool:
+    """Whether each letter is there as often as in the entry, or drawn out (fuuck, ffuucckk)."""
+    key = spelling.key
+    wanted: Sequence[int] = spelling.runs or (1,) * len(key)
+    more: list[int] = []
+    for index, want in enumerate(wanted):
+        have = reading.run(first + index)
+        if have < want:
+            return False
+        if have > want:
+            more.append(index)
+    if not more or spelling.spaceless or len(more) > 1 or len(key) >= _LONG:
+        return True
+    return key[more[0]] in _RARELY_DOUBLED or reading.run(first + more[0]) > 2
+
+
+def _spaceless_fit(spelling: Spelling, reading: Reading, gaps: Sequence[int], first: int, end: int) -> bool:
+    """加*微*信 is one word; 我想加。微信上说 is not, unless every character is set apart (加，微，信)."""
+    length = end - first
+    if spelling.syllables:
+        begins = {first + at for at, _ in spelling.syllables}
+        return len(gaps) == length - 1 or begins.issuperset(gaps)
+    if len(gaps) == length - 1 and (length > 2 or _apart(reading, first, end)):
+        return True
+    return all(reading.gap(index) is not Gap.STOP for index in gaps)
+
+
+def _apart(reading: Reading, first: int, end: int) -> bool:
+    """Whether nothing stands directly beside ``reading.text[first:end]``."""
+    before = first == 0 or reading.gap(first) is not Gap.NONE
+    return before and (end == len(reading.text) or reading.gap(end) is not Gap.NONE)
+
+
+def _word_fits(reading: Reading, start: int, stop: int, gaps: Sequence[int]) -> bool:
+    """Whether one word may have these gaps: ``f u c k``, ``f.uck``, ``fu ck``, not ``pen is``."""
+    if not gaps:
+        return True
+    cuts = [start, *gaps, stop]
+    pieces = [reading.text[a:b] for a, b in pairwise(cuts)]
+    wide = any(reading.gap(gap) is Gap.WIDE for gap in gaps)
+    alone = sum(len(piece) == 1 for piece in pieces)
+    if alone == len(pieces):
+        return alone > 2 or not wide
+    if wide and stop - start < _SPLIT_MIN:
+        return False
+    if alone > 1 or (alone and not wide):
+        return True
+    return any(len(piece) > 1 and piece not in _WORDS for piece in pieces)

@@ -1,0 +1,138 @@
+"""The ways in which a text may be meant: with digits for letters, drawn out, with stars, in pinyin.
+
+Each reading has its characters where the plain one has them. Texts in which nothing hints at a costume have
+no further reading: to find that out is one search.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from moderation.filter.fold import NOTHING
+from moderation.filter.normalise import Normalised, Reading
+from moderation.filter.tables import readings as syllables
+
+_HAN = "\u4e00-\u9fff"
+# Each search is for the next dearer thing, so that most texts are done with after one for any sign at all.
+_SIGN = re.compile(f"[0-9@$!|€£¥¢+=(){{}}\\[\\]<>\\\\/^*#%&?~×{NOTHING}]")
+_BESIDE = "0-9@$|€£¥¢+={}\\[\\]<>\\\\/^"
+_LEET = f"(?:[a-z](?:[{_BESIDE}]|[!()][a-z0-9@$])|[{_BESIDE}!)(][a-z]|[@$]{{2}})"
+_LEETY = re.compile(_LEET)
+_VEILED = re.compile(f"[^\\W\\d_]{NOTHING}")
+_MIXED = re.compile(f"[{_HAN}]\\s?[a-z]|[a-z]\\s?[{_HAN}]")
+# Letters that English doesn't double may be drawn out by one; others by two, or two of them at once.
+_RARELY_DOUBLED = tuple(letter * 2 for letter in "ahijkquvwxy")
+_DRAWN = re.compile(r"([^\W\d_])\1(?:\1|([^\W\d_])\2)")
+_RUN = re.compile(f"([^\\W\\d_])(?:{NOTHING}*\\1)+")
+
+_SINGLE = dict(zip("0123456789@$!|€£¥¢+^", "oizeasgtbgasiielycta", strict=True))
+_AS_L = dict.fromkeys("1!|", "l")
+_SEVERAL = sorted(
+    {
+        "|\\/|": "m", "/\\/\\": "m", "|v|": "m", "|\\|": "n", "/\\/": "n", "\\/\\/": "w", "\\^/": "w",
+        "|-|": "h", "|_|": "u", "(_)": "u", "|<": "k", "|{": "k", "|(": "k", "|)": "d", "[)": "d", "|]": "d",
+        "|>": "p", "|2": "r", "()": "o", "[]": "o", "{}": "o", "\\/": "v", "/\\": "a", "/-\\": "a", "|=": "f",
+        "|_": "l", "}{": "h", ")(": "x", "><": "x", "|3": "b", "|*": "p",
+    }.items(),
+    key=lambda pair: -len(pair[0]),
+)  # fmt: skip
+_SEVERAL_FOUND = re.compile("|".join(re.escape(signs) for signs, _ in _SEVERAL))
+_SEVERAL_MEANT = {signs: letter + NOTHING * (len(signs) - 1) for signs, letter in _SEVERAL}
+_TOKEN = re.compile(f"[^\\s{_HAN}]+")
+_LEET_TABLE = str.maketrans(_SINGLE)
+_LEET_L_TABLE = str.maketrans(_SINGLE | _AS_L)
+_INSIDE = re.compile("(?<=[a-z0-9@$!])[(<](?=[a-z0-9@$!])")
+# Between dots and the like, only what has a letter is a word: v4.6.2 isn't.
+_CHUNK = re.compile('[^.,:;"]+')
+_LETTER = re.compile("[a-z@$]")
+_PRICE = re.compile(r"[$€£¥]\d")
+_CLOSING = "!?.,"
+
+_TONED = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,6}[1-5]\s?){2,}(?![a-z0-9])")
+_TONES = str.maketrans(dict.fromkeys("12345", NOTHING))
+_HOLED = re.compile("(?<=[a-z])[*#%&?~×](?=[a-z])")
+_PLUS = re.compile(f"(?<![a-z0-9+])\\+(?=\\s?(?:[{_HAN}]|vx|wx|v|q|qq|w)(?![a-z]))")
+"""加 is read "plus": ➕微信."""
+_VOWELS = "aeiou"
+
+_READ_FROM = 0xF0000
+"""Private code points: one for each syllable, so that what is read alike is compared alike."""
+_SYLLABLES = {syllable: chr(_READ_FROM + n) for n, syllable in enumerate(sorted(set(syllables().values())))}
+_HEARD = {ord(char): _SYLLABLES[syllable] for char, syllable in syllables().items()}
+
+
+def further(seen: Normalised) -> Iterator[Reading]:
+    """The readings beside the plain one that ``seen`` hints at: at most a dozen, most texts have none."""
+    kept = seen.kept
+    signs = _SIGN.search(kept) is not None
+    leet = list(_leet(kept)) if signs and _LEETY.search(kept) else []
+    for meant in leet:
+        yield Reading(meant)
+    if leet or _drawn(kept) or (signs and _VEILED.search(kept)):
+        for way in (kept, *leet):
+            squeezed = _RUN.sub(_squeeze, way)
+            if squeezed != way:
+                yield Reading(squeezed, drawn_from=way)
+    if signs:
+        yield from _signed(kept)
+    if not kept.isascii() and _MIXED.search(kept):
+        yield in_pinyin(kept)
+
+
+def _drawn(kept: str) -> bool:
+    for pair in _RARELY_DOUBLED:
+        if pair in kept:
+            return True
+    return _DRAWN.search(kept) is not None
+
+
+def _signed(kept: str) -> Iterator[Reading]:
+    """With tones left out, vowels for stars, 加 for a plus."""
+    if _TONED.search(kept):
+        yield Reading(_TONED.sub(lambda found: found[0].translate(_TONES), kept))
+    if _HOLED.search(kept):
+        for vowel in _VOWELS:
+            yield Reading(_HOLED.sub(vowel, kept))
+    if "+" in kept and _PLUS.search(kept):
+        yield Reading(_PLUS.sub("加", kept))
+
+
+def in_pinyin(kept: str) -> Reading:
+    """Each character in Latin letters, all of which stand where it stood."""
+    table = syllables()
+    parts = [table.get(char, char) if char.isalnum() else "" for char in kept]
+    at = [index for index, part in enumerate(parts) for _ in part]
+    return Reading(kept, text="".join(parts), at=at)
+
+
+def by_sound(kept: str) -> Reading:
+    """Each Chinese character as the one sign of its syllable."""
+    return Reading(kept.translate(_HEARD))
+
+
+def _squeeze(found: re.Match[str]) -> str:
+    return found[1] + NOTHING * (len(found[0]) - 1)
+
+
+def _leet(kept: str) -> Iterator[str]:
+    """What is meant by signs and digits among letters: 1 as i, and, where there is one, as l."""
+    first = _TOKEN.sub(lambda found: _meant(found[0], _LEET_TABLE), kept)
+    if first != kept:
+        yield first
+    second = _TOKEN.sub(lambda found: _meant(found[0], _LEET_L_TABLE), kept)
+    if second != first:
+        yield second
+
+
+def _meant(token: str, table: dict[int, str]) -> str:
+    if not _LEETY.search(token):
+        return token
+    end = len(token.rstrip(_CLOSING))
+    word = _SEVERAL_FOUND.sub(lambda found: _SEVERAL_MEANT[found[0]], token[:end])
+    word = _INSIDE.sub("c", word)
+    return _CHUNK.sub(lambda found: _as_letters(found[0], table), word) + token[end:]
+
+
+def _as_letters(chunk: str, table: dict[int, str]) -> str:
+    return chunk.translate(table) if _LETTER.search(chunk) and not _PRICE.search(chunk) else chunk

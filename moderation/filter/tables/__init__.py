@@ -1,0 +1,40 @@
+"""The tables that texts are folded with, made by ``python -m tests.support.filter_tables``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def confusables() -> dict[str, str]:
+    """Latin letters by the letters of other scripts that look like them, upper and lower case."""
+    return _by_char("confusables.txt")
+
+
+@cache
+def simplified() -> dict[str, str]:
+    """Simplified characters by their traditional forms and variants."""
+    return _by_char("simplified.txt")
+
+
+@cache
+def readings() -> dict[str, str]:
+    """The syllable, without tone, of each simplified character: its commonest one."""
+    return _by_char("readings.txt")
+
+
+@cache
+def apart() -> dict[str, tuple[str, ...]]:
+    """The two characters that a simplified one falls into, in each way that it does."""
+    rows = (line.split(" ") for line in _read("apart.txt"))
+    return {char: tuple(parts.split(",")) for char, parts in rows}
+
+
+def _by_char(name: str) -> dict[str, str]:
+    rows = (line.split(" ") for line in _read(name))
+    return {char: meant for meant, chars in rows for char in chars}
+
+
+def _read(name: str) -> list[str]:
+    return (files("moderation.filter.tables") / name).read_text("utf-8").splitlines()
