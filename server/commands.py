@@ -53,6 +53,7 @@ from rooms.wallet.payouts import Payouts
 from rooms.wallet.topups import TopUps
 from server.packet_front import PacketFront
 from server.payments.cashier import Cashier
+from server.rulebooks import Rulebooks
 from server.shop_front import ShopFront
 from server.store.group import Answer, Work, accepted, refused
 from server.store.keys import CommandKey
@@ -257,6 +258,7 @@ class Commands:
         packet_front: PacketFront | None = None,
         direct: Mapping[str, Direct] | None = None,
         look_over: LookOver | None = None,
+        rulebooks: Rulebooks | None = None,
     ) -> None:
         self._look_over = look_over
         self._store = store
@@ -269,6 +271,7 @@ class Commands:
         self._liker = liker
         self._ended = ended
         self._direct = direct or {}
+        self._rulebooks = rulebooks
 
     async def run(
         self,
@@ -297,6 +300,8 @@ class Commands:
             return accepted(await direct(cmd, caller))
         if not isinstance(cmd, c.Keyed):
             raise Refused("unknown_command")
+        if self._rulebooks is not None and self._rulebooks.lacks(cmd.room):
+            await self._rulebooks.ready(cmd.room)
         if isinstance(cmd, c.Buy):
             return await self._buy(cmd, caller, caller.id, tell)
         key, request = CommandKey(caller.id, name, cmd.key), request_hash(cmd)

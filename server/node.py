@@ -224,6 +224,7 @@ class Node:
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             liker=self.domain.points.watching.liked,
+            rulebooks=self.domain.rulebooks,
             ended=self.picture.end,
             look_over=self.domain.filter_hook.ask if self.domain.filter_hook else None,
             direct={
@@ -321,6 +322,7 @@ class Node:
             replay=self.replay,
             audit=self.audit,
             vision=self.picture.vision,
+            filter=self.domain.filter_desk,
         )
         api.attach(app)
         Pages(embed_origins=settings.listen.embed_origins).attach(app)
@@ -360,6 +362,8 @@ class Node:
         settings = self.settings
         await self.store.start()
         await self._start_bus()
+        await self.domain.rulebooks.start()
+        self.domain.rulebooks.follow(alone=not isinstance(self.bus, RedisBus))
         await self.picture.start()
         await self.replay.start()
         if settings.node.is_gateway:
@@ -446,6 +450,7 @@ class Node:
             await self.presence.close()
         await self.live.close()
         await self.domain.timers.close()
+        await self.domain.rulebooks.close()
         await self.webhooks.close()
         await self.domain.close_providers()
         await self.housekeeping.close()

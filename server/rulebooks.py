@@ -1,8 +1,8 @@
-"""The rulebooks in force at this node: a compiled copy of what SQL has, replaced as a whole when that changes.
+"""The rulebooks in force at this node: a compiled copy of what SQL has, replaced as a whole when it changes.
 
-Whoever judges a text takes one ``Book`` and goes by it to the end, so none is judged by half of a change. What
-can't be read or compiled leaves the old book in force, and a room whose book has yet to be read has its texts
-wait: nothing is let through because something failed.
+Whoever judges a text takes one ``Book`` and goes by it to the end, so none is judged by half of a change.
+What can't be read or compiled leaves the old book in force, and a room whose book has yet to be read has its
+texts wait: nothing is let through because something failed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from sqlalchemy import Connection
 
-from moderation.filter import TextFilter, WordListError
+from moderation.filter import Entry, TextFilter, WordListError
 from moderation.rulebook.book import Book, Key, Layer, Part, bound, compiled, grouped
 from moderation.rulebook.effective import Chosen
 from moderation.rulebook.forms import entries_of
@@ -85,6 +85,8 @@ class Rulebooks:
         self._known: dict[str, int] = {}
         self._rooms: dict[str, _Kept] = {}
         self._seen = 0
+        self._started = False
+        """Before that nobody writes yet, and rooms are read when somebody does."""
         self._uses = itertools.count()
         self._lock = asyncio.Lock()
         self._nudged = asyncio.Event()
@@ -157,6 +159,7 @@ class Rulebooks:
         self._loop = asyncio.get_running_loop()
         async with self._lock:
             await self._look()
+        self._started = True
         if PLATFORM in self._faulty:
             raise WordListError("a word list of the platform that is stored can't be used; see the log")
 
@@ -224,12 +227,12 @@ class Rulebooks:
             self._seen, self._known, self._platform = 0, {}, Part()
             self._rooms.clear()
             self._bind_all()
-            return await self._look()
+            await self._look()
+            return
         if not changed:
             return
         rooms = changed.keys() - {PLATFORM}
-        # On the first look nobody writes yet, and rooms are read when somebody does.
-        if seen == 0 or len(rooms) > CHANGED_AT_ONCE_MAX:
+        if not self._started or len(rooms) > CHANGED_AT_ONCE_MAX:
             rooms &= self._rooms.keys()
         await self._take([*(changed.keys() & {PLATFORM}), *rooms])
         self._known |= {room: version for room, version in changed.items() if room != PLATFORM}
@@ -318,7 +321,10 @@ def _part_of(found: _Found, old: Mapping[Key, Layer]) -> Part:
     """Raises ``WordListError``. Takes its time."""
     layers: dict[Key, Layer] = {}
     for key in found.keys:
-        layers[key] = old.get(key) or compiled(
-            entry for name, _ in key for entry in entries_of(found.lists[name].form, found.lists[name].body, name)
-        )
+        layers[key] = old.get(key) or compiled(_entries(found.lists[name] for name, _ in key))
     return Part(found.chosen, layers, found.version)
+
+
+def _entries(rows: Iterable[ListRow]) -> Iterator[Entry]:
+    for row in rows:
+        yield from entries_of(row.form, row.body, row.name)

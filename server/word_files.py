@@ -1,4 +1,4 @@
-"""Word lists in files: those that come with Danmart and those of the settings, read again when they change."""
+"""Word lists in files: those that come with Danmart, and those of the settings, read again if they change."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class WordFiles:
 
     def _compiled(self) -> Layer:
         if not self._paths:
-            return _came_along()
+            return came_along()
         entries: list[Entry] = bundled()
         for path in self._paths:
             entries += read(path)
@@ -55,6 +55,6 @@ def _looks(path: Path) -> tuple[int, int, int] | None:
 
 
 @lru_cache(1)
-def _came_along() -> Layer:
-    """They can't change while the process runs."""
+def came_along() -> Layer:
+    """The lists that come with Danmart, which can't change while the process runs."""
     return compiled(bundled())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -101,7 +102,7 @@ def effective(platform: Chosen, room: Chosen = NOTHING_CHOSEN) -> RoomRules:
     own = RoomRules.model_validate(room.rules)
     chosen = {name: getattr(own, name) for name in own.model_fields_set & set(SCALARS)}
     for name in set(chosen) & set(platform.firm):
-        chosen[name] = max(getattr(base, name), chosen[name], key=lambda value, n=name: strictness(n, value))
+        chosen[name] = max(getattr(base, name), chosen[name], key=partial(strictness, name))
     allowed = () if "links" in platform.firm else own.links_allowed
     return base.model_copy(
         update={
@@ -132,5 +133,3 @@ def strictness(name: str, value: Any) -> int:
     if isinstance(value, bool):
         return int(value)
     return _MEASURES.index(value)
-
-

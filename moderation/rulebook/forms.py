@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from dataclasses import fields
+from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -22,17 +24,28 @@ _ENTRY = TypeAdapter(Entry)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
+class SheetFault(WordListError):
+    """A sheet can't be used, because of what is in this ``line`` (from 1)."""
+
+    def __init__(self, name: str, line: int, message: str) -> None:
+        super().__init__(f"{name}.csv: line {line}: {message}")
+        self.line = line
+
+
 def entries_of(form: str, body: str, name: str) -> list[Entry]:
-    """What a list says. ``name`` is the list's, and the category of entries that name none. Raises
-    ``WordListError``. Takes its time with long ones."""
+    """What a list says. ``name`` is the list's, and its last part the category of entries that name
+    none. Raises ``WordListError``. Takes its time with long ones."""
     if form == "csv":
         return _from_csv(body, name)
     return parse(body, f"{name}.{form}")
 
 
 def written(form: str, entries: Iterable[Entry]) -> str:
-    """The entries in that form; read again they are the same."""
-    return _to_csv(entries)
+    """The entries in that form; read again they are the same, but for what lines can't say: those have one
+    word each, and whether it is allowed."""
+    if form == "csv":
+        return _to_csv(entries)
+    return _to_lines(entries) if form == "txt" else _to_toml(entries)
 
 
 def _from_csv(body: str, name: str) -> list[Entry]:
@@ -48,7 +61,7 @@ def _from_csv(body: str, name: str) -> list[Entry]:
             else:
                 entries.append(_entry(header, row, name, rows.line_num))
     except csv.Error as error:
-        raise WordListError(f"{name}.csv: line {rows.line_num}: is not CSV: {error}") from error
+        raise SheetFault(name, rows.line_num, f"is not CSV: {error}") from error
     return entries
 
 
@@ -56,25 +69,23 @@ def _header(row: list[str], name: str) -> list[str]:
     header = [cell.strip().lower() for cell in row]
     unknown = sorted(set(header) - set(COLUMNS))
     if unknown or "text" not in header or len(set(header)) < len(header):
-        raise WordListError(
-            f"{name}.csv: line 1: should name each column once: text, and any of {', '.join(COLUMNS[1:])}"
-        )
+        raise SheetFault(name, 1, f"should name each column once: text, and any of {', '.join(COLUMNS[1:])}")
     return header
 
 
 def _entry(header: list[str], row: list[str], name: str, line: int) -> Entry:
     if len(row) > len(header):
-        raise WordListError(f"{name}.csv: line {line}: has more cells than there are columns")
+        raise SheetFault(name, line, "has more cells than there are columns")
     cells = {column: _restored(cell) for column, cell in zip(header, row, strict=False)}
     given = {column: cell.strip() for column, cell in cells.items() if cell.strip()}
     if len(given.get("text", "")) > TEXT_MAX_CHARS:
-        raise WordListError(f"{name}.csv: line {line}: longer than {TEXT_MAX_CHARS} characters")
+        raise SheetFault(name, line, f"longer than {TEXT_MAX_CHARS} characters")
     try:
-        return _ENTRY.validate_python({"action": "deny", "category": name} | given)
+        return _ENTRY.validate_python({"action": "deny", "category": Path(name).name} | given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise WordListError(f"{name}.csv: line {line}: {place}: {first['msg']}") from error
+        raise SheetFault(name, line, f"{place}: {first['msg']}") from error
 
 
 def _to_csv(entries: Iterable[Entry]) -> str:
@@ -98,3 +109,34 @@ def _neutral(text: str) -> str:
 
 def _restored(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
+
+
+def _to_lines(entries: Iterable[Entry]) -> str:
+    return "".join(f"{'!' if entry.action == 'allow' else ''}{entry.text}\n" for entry in entries)
+
+
+def _to_toml(entries: Iterable[Entry]) -> str:
+    allowed: list[str] = []
+    groups: dict[tuple[tuple[str, object], ...], list[str]] = {}
+    for entry in entries:
+        if entry.action == "allow":
+            allowed.append(entry.text)
+            continue
+        said = tuple((column, getattr(entry, column)) for column in COLUMNS if column != "text")
+        groups.setdefault(tuple((name, value) for name, value in said if value is not None), []).append(
+            entry.text
+        )
+    parts = [f"allow = {_strings(allowed)}\n"] if allowed else []
+    for said, words in groups.items():
+        head = "".join(f"{name} = {_string(str(value))}\n" for name, value in said)
+        parts.append(f"[[list]]\n{head}words = {_strings(words)}\n")
+    return "\n".join(parts)
+
+
+def _strings(texts: Iterable[str]) -> str:
+    return "[\n" + "".join(f"    {_string(text)},\n" for text in texts) + "]"
+
+
+def _string(text: str) -> str:
+    """A TOML basic string: JSON's escapes are among its own, and DEL has to be one."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

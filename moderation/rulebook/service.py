@@ -50,6 +50,10 @@ class NewList:
     removed: Sequence[str] = ()
 
 
+def too_many_entries(limit: int) -> Refused:
+    return Refused("too_many", f"All lists together may have {limit} entries.", details={"limit": limit})
+
+
 def entries_max(scope: str) -> int:
     return PLATFORM_ENTRIES_MAX if scope == PLATFORM else ROOM_ENTRIES_MAX
 
@@ -73,7 +77,7 @@ class RulebookService:
         if "firm" in patch and scope != PLATFORM:
             raise Refused("forbidden", "Only the platform says what rooms can't loosen.")
         chosen = (decode(row.chosen) if row else Chosen()).changed(patch)
-        version = self._count(tx, scope)
+        version = self._count(tx, tx.get(VERSIONS, scope) or VersionRow(scope, 0))
         tx.put(RULES, RulesRow(scope, encode(chosen), version, caller.name, tx.now_ms))
         self._note(tx, scope, caller, "filter.rules", scope, {"changed": dict(patch), "version": version})
         return {"version": version}
@@ -93,11 +97,11 @@ class RulebookService:
         if lists > LISTS_MAX:
             raise Refused("too_many", f"There are {LISTS_MAX} lists already.", details={"limit": LISTS_MAX})
         if entries > (limit := entries_max(scope)):
-            raise Refused("too_many", f"All lists together may have {limit} entries.", details={"limit": limit})
-        version = self._count(tx, scope, lists=lists, entries=entries)
-        row = ListRow(
-            scope, new.name, new.form, new.body, new.entries, version, caller.name, tx.now_ms
-        )
+            raise Refused(
+                "too_many", f"All lists together may have {limit} entries.", details={"limit": limit}
+            )
+        version = self._count(tx, replace(before, lists=lists, entries=entries))
+        row = ListRow(scope, new.name, new.form, new.body, new.entries, version, caller.name, tx.now_ms)
         tx.put(LISTS, row)
         detail = {"entries": new.entries, "version": version} | _difference(new)
         self._note(tx, scope, caller, "filter.list.put", new.name, detail)
@@ -115,19 +119,19 @@ class RulebookService:
             raise Refused("not_found", "There is no such list.")
         _expect(expected, old)
         before = tx.get(VERSIONS, scope) or VersionRow(scope, 0)
-        version = self._count(tx, scope, lists=before.lists - 1, entries=before.entries - old.entries)
+        after = replace(before, lists=before.lists - 1, entries=before.entries - old.entries)
+        version = self._count(tx, after)
         tx.drop(LISTS, scope, name)
         detail = {"entries": old.entries, "version": version}
         self._note(tx, scope, caller, "filter.list.delete", name, detail)
         return {"version": version}
 
-    def _count(self, tx: Unit, scope: str, **sizes: int) -> int:
-        """The version of the change that is being made."""
+    def _count(self, tx: Unit, scope: VersionRow) -> int:
+        """The version of the change that is being made; ``scope`` is what the scope holds after it."""
         head = tx.get(VERSIONS, HEAD)
         version = (head.version if head else 0) + 1
         tx.put(VERSIONS, VersionRow(HEAD, version))
-        own = tx.get(VERSIONS, scope) or VersionRow(scope, 0)
-        tx.put(VERSIONS, replace(own, version=version, **sizes))
+        tx.put(VERSIONS, replace(scope, version=version))
         return version
 
     def _note(

@@ -1,7 +1,7 @@
-"""Where rulebooks are kept: the rules of each scope, its word lists, and a version that grows with each change.
+"""Where rulebooks are kept: each scope's rules and word lists, and a version that grows with each change.
 
-A scope is a room's id, or ``*`` for the platform. All changes take the lock of one row, the head, and count it
-up: so versions are committed in their order, and who has seen version n asks for what came after n.
+A scope is a room's id, or ``*`` for the platform. All changes take the lock of one row, the head, and count
+it up: so versions are committed in their order, and who has seen version n asks for what came after n.
 """
 
 from __future__ import annotations
