@@ -24,7 +24,7 @@ _ENTRY = TypeAdapter(Entry)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-class SheetFault(WordListError):
+class SheetError(WordListError):
     """A sheet can't be used, because of what is in this ``line`` (from 1)."""
 
     def __init__(self, name: str, line: int, message: str) -> None:
@@ -61,7 +61,7 @@ def _from_csv(body: str, name: str) -> list[Entry]:
             else:
                 entries.append(_entry(header, row, name, rows.line_num))
     except csv.Error as error:
-        raise SheetFault(name, rows.line_num, f"is not CSV: {error}") from error
+        raise SheetError(name, rows.line_num, f"is not CSV: {error}") from error
     return entries
 
 
@@ -69,23 +69,23 @@ def _header(row: list[str], name: str) -> list[str]:
     header = [cell.strip().lower() for cell in row]
     unknown = sorted(set(header) - set(COLUMNS))
     if unknown or "text" not in header or len(set(header)) < len(header):
-        raise SheetFault(name, 1, f"should name each column once: text, and any of {', '.join(COLUMNS[1:])}")
+        raise SheetError(name, 1, f"should name each column once: text, and any of {', '.join(COLUMNS[1:])}")
     return header
 
 
 def _entry(header: list[str], row: list[str], name: str, line: int) -> Entry:
     if len(row) > len(header):
-        raise SheetFault(name, line, "has more cells than there are columns")
+        raise SheetError(name, line, "has more cells than there are columns")
     cells = {column: _restored(cell) for column, cell in zip(header, row, strict=False)}
     given = {column: cell.strip() for column, cell in cells.items() if cell.strip()}
     if len(given.get("text", "")) > TEXT_MAX_CHARS:
-        raise SheetFault(name, line, f"longer than {TEXT_MAX_CHARS} characters")
+        raise SheetError(name, line, f"longer than {TEXT_MAX_CHARS} characters")
     try:
         return _ENTRY.validate_python({"action": "deny", "category": Path(name).name} | given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise SheetFault(name, line, f"{place}: {first['msg']}") from error
+        raise SheetError(name, line, f"{place}: {first['msg']}") from error
 
 
 def _to_csv(entries: Iterable[Entry]) -> str:
