@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from moderation.rulebook.forms import entries_of
 from rooms.errors import Refused
 from rooms.ports import About, CheckedText
 from server.config import Settings
-from server.texts import OneBook, Texts
+from server.texts import Texts
 from server.word_files import WordFiles
 
 OK, FAILED = 0, 1
@@ -68,8 +69,7 @@ def read(file: Path) -> list[Entry]:
 def _try(settings: Settings, arguments: argparse.Namespace) -> int:
     files = WordFiles(settings.moderation.word_lists)
     own = [compiled(read(file)) for file in arguments.list]
-    book = Book(words=(files.layer.words, *(layer.words for layer in own)))
-    texts = Texts(OneBook(book))
+    texts = Texts(_Only(Book(words=(files.layer.words, *(layer.words for layer in own)))))
     lines: Sequence[str] = sys.stdin.read().splitlines() if arguments.text == "-" else [arguments.text]
     for line in lines:
         try:
@@ -79,6 +79,16 @@ def _try(settings: Settings, arguments: argparse.Namespace) -> int:
             continue
         _say(text, texts.check(text, About(arguments.kind)))
     return OK
+
+
+@dataclass(frozen=True, slots=True)
+class _Only:
+    """The same book for whatever room."""
+
+    found: Book
+
+    def book(self, room_id: str | None) -> Book:
+        return self.found
 
 
 def _say(text: str, checked: CheckedText) -> None:

@@ -300,8 +300,7 @@ class Commands:
             return accepted(await direct(cmd, caller))
         if not isinstance(cmd, c.Keyed):
             raise Refused("unknown_command")
-        if self._rulebooks is not None and self._rulebooks.lacks(cmd.room):
-            await self._rulebooks.ready(cmd.room)
+        await self._read_rules(cmd.room)
         if isinstance(cmd, c.Buy):
             return await self._buy(cmd, caller, caller.id, tell)
         key, request = CommandKey(caller.id, name, cmd.key), request_hash(cmd)
@@ -315,6 +314,11 @@ class Commands:
         timed = (arrival or Arrival(self._clock_ms()),) if spec.timed else ()
         work = Work(name, lambda tx: handler(tx, cmd, caller, *timed), key, request, spec.patient)
         return await self._write(cmd, caller.id, work)
+
+    async def _read_rules(self, room_id: str) -> None:
+        """The writer has no time to read a room's rules: have them here before. Mostly they are."""
+        if self._rulebooks is not None and self._rulebooks.lacks(room_id):
+            await self._rulebooks.ready(room_id)
 
     async def _pay(
         self,

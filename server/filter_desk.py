@@ -26,10 +26,11 @@ from moderation.rulebook.store import (
     read_rules,
 )
 from rooms.errors import Refused
-from rooms.ports import About, Caller, TextKind, TextRules
+from rooms.ports import About, Caller, TextKind
 from server.rulebooks import Rulebooks
 from server.store.group import Answer, Work
 from server.store.store import Store
+from server.texts import Texts
 
 NAME = re.compile(r"[a-z0-9_]{1,32}")
 """A list's name, which is the category of its entries where they name none."""
@@ -53,9 +54,7 @@ class FilterDesk:
     ``expected`` is the version that the caller has seen, as in ``RulebookService``.
     """
 
-    def __init__(
-        self, store: Store, service: RulebookService, rulebooks: Rulebooks, texts: TextRules
-    ) -> None:
+    def __init__(self, store: Store, service: RulebookService, rulebooks: Rulebooks, texts: Texts) -> None:
         self._store = store
         self._service = service
         self._rulebooks = rulebooks
@@ -158,7 +157,7 @@ class FilterDesk:
         ``Refused``: ``text_…``."""
         await self._ready(scope)
         cleaned = self._texts.clean(text, 2000)
-        checked = self._texts.check(cleaned, About(kind, None if scope == PLATFORM else scope))
+        checked = self._texts.judge(cleaned, About(kind, None if scope == PLATFORM else scope))
         return {
             "text": cleaned,
             "shown": checked.text,

@@ -6,7 +6,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from moderation.filter import Entry, TextFilter
 from moderation.rulebook.effective import Chosen, effective
@@ -51,13 +50,6 @@ class Book:
     rules: RoomRules = DEFAULT_RULES
     words: tuple[TextFilter, ...] = ()
     version: int = 0
-
-
-class Books(Protocol):
-    """Where the book of a room is looked up; None: of texts that are no room's. Quick, without I/O: asked in
-    the writer. Raises ``Refused`` (temporary) for one that isn't at hand."""
-
-    def book(self, room_id: str | None) -> Book: ...
 
 
 def bound(base: Layer, platform: Part, room: Part | None = None) -> Book:

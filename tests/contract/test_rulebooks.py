@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from moderation.audit import audit_table
+from moderation.audit import read_audit
 from moderation.filter import WordListError
 from moderation.rulebook.service import LISTS_MAX, NewList, RulebookService
 from moderation.rulebook.store import PLATFORM, lists_table, versions_table
@@ -29,6 +29,11 @@ async def put(
     return await house.filter_desk.put_list(scope, Upload(name, form, body), expected, HOST)
 
 
+async def trail(house: House, name: str) -> list[dict[str, Any]]:
+    """A trail's notes, oldest first."""
+    return (await house.store.read(lambda conn: read_audit(conn, name)))[::-1]
+
+
 async def refusal(coroutine: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         await coroutine
@@ -43,8 +48,7 @@ async def test_a_word_holds_from_the_answer_on_and_in_its_room_only(house: House
     await house.say(VIEWER, "a zorblax", room="other")
     await house.filter_desk.delete_list(ROOM, "mine", made["version"], HOST)
     await house.say(VIEWER, "a zorblax again")
-    noted = await house.rows(select(audit_table.c.action).where(audit_table.c.room_id == ROOM))
-    actions = [row["action"] for row in noted]
+    actions = [noted["action"] for noted in await trail(house, ROOM)]
     assert [a for a in actions if a.startswith("filter.l")] == ["filter.list.put", "filter.list.delete"]
 
 
@@ -52,8 +56,7 @@ async def test_the_platforms_words_hold_in_every_room_and_where_no_room_is(house
     await put(house, "all", "zorblax", scope=PLATFORM)
     assert await house.code("comment", VIEWER, text="zorblax") == "text_refused"
     assert house.filter_desk._texts.check("zorblax", About("name")).verdict == "deny"
-    trail = await house.rows(select(audit_table.c.action).where(audit_table.c.room_id == ""))
-    assert [row["action"] for row in trail] == ["filter.list.put"]
+    assert [noted["action"] for noted in await trail(house, "")] == ["filter.list.put"]
 
 
 async def test_who_has_seen_another_version_changes_nothing(house: House) -> None:
@@ -76,10 +79,8 @@ async def test_who_has_seen_another_version_changes_nothing(house: House) -> Non
 async def test_two_who_write_at_once_both_have_been_there(house: House) -> None:
     """Without a version the last one counts, and each line of the trail says what that one changed."""
     await asyncio.gather(put(house, "mine", "aaa"), put(house, "mine", "bbb"))
-    rows = await house.rows(select(audit_table.c.detail).where(audit_table.c.action == "filter.list.put"))
-    details = [row["detail"].decode() for row in rows]
-    assert '"removed":0' in details[0]
-    assert '"removed":1' in details[1]
+    put_down = [noted["detail"] for noted in await trail(house, ROOM) if noted["action"] == "filter.list.put"]
+    assert [detail["removed"] for detail in put_down] == [0, 1]
     sizes = await house.rows(select(versions_table).where(versions_table.c.scope == ROOM))
     assert (sizes[0]["lists"], sizes[0]["entries"]) == (1, 1)
 
