@@ -86,8 +86,8 @@ from server.payments.providers import close_providers, make_providers, tell
 from server.picture_ends import PicturesOnAir
 from server.pictures import Pictures, has_picture
 from server.points import PointsKeeper
-from server.stills import Stills
 from server.rulebooks import Rulebooks
+from server.stills import Stills
 from server.store.store import Store
 from server.texts import Texts
 from server.timers import Timers

@@ -201,7 +201,7 @@ class Node:
             clock_ms=self._clock_ms,
             cluster_tokens=ClusterTokens(secret),
             picture_acts=self.services.picture_acts,
-            rules=self.domain.texts.rules,
+            rules=self.domain.rulebooks.at_hand,
         )
         self.picture = Picture(settings, around)
         self.replay = ReplayDesk(

@@ -124,6 +124,14 @@ class Rulebooks:
         """The same book's rules. Implements ``moderation.rulebook.rules.Rules``."""
         return self.book(room_id).rules
 
+    def at_hand(self, room_id: str) -> RoomRules:
+        """The same for who looks again in a moment and judges no texts, such as the picture check: while the
+        room's book is being read, the platform's rules. Never refuses."""
+        try:
+            return self.book(room_id).rules
+        except Refused:
+            return self._plain.rules
+
     def words(self, room_id: str | None) -> tuple[TextFilter, ...]:
         """The same book's words, in layers."""
         return self.book(room_id).words

@@ -139,6 +139,7 @@ async def test_a_text_that_comes_before_its_rules_waits(house: House) -> None:
     async with open_house(house.url, node="second") as second:
         with pytest.raises(Refused, match="busy"):
             second.rulebooks.book(ROOM)
+        assert second.rulebooks.at_hand(ROOM) == second.rulebooks.book(None).rules
         async with asyncio.timeout(20):
             while second.rulebooks.lacks(ROOM):  # noqa: ASYNC110
                 await asyncio.sleep(0)
