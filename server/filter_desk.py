@@ -191,7 +191,7 @@ class FilterDesk:
         answer = await self._store.write(work)
         if not answer.ok:
             raise _refusal(answer)
-        await self._rulebooks.refresh()
+        await self._rulebooks.changed()
 
 
 def described(row: ListHead | ListRow) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -63,6 +64,7 @@ log = structlog.get_logger(__name__)
 
 LIKES_EVERY_S = 3.0
 WEBHOOKS_AT_ONCE = 256
+RULEBOOKS = "*"
 
 
 def wall_ms() -> int:
@@ -363,7 +365,7 @@ class Node:
         await self.store.start()
         await self._start_bus()
         await self.domain.rulebooks.start()
-        self.domain.rulebooks.follow(alone=not isinstance(self.bus, RedisBus))
+        await self._follow_rulebooks()
         await self.picture.start()
         await self.replay.start()
         if settings.node.is_gateway:
@@ -476,6 +478,13 @@ class Node:
             await self.healer.start()
         if self.presence is not None:
             await self.presence.start()
+
+    async def _follow_rulebooks(self) -> None:
+        """No room is called ``*``: its channel is where nodes nudge each other to look at the rulebooks."""
+        books = self.domain.rulebooks
+        await self.bus.join_room(RULEBOOKS, books.nudge)
+        books.call = partial(self.bus.call_origin, RULEBOOKS)
+        books.follow(alone=not isinstance(self.bus, RedisBus))
 
     async def _write_likes(self) -> None:
         while True:

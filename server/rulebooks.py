@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from server.word_files import WordFiles
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.25
-"""How soon a change at another node is noticed here."""
+"""How soon a change at another node is noticed here, should its nudge get lost."""
 LOOK_ALONE_EVERY_S = 2.0
 """Where there is no other node: files only."""
 ROOMS_MAX = 500
@@ -103,6 +103,8 @@ class Rulebooks:
             registry=registry,
         )
         self._faulty: set[str] = set()
+        self.call: Callable[[], None] = lambda: None
+        """Nudges the other nodes; it may get lost."""
 
     # asking
 
@@ -183,10 +185,19 @@ class Rulebooks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def nudge(self, *_: object) -> None:
+        """Look now: another node says that something has changed."""
+        self._nudged.set()
+
     def reread(self) -> None:
         """Look now, and read the files whether they have changed or not."""
         self._anyway = True
         self._nudged.set()
+
+    async def changed(self) -> None:
+        """Something was committed: have the other nodes look, and return as ``refresh`` does."""
+        self.call()
+        await self.refresh()
 
     async def refresh(self) -> None:
         """Returns when everything that was committed before is in force here, or couldn't be had. Finishes
