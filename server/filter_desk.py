@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
-from moderation.filter import WordListError
+from moderation.filter import ListProblem, WordListError
 from moderation.rulebook.book import categories, compiled
 from moderation.rulebook.effective import NOTHING_CHOSEN, effective
 from moderation.rulebook.forms import entries_of, written
@@ -220,9 +220,9 @@ def _prepared(upload: Upload, old: ListRow | None, limit: int) -> NewList:
         compiled(entries)
     except UnicodeDecodeError as error:
         line = upload.body.count(b"\n", 0, error.start) + 1
-        raise _invalid(line, f"is not UTF-8 text: {error.reason}") from error
+        raise _invalid([ListProblem(line, f"is not UTF-8 text: {error.reason}")]) from error
     except WordListError as error:
-        raise _invalid(getattr(error, "line", None), str(error)) from error
+        raise _invalid(error.problems) from error
     before = _texts_of(old)
     now = dict.fromkeys(entry.text for entry in entries)
     return NewList(
@@ -244,8 +244,8 @@ def _texts_of(old: ListRow | None) -> dict[str, None]:
         return {}
 
 
-def _invalid(line: int | None, message: str) -> Refused:
-    return Refused("list_invalid", details=[{"line": line, "message": message}])
+def _invalid(problems: Sequence[ListProblem]) -> Refused:
+    return Refused("list_invalid", details=[asdict(problem) for problem in problems])
 
 
 def _refusal(answer: Answer) -> Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -136,14 +137,18 @@ def test_a_book_is_the_files_then_the_platforms_then_the_rooms() -> None:
     assert categories([base], above.layers.values(), room.layers.values()) == {"own": 2, "x": 1}
 
 
-CELLS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+CELLS = st.text(
+    st.characters(exclude_categories=["C", "Z"], exclude_characters="{}"), min_size=1, max_size=12
+)
 
 
 @given(words=st.lists(CELLS, min_size=1, max_size=8))
 def test_csv_gives_back_what_it_was_given_and_no_cell_is_a_formula(words: list[str]) -> None:
-    entries = [Entry(word, "deny", category="own") for word in words]
+    entries = [Entry(word, "mask", category="own", severity=3, apart=True) for word in words]
     text = written("csv", entries)
-    assert entries_of("csv", text, "own") == entries
+    read = entries_of("csv", text, "own")
+    assert [replace(entry, list="", line=None) for entry in read] == entries
+    assert [entry.line for entry in read] == list(range(2, len(words) + 2))
     for line in text.splitlines()[1:]:
         assert not line.lstrip('"').startswith(("=", "+", "-", "@"))
 
@@ -160,5 +165,13 @@ def test_csv_gives_back_what_it_was_given_and_no_cell_is_a_formula(words: list[s
     ],
 )
 def test_a_fault_in_csv_names_its_line(body: str, line: int) -> None:
-    with pytest.raises(WordListError, match=rf"line {line}:"):
+    with pytest.raises(WordListError) as caught:
         entries_of("csv", body, "own")
+    assert [problem.line for problem in caught.value.problems] == [line]
+
+
+def test_all_faults_of_a_sheet_are_told_at_once() -> None:
+    body = "text,severity,match,category\nfine,1,,\nbad,9,,\nbad,1,maybe,No Name\n{a,2,,\n"
+    with pytest.raises(WordListError) as caught:
+        entries_of("csv", body, "own")
+    assert [problem.line for problem in caught.value.problems] == [3, 4, 4, 5]

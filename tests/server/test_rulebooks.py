@@ -123,8 +123,8 @@ async def test_two_who_edit_dont_overwrite_each_other(world: World) -> None:
     ("kind", "text", "line"),
     [
         ("text/csv", "text,action\nfine,deny\nbad,burn\n", 3),
-        ("application/toml", "[[list]]\nwords = [\n", None),
-        ("text/plain", "fine\n" + "x" * 101, None),
+        ("application/toml", "[[list]]\nwords = [=]\n", 2),
+        ("text/plain", "fine\n" + "x" * 101, 2),
         ("text/plain", "nul\0", None),
     ],
 )
