@@ -60,6 +60,7 @@ _KINDS = (
         "too_many_connections", 429, "Too many connections are open already; close some.", temporary=True
     ),
     ErrorKind("text_refused", 422, "The text contains words that are not allowed here."),
+    ErrorKind("list_invalid", 422, "This word list has a fault; `details` says in which line, and which."),
     ErrorKind("text_empty", 422, "There is no text left after cleaning."),
     ErrorKind("text_too_long", 422, "The text is too long."),
     ErrorKind("style_not_allowed", 403, "This colour or lane is for moderators and the host."),

@@ -29,6 +29,8 @@ class Rank:
 
     ORDERS = 10
     PAYMENTS = 15
+    RULE_VERSIONS = 17
+    RULES = 18
     TIMERS = 20
     GIFTS = 22
     PLAYS = 24

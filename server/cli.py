@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 from sqlalchemy.exc import DBAPIError
 
+from moderation.filter import WordListError
 from rooms.commands import CreateRoom
 from rooms.errors import Refused
 from rooms.history import read_room
 from rooms.ports import Caller
-from server import cli_audit, cli_webhooks, logs
+from server import cli_audit, cli_webhooks, cli_words, logs
 from server.auth.own import sign
 from server.config import ConfigError, Settings, load, node_secret
 
@@ -56,6 +57,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         return int(arguments.do(settings, arguments))
     except ConfigError as error:
         print(error, file=sys.stderr)
+        return BAD_USAGE
+    except WordListError as error:
+        print(f"word list {error}\nMend it, or take it out of moderation.word_lists.", file=sys.stderr)
         return BAD_USAGE
 
 
@@ -111,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     cli_webhooks.add_parser(commands, common)
     cli_audit.add_parser(commands, common)
+    cli_words.add_parser(commands, common)
     commands.add_parser("verify-draw", add_help=False, help="recompute a lottery's draw from its file")
     doctor = commands.add_parser("doctor", parents=[common], help="say what is wrong with config or machine")
     doctor.set_defaults(do=_doctor)
@@ -204,9 +209,10 @@ async def _run_node(node: Node, *, supervised: bool) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, node.domain.rulebooks.reread)
     try:
         await node.start()
-    except (OSError, DBAPIError, Refused) as error:
+    except (OSError, DBAPIError, Refused, WordListError) as error:
         print(f"danmart can't start: {error}\n`danmart doctor` may say more.", file=sys.stderr)
         await node.close()
         return FAILED

@@ -55,6 +55,7 @@ from rooms.wallet.payouts import Payouts
 from rooms.wallet.topups import TopUps
 from server.packet_front import PacketFront
 from server.payments.cashier import Cashier
+from server.rulebooks import Rulebooks
 from server.shop_front import ShopFront
 from server.store.group import Answer, Work, accepted, refused
 from server.store.keys import CommandKey
@@ -264,6 +265,7 @@ class Commands:
         packet_front: PacketFront | None = None,
         direct: Mapping[str, Direct] | None = None,
         look_over: LookOver | None = None,
+        rulebooks: Rulebooks | None = None,
     ) -> None:
         self._look_over = look_over
         self._store = store
@@ -276,6 +278,7 @@ class Commands:
         self._liker = liker
         self._ended = ended
         self._direct = direct or {}
+        self._rulebooks = rulebooks
 
     async def run(
         self,
@@ -304,6 +307,7 @@ class Commands:
             return accepted(await direct(cmd, caller))
         if not isinstance(cmd, c.Keyed):
             raise Refused("unknown_command")
+        await self._read_rules(cmd.room)
         if isinstance(cmd, c.Buy):
             return await self._buy(cmd, caller, caller.id, tell)
         key, request = CommandKey(caller.id, name, cmd.key), request_hash(cmd)
@@ -317,6 +321,11 @@ class Commands:
         timed = (arrival or Arrival(self._clock_ms()),) if spec.timed else ()
         work = Work(name, lambda tx: handler(tx, cmd, caller, *timed), key, request, spec.patient)
         return await self._write(cmd, caller.id, work)
+
+    async def _read_rules(self, room_id: str) -> None:
+        """The writer has no time to read a room's rules: have them here before. Mostly they are."""
+        if self._rulebooks is not None and self._rulebooks.lacks(room_id):
+            await self._rulebooks.ready(room_id)
 
     async def _pay(
         self,

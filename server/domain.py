@@ -19,6 +19,7 @@ from moderation.permissions import Action, may
 from moderation.pictures.acts import PictureActs
 from moderation.purges import PURGE_TIMER, Purges
 from moderation.roles import Roles
+from moderation.rulebook.service import RulebookService
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
 from moderation.standing import RoomStanding, read_role
@@ -64,6 +65,7 @@ from server.credentials import StreamKeyring
 from server.draws import Draws
 from server.evasion import Evasion
 from server.facts import HouseFacts
+from server.filter_desk import FilterDesk
 from server.filter_hook import FilterHook, HookPorts
 from server.gifts import GiftKeeper
 from server.house_rules import (
@@ -88,10 +90,11 @@ from server.picture_ends import PicturesOnAir
 from server.pictures import Pictures, has_picture
 from server.points import PointsKeeper
 from server.purging import Purging
+from server.rulebooks import Rulebooks
 from server.stills import Stills
 from server.store.keys import AnsweredComments
 from server.store.store import Store
-from server.texts import OneBook, Texts
+from server.texts import Texts
 from server.timers import Timers
 
 
@@ -115,8 +118,9 @@ class Domain:
     def __init__(self, settings: Settings, ground: Ground) -> None:
         self._settings = settings
         self._ground = ground
+        self.rulebooks = Rulebooks(ground.store, settings.moderation.word_lists, ground.registry)
         self.texts = Texts(
-            OneBook(settings.moderation.word_lists),
+            self.rulebooks,
             asked=ground.live.asked_to_say,
             registry=ground.registry,
         )
@@ -124,6 +128,7 @@ class Domain:
             ground.live.for_comments.append(self.texts.heard)
         self.filter_hook = self._make_filter_hook()
         self.audit = AuditTrail()
+        self.filter_desk = FilterDesk(ground.store, RulebookService(self.audit), self.rulebooks, self.texts)
         self._standing = RoomStanding()
         fans = fan_rules(settings.gifts)
         self.fans, self._facts = Fans(fans), HouseFacts(fans)

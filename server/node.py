@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -64,6 +65,7 @@ log = structlog.get_logger(__name__)
 
 LIKES_EVERY_S = 3.0
 WEBHOOKS_AT_ONCE = 256
+RULEBOOKS = "*"
 
 
 def wall_ms() -> int:
@@ -208,7 +210,7 @@ class Node:
             clock_ms=self._clock_ms,
             cluster_tokens=ClusterTokens(secret),
             picture_acts=self.services.picture_acts,
-            rules=self.domain.texts.rules,
+            rules=self.domain.rulebooks.at_hand,
         )
         self.picture = Picture(settings, around)
         self.replay = ReplayDesk(
@@ -231,6 +233,7 @@ class Node:
             is_open=lambda room_id: self.live.get(room_id) is not None,
             liked=self.live.liked,
             liker=self.domain.points.watching.liked,
+            rulebooks=self.domain.rulebooks,
             ended=self.picture.end,
             look_over=self.domain.filter_hook.ask if self.domain.filter_hook else None,
             direct={
@@ -330,6 +333,7 @@ class Node:
             replay=self.replay,
             audit=self.audit,
             vision=self.picture.vision,
+            filter=self.domain.filter_desk,
         )
         api.attach(app)
         Pages(embed_origins=settings.listen.embed_origins).attach(app)
@@ -369,6 +373,8 @@ class Node:
         settings = self.settings
         await self.store.start()
         await self._start_bus()
+        await self.domain.rulebooks.start()
+        await self._follow_rulebooks()
         await self.picture.start()
         await self.replay.start()
         if settings.node.is_gateway:
@@ -455,6 +461,7 @@ class Node:
             await self.presence.close()
         await self.live.close()
         await self.domain.timers.close()
+        await self.domain.rulebooks.close()
         await self.webhooks.close()
         await self.domain.close_providers()
         await self.housekeeping.close()
@@ -480,6 +487,13 @@ class Node:
             await self.healer.start()
         if self.presence is not None:
             await self.presence.start()
+
+    async def _follow_rulebooks(self) -> None:
+        """No room is called ``*``: its channel is where nodes nudge each other to look at the rulebooks."""
+        books = self.domain.rulebooks
+        await self.bus.join_room(RULEBOOKS, books.nudge)
+        books.call = partial(self.bus.call_origin, RULEBOOKS)
+        books.follow(alone=not isinstance(self.bus, RedisBus))
 
     async def _write_likes(self) -> None:
         while True:

@@ -17,6 +17,7 @@ PAGES = {
     "/studio/{room}": "studio.html",
     "/desk/{room}": "desk.html",
     "/api/docs": "docs.html",
+    "/platform": "platform.html",
     "/verify": "verify.html",
     "/replay/{recording}": "replay.html",
 }

@@ -98,6 +98,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
         with _reserved(self._settings.listen.host, self._settings.listen.port) as port:
             plans = plan(self._settings, self._arguments, self._workers, port)
             keepers = [asyncio.create_task(self._keep(worker)) for worker in plans]
@@ -109,6 +110,9 @@ class Supervisor:
     def _stop(self) -> None:
         number = signal.SIGKILL if self._stopping.is_set() else signal.SIGTERM
         self._stopping.set()
+        self._pass_on(number)
+
+    def _pass_on(self, number: int) -> None:
         for process in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)

@@ -7,6 +7,7 @@ const PAGES: [RegExp, string][] = [
   [/^\/studio\/[^/]+\/?$/, "/studio.html"],
   [/^\/desk\/[^/]+\/?$/, "/desk.html"],
   [/^\/api\/docs\/?$/, "/docs.html"],
+  [/^\/platform\/?$/, "/platform.html"],
   [/^\/verify\/?$/, "/verify.html"],
   [/^\/replay\/[^/]+\/?$/, "/replay.html"],
 ];
@@ -41,7 +42,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       input: Object.fromEntries(
-        ["index", "viewer", "studio", "desk", "docs", "verify", "replay"].map((page) => [
+        ["index", "viewer", "studio", "desk", "docs", "platform", "verify", "replay"].map((page) => [
           page,
           resolve(import.meta.dirname, `${page}.html`),
         ]),

@@ -20,6 +20,7 @@ from server.api.shapes import quizzes as q
 from server.api.shapes import recordings as rec
 from server.api.shapes import replays as rp
 from server.api.shapes import rooms as r
+from server.api.shapes import rulebooks as rb
 from server.api.shapes import shop as s
 from server.api.shapes import wallets as c
 from server.api.shapes import webhooks as w
@@ -121,6 +122,18 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/wallets/{user}/statement"): Answer(Page[c.StatementLine]),
     ("POST", "/api/v1/wallets/{user}/corrections"): Answer(c.Corrected, 201),
     ("GET", "/api/v1/audit"): Answer(Page[r.AuditLine]),
+    ("GET", "/api/v1/moderation/rules"): Answer(rb.Rulebook),
+    ("PATCH", "/api/v1/moderation/rules"): Answer(rb.Rulebook),
+    ("GET", "/api/v1/moderation/lists"): Answer(rb.WordLists),
+    ("PUT", "/api/v1/moderation/lists/{name}"): Answer(rb.WordList),
+    ("DELETE", "/api/v1/moderation/lists/{name}"): Answer(Nothing),
+    ("POST", "/api/v1/moderation/try"): Answer(rb.TriedText),
+    ("GET", "/api/v1/rooms/{room}/moderation/rules"): Answer(rb.Rulebook),
+    ("PATCH", "/api/v1/rooms/{room}/moderation/rules"): Answer(rb.Rulebook),
+    ("GET", "/api/v1/rooms/{room}/moderation/lists"): Answer(rb.WordLists),
+    ("PUT", "/api/v1/rooms/{room}/moderation/lists/{name}"): Answer(rb.WordList),
+    ("DELETE", "/api/v1/rooms/{room}/moderation/lists/{name}"): Answer(Nothing),
+    ("POST", "/api/v1/rooms/{room}/moderation/try"): Answer(rb.TriedText),
     ("GET", "/api/v1/webhooks"): Answer(w.Endpoints),
     ("POST", "/api/v1/webhooks"): Answer(w.Endpoint, 201),
     ("GET", "/api/v1/webhooks/{webhook}"): Answer(w.Endpoint),

@@ -27,6 +27,7 @@ from server.audit import AuditKeeper
 from server.auth import GUEST, DemoTokens, Identity, SignedPaths, Tokens
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
+from server.filter_desk import FilterDesk
 from server.gifts import GiftKeeper
 from server.limits import CommandLimits, site_of
 from server.live.connection import as_caller
@@ -84,6 +85,7 @@ class Api:
     replay: ReplayDesk
     audit: AuditKeeper
     vision: PictureChecks
+    filter: FilterDesk
 
     async def identify(self, request: web.Request) -> Identity:
         """The caller by ``Authorization: Bearer``; a guest without. Raises ``Refused``.

@@ -10,13 +10,15 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
+from moderation.rulebook.effective import RulesChange
+from moderation.rulebook.forms import MEDIA_TYPES
 from rooms.commands import CreateRoom, EditProduct, NewProduct
 from rooms.errors import CATALOGUE
 from rooms.gifts.catalogue import GiftTerms
 from rooms.points.offers import EditOffer, NewOffer
 from rooms.recordings.commands import ChangeRecording
 from rooms.shop.sheets import COLUMNS, ProductFile
-from server.api import audit, clips, files, payments, wallets
+from server.api import audit, clips, files, payments, rulebooks, wallets
 from server.api.answering import ANSWERS, REF, Answer, schema_of
 from server.api.parts import PARTS
 from server.api.shapes.commands import COMMANDS
@@ -54,6 +56,10 @@ _BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/api/v1/recordings/{recording}/clips"): clips.NewClip,
     ("PUT", "/api/v1/stock"): files.StockRows,
     ("POST", "/api/v1/audit/erase"): audit.EraseOfPerson,
+    ("PATCH", "/api/v1/moderation/rules"): RulesChange,
+    ("PATCH", "/api/v1/rooms/{room}/moderation/rules"): RulesChange,
+    ("POST", "/api/v1/moderation/try"): rulebooks.TryText,
+    ("POST", "/api/v1/rooms/{room}/moderation/try"): rulebooks.TryText,
     ("POST", "/api/v1/payouts"): wallets.NewPayout,
     ("POST", "/api/v1/payouts/{payout}/done"): wallets.SettledPayout,
     ("POST", "/api/v1/payouts/{payout}/return"): wallets.SettledPayout,
@@ -87,9 +93,12 @@ _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/api/v1/products/import"): ("dry_run",),
     ("GET", "/api/v1/wallet/statement"): ("account", "cursor", "limit"),
     ("GET", "/api/v1/wallets/{user}/statement"): ("account", "cursor", "limit"),
+    ("GET", "/api/v1/moderation/lists/{name}"): ("format",),
+    ("GET", "/api/v1/rooms/{room}/moderation/lists/{name}"): ("format",),
     ("GET", "/api/v1/payouts"): ("status", "host", "cursor", "limit"),
     ("GET", "/api/v1/recordings/{recording}/timeline"): ("from_ms", "to_ms", "snapshot", "cursor", "limit"),
 }
+_LIST = {kind: {"schema": {"type": "string"}} for kind in MEDIA_TYPES}
 _FILE = {
     "200": {
         "description": "The file",
@@ -147,6 +156,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 # The first part of a path that is named here says what an operation is about.
 _TAGS = {
     "commands": "Commands",
+    "moderation": "Moderation",
     "webhooks": "Webhooks",
     "products": "Products",
     "stock": "Products",
@@ -227,6 +237,14 @@ def _described(route: web.RouteDef, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["responses"] = {**_TRAIL_FILE, "default": _PROBLEM}
     if route.path == "/api/v1/products/import":
         operation["requestBody"]["content"] |= _CSV
+    if route.path.endswith("/moderation/lists/{name}"):
+        if route.method == "GET":
+            operation["responses"] = {
+                "200": {"description": "The list", "content": _LIST},
+                "default": _PROBLEM,
+            }
+        if route.method == "PUT":
+            operation["requestBody"] = {"required": True, "content": _LIST}
     operation["parameters"] += _asked_with(route.method, route.path)
     if route.path.endswith("/pictures"):
         operation["requestBody"] = {"required": True, "content": _PICTURES}

@@ -21,6 +21,7 @@ from server.api import (
     recordings,
     replays,
     rooms,
+    rulebooks,
     sanctions,
     stills,
     wallets,
@@ -49,6 +50,7 @@ PARTS = (
     points,
     wallets,
     webhooks,
+    rulebooks,
     files,
     products,
 )

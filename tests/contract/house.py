@@ -21,6 +21,7 @@ from moderation.evasion.traces import Tracer
 from moderation.pictures.acts import PictureActs, PictureRules
 from moderation.purges import PURGE_TIMER, Purges
 from moderation.roles import Roles
+from moderation.rulebook.service import RulebookService
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
 from moderation.standing import RoomStanding
@@ -83,6 +84,7 @@ from server.commands import Commands, Services
 from server.draws import Draws
 from server.evasion import Evasion
 from server.facts import HouseFacts
+from server.filter_desk import FilterDesk
 from server.own_parts import OwnParts
 from server.packets import PacketPages
 from server.payments.cashier import Cashier
@@ -93,10 +95,11 @@ from server.pictures import has_picture
 from server.points import PointsKeeper
 from server.purging import Purging
 from server.reconcile import find
+from server.rulebooks import Rulebooks
 from server.store.group import Work, refused
 from server.store.keys import AnsweredComments
 from server.store.store import Store
-from server.texts import Book, Books, FixedBook, OneBook, Texts
+from server.texts import Book, Books, FixedBook, Texts
 
 HOST = Caller("u-host", "Mei", may_host=True)
 MODERATOR = Caller("u-mod", "Bao")
@@ -160,8 +163,9 @@ class House:
             clock_ms=lambda: self.now_ms,
         )
         standing, audit = RoomStanding(), AuditTrail()
-        books: Books = OneBook()
-        self.texts = texts = Texts(Patient(books) if patient else books)
+        self.rulebooks = Rulebooks(self.store)
+        self.texts = texts = Texts(Patient(self.rulebooks) if patient else self.rulebooks)
+        self.filter_desk = FilterDesk(self.store, RulebookService(audit), self.rulebooks, texts)
         coupons, facts, answered = CouponRedeeming(), HouseFacts(FanRules()), AnsweredComments()
         self.payments = Payments(coupons)
         self.earnings = Earnings(points or PointRules(), Days("Asia/Shanghai"))
@@ -253,6 +257,7 @@ class House:
             is_open=lambda _: True,
             liked=lambda room, count: None,
             ended=self.ended.append,
+            rulebooks=self.rulebooks,
             direct={
                 "lottery.check": self.draws.check,
                 "quiz.check": self.own_parts.quiz,
@@ -489,6 +494,8 @@ async def open_house(url: str, **options: Any) -> AsyncIterator[House]:
     house = await asyncio.to_thread(lambda: House(url, **options))
     await house.store.start()
     try:
+        await house.rulebooks.start()
         yield house
     finally:
+        await house.rulebooks.close()
         await house.store.close()

@@ -75,6 +75,7 @@ async def walk(browser: Browser, node: Node, staff: Look, guest: Look) -> list[s
     await viewer_plays(viewer, audit)
     await host_ends_it(host, audit)
     await guest_comes(host, viewer, audit)
+    await host_filters(host, audit)
     await host_records(host, viewer, audit)
     for person in (host, viewer):
         assert person.errors == []
@@ -196,6 +197,17 @@ async def guest_comes(host: Person, viewer: Person, audit: Audit) -> None:
     await audit.look(host, "studio: a guest on stage")
     await viewer.at("guest-leave").click()
     await viewer.see("guest-ask")
+
+
+async def host_filters(host: Person, audit: Audit) -> None:
+    await host.at("tab-filter").click()
+    await host.at("try-text").fill("wtf")
+    await host.at("try-do").click()
+    await host.see("tried")
+    await audit.look(host, "studio: filter")
+    await host.at("new-list").click()
+    await audit.look(host, "studio: a word list")
+    await host.page.keyboard.press("Escape")
 
 
 async def host_records(host: Person, viewer: Person, audit: Audit) -> None:

@@ -108,6 +108,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_recordings(host)
     await of_replays(host, world.node)
     await of_people(host, viewer, await world.join(viewer.user))
+    await of_rulebooks(host)
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
     await host.read("/payments/owed")
@@ -306,6 +307,19 @@ async def of_points(host: Caller, viewer: Caller) -> None:
     await viewer.do("points.redeem", offer=offer)
     await host.ask("PATCH", f"/points/offers/{offer}", json={"withdrawn": True})
     await host.read("/points/offers")
+
+
+async def of_rulebooks(host: Caller) -> None:
+    for base in ("/moderation", f"/rooms/{host.room}/moderation"):
+        await host.read(f"{base}/rules", f"{base}/lists")
+        await host.ask("PATCH", f"{base}/rules", json={"levels": {"mine": 3}})
+        await host.ask("PATCH", f"{base}/rules", json={"levels": None})
+        sent = {"Content-Type": "text/plain"}
+        await host.ask("PUT", f"{base}/lists/mine", data=b"zorblax", headers=sent)
+        await host.ask("POST", f"{base}/try", json={"text": "a zorblax"})
+        for form in ("toml", "txt", "csv"):
+            await host.ask("GET", f"{base}/lists/mine?format={form}")
+        await host.ask("DELETE", f"{base}/lists/mine")
 
 
 async def of_people(host: Caller, viewer: Caller, person: Person) -> None:

@@ -1,4 +1,5 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
+import { filter } from "./filter.en";
 import { gifts } from "./gifts.en";
 import { guests } from "./guests.en";
 import { ingest } from "./ingest.en";
@@ -19,6 +20,7 @@ import { wallet } from "./wallet.en";
 import { transparency } from "./transparency.en";
 
 export const en = {
+  ...filter,
   ...gifts,
   ...guests,
   ...ingest,

@@ -1,5 +1,6 @@
 /** The Simplified Chinese texts. */
 import type { Key } from "./index";
+import { filter } from "./filter.zh";
 import { gifts } from "./gifts.zh";
 import { guests } from "./guests.zh";
 import { ingest } from "./ingest.zh";
@@ -20,6 +21,7 @@ import { wallet } from "./wallet.zh";
 import { transparency } from "./transparency.zh";
 
 export const zh: Record<Key, string> = {
+  ...filter,
   ...gifts,
   ...guests,
   ...ingest,

@@ -45,7 +45,7 @@ export interface PublisherHealth {
 
 export type DemoRole = Extract<Role, "viewer" | "moderator" | "host">;
 
-async function request(path: string, init: RequestInit & { token?: string | null } = {}): Promise<Response> {
+export async function request(path: string, init: RequestInit & { token?: string | null } = {}): Promise<Response> {
   const { token, ...rest } = init;
   const headers = new Headers(rest.headers);
   if (token) headers.set("Authorization", `Bearer ${token}`);

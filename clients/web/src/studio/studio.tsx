@@ -18,6 +18,7 @@ import type { Broadcast } from "./broadcast";
 import { Comments } from "./comments";
 import { Controls } from "./controls";
 import { Earnings } from "./earnings";
+import { FilterTab } from "./filter/tab";
 import { FollowersSection } from "./followers";
 import { Previews } from "./guests/previews";
 import { Orders } from "./orders";
@@ -31,7 +32,7 @@ import { Shelf } from "./shelf";
 import { Transparency } from "./transparency/transparency";
 import "./studio.css";
 
-type Panel = "comments" | "shelf" | "sales" | "play" | "guests" | "orders" | "recordings" | "transparency" | "settings";
+type Panel = "comments" | "shelf" | "sales" | "play" | "guests" | "orders" | "recordings" | "filter" | "transparency" | "settings";
 
 const PANELS: Record<Panel, (room: Room) => ComponentChildren> = {
   comments: (room) => <Comments room={room} />,
@@ -47,6 +48,7 @@ const PANELS: Record<Panel, (room: Room) => ComponentChildren> = {
     </>
   ),
   recordings: (room) => <Recordings room={room} />,
+  filter: (room) => <FilterTab room={room} />,
   transparency: (room) => <Transparency room={room} />,
   settings: (room) => <Settings room={room} />,
 };
@@ -90,6 +92,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
     { name: "guests", label: t("studio.guests"), count: waiting },
     { name: "orders", label: t("studio.orders"), count: held },
     { name: "recordings", label: t("recordings.tab") },
+    { name: "filter", label: t("filter.tab") },
     ...(room.can("see_audit") ? [{ name: "transparency" as const, label: t("transparency.tab") }] : []),
     { name: "settings", label: t("studio.settings") },
   ];
