@@ -34,8 +34,8 @@ _SCRIPTS = (
 # Beyond the look-alikes that Unicode lists: faux Cyrillic and Greek as people write it.
 _FAUX = dict(
     zip(
-        "авекмнортсухгґшщцияэьъҡқҝңпдбфжчзйηικμνπςσυω",
-        "abekmhoptcyxrrwwunrebbkkknnabpxyeunikuvnsouw",
+        "авекмнортсухгґшщцияэьъҡқҝңпдбфжчзйβγετχηικμνπςσυω",
+        "abekmhoptcyxrrwwunrebbkkknnabpxyeubyetxnikuvnsouw",
         strict=True,
     )
 )
