@@ -1,9 +1,10 @@
 """What the filter takes of a comment, and what it finds: all checks, with 10,000 words in the lists.
 
-The cases are in bench/labelled: `first` was written beside the rules, `second` when they were done, so that
-its figures say more; `--set` tries cases of your own: one JSON object a line, {text, label: bad|fine, language,
-kind, before?: earlier comments of the same sender}. The peers are asked about the same texts in the same run:
-better-profanity, and a plain search for the same words in the text in lower case.
+The cases are in bench/labelled: `first` was written beside the rules, `second` when they were thought done
+(as first tried: recall 0.956, false positives 0.051; what it showed was mended in general terms). `--set`
+tries cases of your own: one JSON object a line, {text, label: bad|fine, language, kind, before?: earlier
+comments of the same sender}. The peers are asked about the same texts in the same run: better-profanity, and
+a plain search for the same words in the text in lower case.
 """
 
 from __future__ import annotations
@@ -113,8 +114,9 @@ def plain_search() -> Judge:
 
 
 def better_profanity() -> Judge:
-    profanity.load_censor_words()
-    return lambda case: bool(profanity.contains_profanity(case.text))
+    theirs: Any = profanity  # it has no types
+    theirs.load_censor_words()
+    return lambda case: bool(theirs.contains_profanity(case.text))
 
 
 def measure(cases: Sequence[Case], judge: Judge) -> dict[str, Any]:

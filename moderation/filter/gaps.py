@@ -10,6 +10,7 @@ from moderation.filter.spellings import Spelling
 
 _RARELY_DOUBLED = frozenset("ahijkquvwxy")
 _LONG = 6
+SUFFIX_MAX = 4
 _SPLIT_MIN = 4
 """Shorter words count as split by white space only with each letter set apart."""
 
@@ -46,9 +47,8 @@ def gaps_fit(spelling: Spelling, reading: Reading, first: int, end: int) -> bool
         return True
     if spelling.spaceless:
         return _spaceless_fit(spelling, reading, gaps, first, end)
-    if (spelling.open_start or spelling.open_end) and not (
-        reading.word_starts(first) and reading.word_starts(end)
-    ):
+    opened = spelling.open_start or spelling.open_end
+    if opened and not (reading.word_starts(first) and _word_ends(spelling, reading, end)):
         return False
     unexpected = [gap for gap in gaps if gap - first not in spelling.gaps]
     if not unexpected:
@@ -58,6 +58,13 @@ def gaps_fit(spelling: Spelling, reading: Reading, first: int, end: int) -> bool
     return all(
         _word_fits(reading, start, stop, [g for g in unexpected if start < g < stop]) for start, stop in words
     )
+
+
+def _word_ends(spelling: Spelling, reading: Reading, end: int) -> bool:
+    """Whether the word ends at ``end``, or with a suffix behind it: fu.cking."""
+    tails = range(end, min(end + SUFFIX_MAX, len(reading.text)) + 1)
+    stop = next((at for at in tails if reading.word_starts(at)), -1)
+    return stop == end or (stop > 0 and reading.text[end:stop] in spelling.suffixes)
 
 
 def runs_fit(spelling: Spelling, reading: Reading, first: int) -> bool:

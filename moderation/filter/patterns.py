@@ -51,7 +51,8 @@ class Patterns:
             for together, entries in parts if level >= worst else ():
                 for text, at in ((seen.kept, None), (seen.text, seen.at)):
                     for number in together.Match(text) or ():
-                        yield from _spans(*entries[number], text, at, level)
+                        entry, compiled = entries[number]
+                        yield from _spans(entry, compiled, text, at, level)
                     if len(seen.text) == len(seen.kept):
                         break
 

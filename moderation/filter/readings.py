@@ -56,8 +56,8 @@ _PLUS = re.compile(f"(?<![a-z0-9+])\\+(?=\\s?(?:[{_HAN}]|vx|wx|v|q|qq|w)(?![a-z]
 """加 is read "plus": ➕微信."""
 _VOWELS = "aeiou"
 
-_READ_FROM = 0xF0000
-"""Private code points: one for each syllable, so that what is read alike is compared alike."""
+_READ_FROM = 0x30000
+"""From here on the rarest of characters: one for each syllable, to compare by sound."""
 _SYLLABLES = {syllable: chr(_READ_FROM + n) for n, syllable in enumerate(sorted(set(syllables().values())))}
 _HEARD = {ord(char): _SYLLABLES[syllable] for char, syllable in syllables().items()}
 

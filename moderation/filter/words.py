@@ -14,7 +14,7 @@ import ahocorasick
 from moderation.filter.clean import perceived_length
 from moderation.filter.entries import Entry, ListProblem, WordListError
 from moderation.filter.fold import Kind
-from moderation.filter.gaps import gaps_fit, runs_fit
+from moderation.filter.gaps import SUFFIX_MAX, gaps_fit, runs_fit
 from moderation.filter.holes import Holes
 from moderation.filter.normalise import Normalised, Reading, normalise
 from moderation.filter.patterns import Patterns
@@ -25,7 +25,6 @@ from moderation.rulebook.rules import DEFAULT_LEVEL
 
 MASK = "*"
 PROBLEMS_MAX = 20
-SUFFIX_MAX = 4
 
 LevelOf = Callable[[str], int]
 """How much of a category is caught: 0 nothing, 1 only severity 1, … 4 all of it."""

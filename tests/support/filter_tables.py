@@ -32,7 +32,13 @@ _SCRIPTS = (
     "PHOENICIAN", "OSAGE", "MEDEFAIDRIN", "VAI", "TAI LE", "ESTIMATED", "SQUARED", "INVERTED", "COMPLEX",
 )  # fmt: skip
 # Beyond the look-alikes that Unicode lists: faux Cyrillic and Greek as people write it.
-_FAUX = dict(zip("гґшщцияэьъҡқҝңпдбфжчзйηικμνπςσυω", "rrwwunrebbkkknnabpxyeunikuvnsouw", strict=True))
+_FAUX = dict(
+    zip(
+        "авекмнортсухгґшщцияэьъҡқҝңпдбфжчзйβγετχηικμνπςσυω",
+        "abekmhoptcyxrrwwunrebbkkknnabpxyeubyetxnikuvnsouw",
+        strict=True,
+    )
+)
 _UPSIDE_DOWN = dict(zip("ɐɔǝɟƃɥᴉɾʞןɯɹʇʌʍʎ", "acefghijklmrtvwy", strict=True))
 
 
