@@ -130,6 +130,11 @@ class RoomStanding:
             return False
         return self.in_force(tx, room_id, caller.id, SanctionKind.SHADOW) is not None
 
+    def is_restricted(self, tx: Unit, room_id: str, caller: Caller) -> bool:
+        if caller.id is None:
+            return False
+        return self.in_force(tx, room_id, caller.id, SanctionKind.RESTRICT) is not None
+
     def in_force(self, tx: Unit, room_id: str, user_id: str, kind: SanctionKind) -> Found | None:
         """What of a kind is in force on somebody, here or everywhere: the stricter of both."""
         here, all_over = tx.get(STANDINGS, room_id, user_id), tx.get(STANDINGS, EVERYWHERE, user_id)

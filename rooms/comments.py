@@ -126,7 +126,7 @@ class Comments:
         self._count(tx, room, caller)
         checked = None
         if not staff:
-            found += modes.reasons_to_hold(tx.now_ms) if self._held is not None else ()
+            found += self._reasons_to_hold(tx, cmd.room, caller, modes)
             about = About("comment", cmd.room, caller.id, tx.now_ms, found, modes.filter_level)
             checked = self._judge(tx, cmd.text, data, about, caller)
             if checked.verdict == "deny" or (checked.verdict == "hold" and self._held is None):
@@ -176,6 +176,16 @@ class Comments:
         if not staff:
             self._refuse_fast(tx, room, caller.id or "", modes.slow_mode_s)
         return role
+
+    def _reasons_to_hold(
+        self, tx: Unit, room_id: str, caller: Caller, modes: Admission
+    ) -> tuple[TextReason, ...]:
+        """Why whatever the caller says is to wait for a moderator, where there is somewhere to wait."""
+        if self._held is None:
+            return ()
+        restricted = self._standing.is_restricted(tx, room_id, caller)
+        found = (TextReason("standing", "restricted", "hold"),) if restricted else ()
+        return found + modes.reasons_to_hold(tx.now_ms)
 
     def _judge(self, tx: Unit, raw: str, data: dict[str, Any], about: About, caller: Caller) -> CheckedText:
         """What the filter says to a comment, whose text becomes what may be shown of it."""

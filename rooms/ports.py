@@ -72,6 +72,10 @@ class Standing(Protocol):
         """Whether what the caller says is to be seen by nobody else, which they must not notice."""
         ...
 
+    def is_restricted(self, tx: Unit, room_id: str, caller: Caller) -> bool:
+        """Whether all that the caller says has to wait for a moderator."""
+        ...
+
     def badges(self, role: str) -> list[str]: ...
 
 
