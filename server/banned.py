@@ -16,7 +16,7 @@ from moderation.sanctions.rules import EVERYWHERE
 from moderation.sanctions.store import read_new_bans
 from moderation.standing import refuse_banned
 from rooms.errors import Refused
-from server.auth import Identity
+from rooms.ports import Caller
 from server.bus.port import Bus, RoomNews
 from server.store.store import Store
 
@@ -39,11 +39,11 @@ class Bans:
         self._clock_ms = clock_ms
         self._known: OrderedDict[tuple[str, str], tuple[int, Refused | None]] = OrderedDict()
 
-    async def refuse(self, room: str, identity: Identity) -> None:
+    async def refuse(self, room: str, caller: Caller) -> None:
         """Raises ``Refused``: ``banned``, ``temporarily_unavailable``."""
-        if identity.id is None or identity.operator:
+        if caller.id is None or caller.operator:
             return
-        place, now_ms = (room, identity.id), self._clock_ms()
+        place, now_ms = (room, caller.id), self._clock_ms()
         at_ms, refusal = self._known.get(place, (-STALE_MS, None))
         if not 0 <= now_ms - at_ms < FRESH_MS:
             try:

@@ -248,6 +248,10 @@ LENGTHY = frozenset({"order.pay", "wallet.topup"})
 """Those that wait for somebody else than our own database, and for long if that one hangs."""
 
 
+async def _let_all_in(room_id: str, caller: Caller) -> None:
+    """Where nothing is known of bans."""
+
+
 class Commands:
     """Carries out commands, wherever they come from. ``direct`` has those that go past the writer."""
 
@@ -266,7 +270,9 @@ class Commands:
         direct: Mapping[str, Direct] | None = None,
         look_over: LookOver | None = None,
         rulebooks: Rulebooks | None = None,
+        refuse_banned: Callable[[str, Caller], Awaitable[None]] | None = None,
     ) -> None:
+        self._refuse_banned = refuse_banned or _let_all_in
         self._look_over = look_over
         self._store = store
         self._services = services
@@ -289,22 +295,25 @@ class Commands:
         tell: Tell | None = None,
         step_aside: Callable[[], None] = lambda: None,
         arrival: Arrival | None = None,
+        *,
+        present: bool = False,
     ) -> Answer:
         """The answer to a command. Raises ``Refused`` or pydantic's ``ValidationError`` for a bad payload;
         what the handler refuses is in the answer. ``viewer`` is what likes are capped by; ``tell`` reaches
         the caller while it waits. ``step_aside`` is called by the ``LENGTHY`` ones when they begin to wait
         for somebody else, with everything written that comes before that. ``arrival`` is when and how it
-        came, if that is known better than by the clock now."""
+        came, if that is known better than by the clock now. ``present``: the caller is in the room, so they
+        aren't banned: where nothing is written, nobody asks the database for it."""
         spec = SPECS.get(name)
         if spec is None:
             raise Refused("unknown_command")
         cmd = spec.model.model_validate(payload)
         if caller.id is None:
             raise Refused("unauthenticated")
-        if isinstance(cmd, c.Like):
-            return self._like(cmd, viewer, caller.id)
-        if direct := self._direct.get(name):
-            return accepted(await direct(cmd, caller))
+        if isinstance(cmd, c.Like) or name in self._direct:
+            if not present:
+                await self._refuse_banned(cmd.room, caller)
+            return await self._do_at_once(name, cmd, caller, viewer)
         if not isinstance(cmd, c.Keyed):
             raise Refused("unknown_command")
         await self._read_rules(cmd.room)
@@ -326,6 +335,11 @@ class Commands:
         """The writer has no time to read a room's rules: have them here before. Mostly they are."""
         if self._rulebooks is not None and self._rulebooks.lacks(room_id):
             await self._rulebooks.ready(room_id)
+
+    async def _do_at_once(self, name: str, cmd: c.Command, caller: Caller, viewer: str) -> Answer:
+        if isinstance(cmd, c.Like):
+            return self._like(cmd, viewer, caller.id or "")
+        return accepted(await self._direct[name](cmd, caller))
 
     async def _pay(
         self,

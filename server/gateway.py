@@ -269,7 +269,14 @@ class Gateway:
             raise Refused("forbidden", "Your token is for another room.")
         tell = partial(_tell, connection.outlet)
         answer = await self._commands.run(
-            name, payload, connection.caller, connection.viewer_id, tell, step_aside, arrival
+            name,
+            payload,
+            connection.caller,
+            connection.viewer_id,
+            tell,
+            step_aside,
+            arrival,
+            present=connection.room_id is not None and connection.room_id == room_id,
         )
         return orjson.Fragment(answer.body), answer.code
 

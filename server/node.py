@@ -235,6 +235,7 @@ class Node:
             liker=self.domain.points.watching.liked,
             rulebooks=self.domain.rulebooks,
             ended=self.picture.end,
+            refuse_banned=self.picture.gate.bans.refuse,
             look_over=self.domain.filter_hook.ask if self.domain.filter_hook else None,
             direct={
                 "publish.token": self.picture.gate.publish_token,

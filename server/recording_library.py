@@ -14,7 +14,7 @@ from media.recording.http import Served
 from media.recording.names import segment_name
 from media.recording.playlist import Played, PlayedPeriod, PlayedSegment
 from moderation.permissions import Action, Role, may
-from moderation.standing import read_role
+from moderation.standing import read_role, refuse_banned
 from rooms.errors import Refused
 from rooms.heads import RoomRow
 from rooms.history import read_room
@@ -87,7 +87,9 @@ class RecordingLibrary:
     async def sees(self, identity: Identity, row: RecordingRow) -> bool:
         """Whether somebody who may see a recording manages it. Raises ``Refused``: ``not_found`` for who may
         not see it, ``unauthenticated`` for a guest who might."""
-        room, role = await self._store.read(lambda conn: _standing(conn, row.room_id, as_caller(identity)))
+        room, role = await self._store.read(
+            lambda conn: _standing(conn, row.room_id, as_caller(identity), self._clock_ms())
+        )
         at_home = room is not None and identity.may_enter(row.room_id)
         if at_home and may(role, Action.RECORD):
             return True
@@ -169,6 +171,9 @@ def _read_played(conn: Connection, row: RecordingRow) -> tuple[Played, dict[str,
     return Played(row.status == "recording", segments, periods), sizes
 
 
-def _standing(conn: Connection, room_id: str, caller: Caller) -> tuple[RoomRow | None, Role]:
+def _standing(conn: Connection, room_id: str, caller: Caller, now_ms: int) -> tuple[RoomRow | None, Role]:
+    """Raises ``Refused("banned")``."""
     room = read_room(conn, room_id)
+    if caller.id is not None and not caller.operator:
+        refuse_banned(conn, room_id, caller.id, now_ms)
     return room, Role.GUEST if room is None else read_role(conn, room_id, caller, room.host_id)

@@ -24,6 +24,7 @@ from rooms.ports import Caller
 from server.auth import Identity, PublishTokens, SignedPaths, StreamKeys, Tokens
 from server.banned import Bans
 from server.credentials import StreamKeyRow, find_stream_key
+from server.live.connection import as_caller
 from server.origins import GUEST, Origins
 from server.rights import is_host_banned, may_publish
 from server.store.store import Store
@@ -65,7 +66,7 @@ class MediaGate:
         self.publishers: dict[str, Principal] = {}
         self._rooms_seen: dict[str, _Seen] = {}
         self._unreachable = False
-        self._bans = Bans(store, clock_ms)
+        self.bans = Bans(store, clock_ms)
 
     async def may_publish(self, stream: str, bearer: str | None) -> Principal:
         if not bearer:
@@ -141,7 +142,7 @@ class MediaGate:
             return None
         if not public and not identity.may_enter(room):
             raise Refused("forbidden", "Your token is for another room.")
-        await self._bans.refuse(room, identity)
+        await self.bans.refuse(room, as_caller(identity))
         return identity.id
 
     def is_open(self, room: str) -> bool:

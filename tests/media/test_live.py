@@ -229,6 +229,22 @@ async def test_kicked_viewers_are_gone(world: World) -> None:
     await until(lambda: viewer.peer.connectionState == "closed", "the viewer's connection closed")
 
 
+async def test_who_is_put_out_takes_nobody_along(world: World) -> None:
+    await world.publish()
+    await world.until_said("live:alice")
+    put_out, other = await world.watch(bearer="lin"), await world.watch(bearer="wu")
+    await put_out.see(1)
+    await other.see(1)
+    assert world.service.watched_rooms() == {"demo"}
+    for user, room in (("lin", "elsewhere"), ("alice", "demo"), ("lin", "demo")):
+        world.service.stop_viewer(user, room)
+    assert world.service.viewers("demo") == 1
+    await until(lambda: put_out.peer.connectionState == "closed", "the viewer's connection closed")
+    world.service.stop_viewer("wu", None)
+    assert world.service.viewers("demo") == 0
+    assert world.service.watched_rooms() == set()
+
+
 async def test_silent_viewer_is_noticed() -> None:
     async with running_world(consent_timeout_s=2.0) as world:
         await world.publish()

@@ -69,9 +69,10 @@ class OpenGate:
     async def may_begin(self, room: str, principal: Principal, *, takeover: bool) -> None:
         """There is no other node."""
 
-    async def may_watch(self, room: str, bearer: str | None) -> None:
+    async def may_watch(self, room: str, bearer: str | None) -> str | None:
         if self.watchers_refused:
             raise Refused(self.watchers_refused)
+        return bearer
 
 
 class MemoryStage:
@@ -135,11 +136,13 @@ class World:
         await client.publish(bearer, codec, **headers)
         return client
 
-    async def watch(self, room: str = "demo", line: RoughLine | None = None) -> Client:
+    async def watch(
+        self, room: str = "demo", line: RoughLine | None = None, bearer: str | None = None
+    ) -> Client:
         """A viewer of picture and sound; returns when the service has answered 201."""
         client = Client(self)
         client.line = line
-        await client.watch(room)
+        await client.watch(room, bearer)
         return client
 
     async def until_said(self, *words: str) -> None:
@@ -255,11 +258,11 @@ class Client:
         await self._negotiate("/whip/demo", bearer, **headers)
         return self
 
-    async def watch(self, room: str) -> Self:
+    async def watch(self, room: str, bearer: str | None = None) -> Self:
         self.peer.on("track", self._read)
         self.peer.addTransceiver("video", direction="recvonly")
         self.peer.addTransceiver("audio", direction="recvonly")
-        await self._negotiate(f"/whep/{room}", None)
+        await self._negotiate(f"/whep/{room}", bearer)
         return self
 
     async def _negotiate(self, path: str, bearer: str | None, **headers: str) -> None:

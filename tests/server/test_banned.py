@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import pytest
 
 from rooms.errors import Refused
 from server import banned
-from server.auth import Identity
 from server.banned import Bans, PutOut
 from server.bus.port import RoomNews
 from tests.contract.house import MODERATOR, OPERATOR, OTHER, ROOM, VIEWER, House, house_at
@@ -49,6 +49,8 @@ async def test_who_is_banned_is_put_out_of_the_room_and_may_come_back_after(worl
     # The witness's frame was written before; and what the target was sent since is only its own answers.
     assert not any(item["id"] == after["id"] for frame in target.all("events") for item in frame["items"])
     assert (await target.send("enter", {"room": room}))["error"]["code"] == "banned"
+    assert (await target.send("like", {"room": room, "count": 1}))["error"]["code"] == "banned"
+    assert (await target.send("gift.top", {"room": room, "span": "week"}))["error"]["code"] == "banned"
     await host.ok("moderate.unban", user=target.user)
     await target.until("you", lambda event: event["kind"] == "unbanned")
     assert (await target.enter(room))["you"]["user"]["id"] == target.user
@@ -178,7 +180,7 @@ async def test_what_was_lifted_or_has_run_out_puts_nobody_out(
 
 async def test_a_ban_is_remembered_for_a_moment(house: House) -> None:
     bans = Bans(house.store, lambda: house.now_ms)
-    viewer, operator = Identity(VIEWER.id, "Lin"), Identity(VIEWER.id, "Lin", operator=True)
+    viewer, operator = VIEWER, replace(VIEWER, operator=True)
     await bans.refuse(ROOM, viewer)
     await ban(house, VIEWER.id)
     await bans.refuse(ROOM, viewer)  # as of a moment ago
@@ -186,6 +188,6 @@ async def test_a_ban_is_remembered_for_a_moment(house: House) -> None:
     with pytest.raises(Refused, match="banned"):
         await bans.refuse(ROOM, viewer)
     await bans.refuse(ROOM, operator)
-    await bans.refuse(ROOM, Identity(OTHER.id, "Wu"))
+    await bans.refuse(ROOM, OTHER)
     house.now_ms += 60_000
     await bans.refuse(ROOM, viewer)
