@@ -89,7 +89,8 @@ class AuditKeeper:
         ``temporarily_unavailable``."""
         known = self._verified.get(trail)
         if known is not None and self._clock_ms() - known["checked_at_ms"] < FRESH_MS:
-            seq, last = await self._store.read(lambda conn: read_head(conn, trail)) or (0, START)
+            head = await self._store.read(lambda conn: read_head(conn, trail))
+            seq, last = head or (0, START)
             if (seq, last.hex()) == (known["seq"], known["hash"]):
                 return known
         if self._verifying.locked():
