@@ -85,10 +85,14 @@ class AuditKeeper:
 
     async def verify(self, trail: str) -> dict[str, Any]:
         """What a trail comes to, from its first link to its head; an answer of the last minute is given
-        again. One at a time. Raises ``Refused``: ``busy``, ``temporarily_unavailable``."""
+        again while the head is the same. One at a time. Raises ``Refused``: ``busy``,
+        ``temporarily_unavailable``."""
         known = self._verified.get(trail)
         if known is not None and self._clock_ms() - known["checked_at_ms"] < FRESH_MS:
-            return known
+            head = await self._store.read(lambda conn: read_head(conn, trail))
+            seq, last = head or (0, START)
+            if (seq, last.hex()) == (known["seq"], known["hash"]):
+                return known
         if self._verifying.locked():
             raise Refused("busy", retry_after_ms=1000)
         async with self._verifying:

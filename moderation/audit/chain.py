@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ START = bytes(32)
 """What the first link of a trail has in place of the hash before it."""
 SALT_BYTES = 16
 
+_LENGTH = Struct(">I").pack
 _CODE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,31}")
 _CODES_MAX = 8
 _BOUND = 2**53
@@ -80,11 +82,7 @@ class Details:
 
 def digest(*parts: bytes) -> bytes:
     """SHA-256 over the parts, each after its length."""
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(len(part).to_bytes(4, "big"))
-        whole.update(part)
-    return whole.digest()
+    return hashlib.sha256(b"".join([_LENGTH(len(part)) + part for part in parts])).digest()
 
 
 def who_digest(salt: bytes, entry_id: str, actor_id: str, actor_name: str) -> bytes:

@@ -226,6 +226,21 @@ async def in_turn(do: Callable[[Sent], Awaitable[None]], commands: list[Sent]) -
     await asyncio.gather(*(of(user) for user in {sent.user for sent in commands}))
 
 
+async def check_trail(world: World, load: Load) -> None:
+    """The room's trail is whole, and has each mute and each product that was acknowledged, once."""
+    _, chain = await world.get(f"/api/v1/rooms/{load.room}/audit/chain", load.host)
+    assert (chain["ok"], chain["found"]) == (True, [])
+    trail = await pages(world, f"/api/v1/rooms/{load.room}/audit", load.host)
+    assert [entry["seq"] for entry in trail] == list(range(len(trail), 0, -1))
+    assert len(trail) >= chain["seq"] > 0
+    added = [entry["target"] for entry in trail if entry["action"] == "product.add"]
+    assert len(added) == len(set(added))
+    acknowledged = {answer["product"]["id"] for _, answer in load.ledger.accepted("product.add")}
+    assert acknowledged <= set(added)
+    reasons = [entry["detail"]["reason"] for entry in trail if entry["action"] == "moderate.mute"]
+    assert {sent.payload["reason"] for sent, _ in load.ledger.accepted("moderate.mute")} <= set(reasons)
+
+
 async def check_mutes_and_holds(world: World, load: Load) -> None:
     """A mute refuses still, and unpaid holds give their stock back in time."""
     muted = {sent.payload["user"] for sent, _ in load.ledger.accepted("moderate.mute")}

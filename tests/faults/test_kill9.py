@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.load import Load, check_acknowledged, check_mutes_and_holds, send_again
+from tests.faults.load import Load, check_acknowledged, check_mutes_and_holds, check_trail, send_again
 from tests.server.world import running_world
 
 HOLDS = {"DANMART_ROOMS__HOLD_S": "2"}
@@ -25,8 +25,10 @@ async def one_round(folder: Path, seed: int) -> None:
     async with running_world(folder, **HOLDS) as world:
         load.world = world
         await check_acknowledged(world, load)
+        await check_trail(world, load)
         await send_again(world, load)
         await check_acknowledged(world, load)
+        await check_trail(world, load)
         await check_mutes_and_holds(world, load)
 
 
@@ -51,6 +53,7 @@ async def test_a_node_that_is_killed_as_often_as_it_starts(tmp_path: Path) -> No
             for earlier in loads:
                 earlier.world = world
                 await check_acknowledged(world, earlier)
+                await check_trail(world, earlier)
             load = Load(world, life)
             await load.start()
             await load.acknowledged(100 + 20 * life)
