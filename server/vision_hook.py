@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import orjson
 
 from media.vision.mailbox import Frame
 from media.vision.process import Away, Seen, Worker
+from moderation.filter.hook import CLOSED
 from rooms.rows import new_id
 from server.outbound import Outbound, OutboundError
 from server.signing import secret_key, sign
@@ -20,37 +20,12 @@ ANSWER_MAX_BYTES = 16_384
 CLASSES_MAX = 200
 
 
-class Breaker:
-    """Leaves somebody alone who has failed several times in a row: for a while, then one try. Pure."""
-
-    def __init__(self, failures: int = 5, pause_s: float = 30.0) -> None:
-        self._failures, self._pause_s = failures, pause_s
-        self._bad = 0
-        self._open_until = 0.0
-
-    def may(self, now: float) -> bool:
-        """Whether to ask now. Of those who ask while it is being tried again, only one may."""
-        if self._bad < self._failures:
-            return True
-        if now < self._open_until:
-            return False
-        self._open_until = now + self._pause_s
-        return True
-
-    def good(self) -> None:
-        self._bad = 0
-
-    def bad(self, now: float) -> None:
-        self._bad += 1
-        if self._bad >= self._failures:
-            self._open_until = now + self._pause_s
-
-
 class HookJudge:
     """A ``Judge``: the worker makes a JPEG of at most 640 pixels a side, the address says what is on it.
 
     The answer has status 200 and a JSON object with ``classes``, scores from 0 to 1 by class; an empty one
-    is fine. Everything else, and whatever takes longer than ``timeout_s``, is ``Away``.
+    is fine. Everything else, and whatever takes longer than ``timeout_s``, is ``Away``; who fails again and
+    again is left alone for a while.
     """
 
     def __init__(
@@ -64,18 +39,20 @@ class HookJudge:
     ) -> None:
         self._worker, self._outbound, self._url = worker, outbound, url
         self._key, self._timeout_s, self._clock_ms = secret_key(secret), timeout_s, clock_ms
-        self._breaker = Breaker()
+        self._circuit = CLOSED
 
     async def judge(self, frame: Frame, *, stills: bool = False) -> Seen:
         seen = await self._worker.ask(frame, {}, stills=True)
-        if not self._breaker.may(time.monotonic()):
+        circuit = self._circuit.let_through(self._clock_ms())
+        if circuit is None:
             raise Away("the hook has failed too often")
+        self._circuit = circuit
         try:
             scores = await self._ask(seen.still)
         except (OutboundError, TimeoutError, ValueError) as error:
-            self._breaker.bad(time.monotonic())
+            self._circuit = self._circuit.failed(self._clock_ms())
             raise Away(f"the hook: {error or type(error).__name__}") from error
-        self._breaker.good()
+        self._circuit = self._circuit.succeeded()
         return Seen(scores, seen.still, seen.blurred, seen.cpu_s)
 
     async def _ask(self, jpeg: bytes) -> Mapping[str, float]:

@@ -118,7 +118,7 @@ class House:
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[Encoder]:
         url = f"rtmp://127.0.0.1:{self.node.picture.media.rtmp_port}/live/{ROOM}?key={self.key}"
-        async with encoding(url) as encoder:
+        async with encoding(url, gop=10, sound=0) as encoder:
             await until(self.status, lambda status: status == "live", "the stream is live")
             yield encoder
 
