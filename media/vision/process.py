@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from media.vision.mailbox import Frame
 from media.vision.metrics import VisionMetrics
 from media.vision.wire import Head, WireError, pack, receive
-from media.vision.worker import LOAD_S
+from media.vision.worker import LOAD_S, PATIENCE
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,8 @@ class NoPicture(Exception):  # noqa: N818  it is an answer, not a fault
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the worker is: its checker, what it may have in memory, how long one picture may take."""
+    """What the worker is: its checker, what it may have in memory, how much of the processor's time one picture
+    may take (by the clock five times as long)."""
 
     checker: str
     memory_bytes: int = 1 << 30
@@ -133,8 +134,8 @@ class Worker:
                 raise Away("the checker isn't running")
             head["id"] = next(self._numbers)
             try:
-                # The worker's own clock ends it first; this one is for when it is stopped or starved.
-                async with asyncio.timeout(self._plan.picture_s * 2 + 1):
+                # The worker's own clocks end it first; this one is for when it is stopped or starved.
+                async with asyncio.timeout(self._plan.picture_s * PATIENCE + 1):
                     process.stdin.write(pack(head, body))
                     await process.stdin.drain()
                     answer, rest = await receive(process.stdout)
@@ -202,7 +203,7 @@ class Worker:
         if process.stdout is None:
             raise OSError("it has no output")
         try:
-            async with asyncio.timeout(LOAD_S + 5):
+            async with asyncio.timeout(LOAD_S * PATIENCE + 5):
                 hello, _ = await receive(process.stdout)
         except (TimeoutError, asyncio.IncompleteReadError, WireError):
             return

@@ -2,7 +2,7 @@
 
 It reads jobs from its standard input and answers on its standard output, one after the other, and ends when
 the input does. What it decodes was sent by strangers, so it has little: a bound on its memory, a low
-priority, and a clock that kills it if one job takes too long, whether or not the node is still there.
+priority, and clocks that kill it if one job takes too long, whether or not the node is still there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from media.vision.wire import Head, pack, receive_now
 NICENESS = 10
 PIXELS_MAX = 4096 * 2304
 STILL_SIDE, BLURRED_SIDE = 640, 320
-LOAD_S = 60.0
+LOAD_S, PATIENCE = 30.0, 5
 UNREADABLE = (av.FFmpegError, OSError, IndexError, ValueError, SyntaxError, Image.DecompressionBombError)
 _FORMATS = ("JPEG", "PNG", "WEBP")
 
@@ -157,12 +157,16 @@ def _become_small(memory: int) -> None:
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    """The kernel ends the process if it takes longer: no handler could, while C code runs."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    """The kernel ends the process if it takes more of the processor, or ``PATIENCE`` times as long by the
+    clock: beside busy loops a nice process may wait. No handler could end it while C code runs."""
+    for number in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds * PATIENCE)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 

@@ -42,7 +42,7 @@ class Vision(Section):
     cpu_max: float = Field(0.5, ge=0.01, le=1)
     memory_max_bytes: int = Field(1 << 30, ge=1 << 28, le=1 << 36)
     timeout_s: float = Field(2, ge=0.1, le=30)
-    """A picture that takes longer costs the worker its life."""
+    """Of the processor; a picture that takes more, or five times as long, costs the worker its life."""
     uploads: Literal["refuse", "accept"] = "refuse"
     """What becomes of a picture that is uploaded while the checker is away."""
     stills_h: int = Field(24, ge=1, le=720)

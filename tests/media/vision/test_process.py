@@ -145,7 +145,7 @@ async def test_a_checker_that_raises_is_away_for_that_picture() -> None:
 
 @pytest.mark.parametrize("colour", [colours.PURPLE_DIES, colours.GREEN_HANGS])
 async def test_one_that_dies_or_hangs_is_replaced(colour: tuple[int, int, int]) -> None:
-    async with running(picture_s=1.0) as (worker, registry):
+    async with running(picture_s=0.3) as (worker, registry):
         assert await worker.until_ready(READY_S)
         first = worker.pid
         assert first is not None
