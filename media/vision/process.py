@@ -37,8 +37,8 @@ class NoPicture(Exception):  # noqa: N818  it is an answer, not a fault
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the worker is: its checker, what it may have in memory, how much of the processor's time one picture
-    may take (by the clock five times as long)."""
+    """What the worker is: its checker, what it may have in memory, and how much of the processor's time one
+    picture may take (by the clock five times as long)."""
 
     checker: str
     memory_bytes: int = 1 << 30
