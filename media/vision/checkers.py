@@ -64,14 +64,17 @@ def load(name: str) -> Check:
 
 
 def _nudenet() -> Check:
-    """One thread, so that what it costs can be bounded, and only the CPU."""
+    """One thread, so that what it costs can be bounded, and only the CPU. ``NudeDetector`` by itself makes
+    a session with a thread for each core, whose stacks alone may be more than the worker is given."""
     cv2, np, ort, nudenet = map(importlib.import_module, ("cv2", "numpy", "onnxruntime", NUDENET))
     cv2.setNumThreads(1)
-    detector: Any = nudenet.NudeDetector()
+    detector: Any = object.__new__(nudenet.NudeDetector)
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     model = Path(str(nudenet.__file__)).with_name("320n.onnx")
-    detector.onnx_session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    detector.onnx_session, detector.input_name = session, session.get_inputs()[0].name
+    detector.input_width = detector.input_height = 320
 
     def check(picture: Image.Image) -> Mapping[str, float]:
         scores: dict[str, float] = {}

@@ -25,6 +25,7 @@ PING_EVERY_S = 15.0
 WAITING_MAX = 16
 _STDERR_KEPT = 2_000
 _READ_BUFFER = 1 << 20
+_SECRETIVE = ("DANMART_", "AWS_")
 
 
 class Away(Exception):  # noqa: N818  it is an answer, not a fault
@@ -231,6 +232,9 @@ async def _last_words(process: asyncio.subprocess.Process) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Modules are found where this process finds them; libraries that bring their own threads get one."""
+    """This process's, but for its settings and keys: whoever breaks a decoder shall find none. Modules are
+    found where they are here; libraries that bring threads of their own get one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRETIVE)}
     path = os.pathsep.join(part for part in sys.path if part)
-    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return kept | one | {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2"}

@@ -78,7 +78,7 @@ class OnAir(Protocol):
 class Queue(Protocol):
     """Where moderators find what they have to look at."""
 
-    def __call__(self, tx: Unit, room_id: str, hit: dict[str, Any]) -> None: ...
+    def __call__(self, tx: Unit, room_id: str, facts: dict[str, Any], /) -> object: ...
 
 
 class PictureActs:

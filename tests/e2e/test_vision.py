@@ -54,7 +54,7 @@ async def test_viewers_see_a_blur_until_a_moderator_has_looked(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     red = tmp_path / "red"
-    monkeypatch.setenv("DANMART_TEST_RED", str(red))
+    monkeypatch.setenv("VISION_TEST_RED", str(red))
     async with demo(tmp_path, "blur") as node:
         viewer = await arrive(browser, node, "r", "Lin", "viewer", query="?via=whep", size=(390, 844))
         moderator = await arrive(browser, node, "desk", "Bao", "moderator")

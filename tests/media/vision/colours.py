@@ -43,6 +43,11 @@ def look(picture: Image.Image) -> Mapping[str, float]:
 
 
 def by_file() -> Check:
-    """A factory: everything is red while there is a file at ``$DANMART_TEST_RED``."""
-    path = Path(os.environ["DANMART_TEST_RED"])
+    """A factory: everything is red while there is a file at ``$VISION_TEST_RED``."""
+    path = Path(os.environ["VISION_TEST_RED"])
     return lambda picture: {"FEMALE_BREAST_EXPOSED": 0.93 if path.exists() else 0.0}
+
+
+def tells_secrets() -> Check:
+    """A factory: what of the environment looks like a secret."""
+    return lambda picture: {name: 1.0 for name in os.environ if "SECRET" in name}

@@ -114,6 +114,14 @@ async def test_it_decodes_keyframes_of_parts_alone() -> None:
         assert shown(seen.still).size == (320, 180)
 
 
+async def test_it_is_not_told_the_nodes_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DANMART_NODE__SECRET", "a secret that only tests use")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    async with running("tests.media.vision.colours:tells_secrets") as (worker, _):
+        assert await worker.until_ready(READY_S)
+        assert (await worker.ask(picture(colours.GREY), {})).scores == {}
+
+
 async def test_rubbish_is_no_picture_and_costs_nothing() -> None:
     async with running() as (worker, _):
         assert await worker.until_ready(READY_S)
