@@ -94,6 +94,18 @@ async def test_a_list_with_a_fault_is_refused_and_the_old_one_stays(house: House
     assert await house.code("comment", VIEWER, text="zorblax") == "text_refused"
 
 
+async def test_a_pattern_that_would_hang_a_backtracking_matcher_takes_no_time(house: House) -> None:
+    hanging = ["(a+)+$", "(a|a)*b", "(.*)*(.*)*(.*)*c", "([a-z]+)*[0-9]"]
+    words = "".join(f"    '{pattern}',\n" for pattern in hanging)
+    await put(house, "mine", f"[[list]]\nmatch = 'regex'\naction = 'mask'\nwords = [\n{words}]", form="toml")
+    began = time.monotonic()
+    for n in range(20):
+        await house.do("comment", VIEWER, text="a" * 180 + f"{n % 10}!")
+    assert time.monotonic() - began < 10  # one such comment would take a backtracking matcher years
+    refused = await refusal(put(house, "mine", "[category=mine match=regex]", "fine", "(a)\\1"))
+    assert (refused.code, refused.details[0]["line"]) == ("list_invalid", 3)
+
+
 async def test_lists_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("moderation.rulebook.service.ROOM_ENTRIES_MAX", 10)
     monkeypatch.setattr("moderation.rulebook.service.LISTS_MAX", 2)

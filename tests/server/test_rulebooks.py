@@ -261,6 +261,7 @@ async def test_a_node_with_a_broken_file_doesnt_start(tmp_path: Path, store: Sto
         await asyncio.to_thread(Rulebooks, store, [file])
 
 
+@pytest.mark.soak
 async def test_sighup_has_a_running_node_read_its_files(tmp_path: Path) -> None:
     file = tmp_path / "words.txt"
     file.write_text("zorblax\n")
