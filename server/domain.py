@@ -118,17 +118,17 @@ class Domain:
         if settings.redis_url is not None:
             ground.live.for_comments.append(self.texts.heard)
         self.filter_hook = self._make_filter_hook()
-        self._audit = AuditTrail()
+        self.audit = AuditTrail()
         self._standing = RoomStanding()
         fans = fan_rules(settings.gifts)
         self.fans, self._facts = Fans(fans), HouseFacts(fans)
         self.earnings = Earnings(point_rules(settings.points), Days(settings.points.zone))
         self.levels = Levels(self.earnings.rules.levels)
         self.coin_rules = coin_rules(settings.coins)
-        self.gift_catalogue = GiftCatalogue(self.texts, self._audit)
+        self.gift_catalogue = GiftCatalogue(self.texts, self.audit)
         self.services = self._make_services()
-        self.keyring = StreamKeyring(self._standing, self._audit)
-        self.clips = Clips(self._standing, self._audit)
+        self.keyring = StreamKeyring(self._standing, self.audit)
+        self.clips = Clips(self._standing, self.audit)
         self.pictures = Pictures(self._standing, settings.rooms.pictures_max)
         self._make_keepers()
         self.timers = self._make_timers()
@@ -154,7 +154,7 @@ class Domain:
 
     def _make_services(self) -> Services:
         settings, rules = self._settings, self._settings.rooms
-        texts, audit, standing = self.texts, self._audit, self._standing
+        texts, audit, standing = self.texts, self.audit, self._standing
         coupons = CouponRedeeming()
         order_rules = OrderRules(rules.hold_s * 1000)
         shared = settings.redis_url is not None
@@ -215,7 +215,7 @@ class Domain:
         cashier = Cashier(
             ground.store,
             payments,
-            Owed(self._audit),
+            Owed(self.audit),
             self._providers,
             clock_ms=ground.clock_ms,
             return_base=ground.return_base,

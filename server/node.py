@@ -39,6 +39,7 @@ from server.live.healing import Healer
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.middlewares import cors, host_check, problems, request_id, room_names
+from server.names import Names
 from server.outbound import Outbound
 from server.pages import Pages
 from server.picture import Picture, Surroundings
@@ -186,7 +187,13 @@ class Node:
         demo = DemoTokens(secret, public=settings.demo_public) if settings.demo else None
         keys = (*settings.auth.keys, own_key(secret))
         self.demo_tokens = demo
-        self.tokens = Tokens(keys, self.outbound.get, leeway_s=settings.auth.leeway_s, demo=demo)
+        self.tokens = Tokens(
+            keys,
+            self.outbound.get,
+            leeway_s=settings.auth.leeway_s,
+            demo=demo,
+            shown=Names(self.domain.texts).shown,
+        )
         around = Surroundings(
             store=self.store,
             bus=self.bus,
@@ -235,7 +242,9 @@ class Node:
                 "packet.opens": self.domain.packet_pages.opens,
             },
         )
-        self.signins = SignIns(self.store, self.tracer, self._clock_ms, self.domain.evasion.reached)
+        self.signins = SignIns(
+            self.store, self.tracer, self._clock_ms, self.domain.evasion.reached, self.domain.audit
+        )
         self.limits = CommandLimits(settings.limits)
         self.gateway = Gateway(
             tokens=self.tokens,

@@ -14,7 +14,8 @@ from moderation.evasion.trace_rows import Left, write_traces
 from moderation.evasion.traces import SEEN_AGAIN_MS, Address, Mark, Tracer
 from rooms import people
 from rooms.errors import Refused
-from rooms.ports import Caller
+from rooms.heads import USERS
+from rooms.ports import SYSTEM, Audit, Caller
 from rooms.rows import Steps
 from rooms.unit import Unit
 from server.auth import Identity
@@ -23,6 +24,8 @@ from server.live.connection import as_caller
 from server.store.group import Work
 from server.store.store import Store
 
+PLATFORM = ""
+"""The trail of what is done in no room."""
 KEPT_MAX = 100_000
 WITHIN_S = 5.0
 PLACES_KEPT = 4
@@ -46,6 +49,8 @@ class Arrived:
 
     caller: Caller
     marks: tuple[Mark, ...]
+    called: str | None = None
+    """What their shop calls them, where that isn't shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,13 @@ class SignIns:
         tracer: Tracer | None = None,
         clock_ms: Callable[[], int] = lambda: 0,
         reached: Callable[[Sequence[Reached]], Awaitable[None]] | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self._store = store
         self._tracer = tracer
         self._clock_ms = clock_ms
         self._reached = reached
+        self._audit = audit
         self._noted: dict[str, _Noted] = {}
         self._newcomers: Gathering[Arrived, None] = Gathering(self._write)
 
@@ -102,7 +109,7 @@ class SignIns:
         if noted is not None and noted.holds(identity, place, now_ms):
             return
         marks = self._tracer.marks(place.address, place.device) if self._tracer else ()
-        await self._newcomers.ask(Arrived(as_caller(identity), marks))
+        await self._newcomers.ask(Arrived(as_caller(identity), marks, identity.called))
         if len(self._noted) >= KEPT_MAX:
             self._noted.clear()
         others = noted.places[-PLACES_KEPT + 1 :] if noted and now_ms - noted.at_ms < SEEN_AGAIN_MS else ()
@@ -116,6 +123,8 @@ class SignIns:
         def seen(tx: Unit) -> Steps[Any]:
             bans.clear()  # the group may be carried out again
             tx.at_flush(lambda conn: bans.extend(_note_traces(conn, arrived, tx.now_ms)))
+            yield USERS.rows(*(caller.id for caller in callers))
+            self._note_names(tx, arrived)
             return (yield from people.seen(tx, *callers))
 
         try:
@@ -135,6 +144,15 @@ class SignIns:
                 [Reached(who, ban) for ban in bans for digest, who in left if digest == ban.digest]
             )
         return [None] * len(callers)
+
+    def _note_names(self, tx: Unit, arrived: Sequence[Arrived]) -> None:
+        """Who goes by another name than their shop's, once for each name."""
+        for one in arrived:
+            user = tx.get(USERS, one.caller.id or "")
+            known = user is not None and user.name == one.caller.name
+            if one.called is not None and self._audit is not None and not known:
+                detail = {"user": one.caller.card, "text": one.called}
+                self._audit.note(tx, PLATFORM, SYSTEM, "filter.name", one.caller.id or "", detail)
 
 
 def _note_traces(conn: Connection, arrived: Sequence[Arrived], now_ms: int) -> list[AddressBanRow]:

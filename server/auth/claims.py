@@ -66,7 +66,7 @@ def identity(claims: Mapping[str, Any], leeway_s: int = 0) -> Identity:
     user_id = subject(claims)
     return Identity(
         id=user_id,
-        name=clean_name(name, NAME_MAX_CHARS) or _nameless(user_id),
+        name=clean_name(name, NAME_MAX_CHARS) or nameless(user_id),
         operator=_flag(claims, "operator"),
         may_host=_flag(claims, "may_host"),
         expires_at_ms=expiry_ms(claims, leeway_s),
@@ -118,6 +118,6 @@ def _flag(claims: Mapping[str, Any], claim: str) -> bool:
     return value
 
 
-def _nameless(user_id: str) -> str:
+def nameless(user_id: str) -> str:
     """A name for who has none. Not the id itself: shops use addresses and phone numbers as ids."""
     return f"user-{hashlib.sha256(user_id.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"

@@ -13,7 +13,7 @@ class Identity:
 
     ``expires_at_ms`` is when the token stops being accepted (Unix ms, leeway included); None: never.
     ``only_room`` and ``demo_role`` are set by the demo's tokens alone: the one room that the caller may
-    enter, and the role that it has there.
+    enter, and the role that it has there. ``called`` is the name in the token where another one is shown.
     """
 
     id: str | None
@@ -23,6 +23,7 @@ class Identity:
     expires_at_ms: int | None = None
     only_room: str | None = None
     demo_role: Role | None = None
+    called: str | None = None
 
     @property
     def is_guest(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -28,12 +28,19 @@ class _Trusted:
 class Tokens:
     """Verifies callers' tokens against the configured keys, and the demo's own when there is a demo.
 
-    A key's algorithm is fixed by config; what a token's header says of it is never believed. Raises
+    A key's algorithm is fixed by config; what a token's header says of it is never believed. ``shown`` makes
+    of who somebody is who they are for others. Raises
     ``ConfigError`` at once if a configured key can't be read.
     """
 
     def __init__(
-        self, keys: Sequence[AuthKey], fetch: Fetch, *, leeway_s: int = 30, demo: DemoTokens | None = None
+        self,
+        keys: Sequence[AuthKey],
+        fetch: Fetch,
+        *,
+        leeway_s: int = 30,
+        demo: DemoTokens | None = None,
+        shown: Callable[[Identity], Identity] = lambda identity: identity,
     ) -> None:
         self._trusted: dict[str, dict[str | None, _Trusted]] = {}
         for index, key in enumerate(keys):
@@ -41,6 +48,7 @@ class Tokens:
             self._trusted.setdefault(key.issuer, {})[key.kid] = trusted
         self._leeway_s = leeway_s
         self._demo = demo
+        self._shown = shown
 
     async def verify(self, token: str, now_ms: int) -> Identity:
         """Who ``token`` says the caller is.
@@ -50,7 +58,7 @@ class Tokens:
         """
         claimed = peek(token)
         if self._demo is not None and claimed.issuer == DEMO_ISSUER:
-            return self._demo.verify(token, now_ms)
+            return self._shown(self._demo.verify(token, now_ms))
         trusted = self._choose(claimed)
         material = trusted.material
         if isinstance(material, KeySet):
@@ -65,7 +73,7 @@ class Tokens:
             now_ms=now_ms,
             leeway_s=self._leeway_s,
         )
-        return identity(claims, self._leeway_s)
+        return self._shown(identity(claims, self._leeway_s))
 
     def _choose(self, claimed: Peek) -> _Trusted:
         """The issuer's key of that id, else its key without an id, else (no id in the token) its only key."""

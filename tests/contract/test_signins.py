@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from moderation.audit import AuditTrail, read_audit
 from rooms.errors import Refused
 from rooms.heads import users_table
 from server.auth import GUEST, Identity
@@ -59,13 +60,13 @@ async def test_a_sign_in_leaves_the_number_of_private_events_alone(house: House)
     await house.ok("room.grant", HOST, user=VIEWER.id, role="moderator")
     before = len(house.told(VIEWER))
     assert before
-    await SignIns(house.store).note(Identity(VIEWER.id, "Lin the second"))
+    await SignIns(house.store, audit=AuditTrail()).note(Identity(VIEWER.id, "Lin the second"))
     row = (await house.rows(select(users_table).where(users_table.c.id == VIEWER.id)))[0]
     assert (row["name"], row["seq"], row["seen_at_ms"]) == ("Lin the second", before, house.now_ms)
 
 
 async def test_somebody_who_cant_be_written_down_keeps_nobody_out(house: House) -> None:
-    signins = SignIns(house.store)
+    signins = SignIns(house.store, audit=AuditTrail())
     people = crowd(20)
     unwritable = Identity("\ud800", "half a letter")
     notes = [signins.note(who) for who in [*people[:7], unwritable, *people[7:]]]
@@ -77,10 +78,20 @@ async def test_somebody_who_cant_be_written_down_keeps_nobody_out(house: House) 
 
 async def test_nobody_counts_as_written_down_who_is_not(house: House) -> None:
     people = crowd(3)
-    signins = SignIns(house.store)
+    signins = SignIns(house.store, audit=AuditTrail())
     await house.store.writer.close()
     with pytest.raises(Refused, match="temporarily_unavailable"):
         await signins.note(people[0])
     with pytest.raises(Refused, match="temporarily_unavailable"):
         await signins.note(people[0])
     assert await written(house) == {}
+
+
+async def test_a_name_that_isnt_shown_is_in_the_trail(house: House) -> None:
+    """Once: not again for each node and each time that the same person comes."""
+    lin = Identity("u-lin", "user-1a2b3c", called="Buy at evil.com")
+    for _ in range(2):
+        await SignIns(house.store, audit=AuditTrail()).note(lin)
+    (note,) = await house.store.read(lambda conn: read_audit(conn, ""))
+    assert (note["action"], note["target"]) == ("filter.name", "u-lin")
+    assert note["detail"] == {"user": {"id": "u-lin", "name": "user-1a2b3c"}, "text": "Buy at evil.com"}
