@@ -43,12 +43,19 @@ _WEAK = named(
     " md py sh zip rs ps pl ai cm kg ml mm mg km ms mt ga gt tm tt tr pr vg sm"
 )
 
-_DOT = r"(?:[ ]?[\[({<【（][ ]?(?:\.|dot|点)[ ]?[\])}>】）][ ]?|[ ]dot[ ]|点|[ ]\.[ ]?|\.[ ]?)"
+_TIGHT = r"(?:[ ]?[\[({<【（][ ]?(?:\.|dot|点)[ ]?[\])}>】）][ ]?|[ ]dot[ ]|点|\.)"
+_SPACED = r"(?:[ ]\.[ ]?|\.[ ])"
 _LABEL = r"[^\W_](?:[^\W_]|-(?=[^\W_-]|-)){0,62}"
-_HOST = re.compile(rf"(?<![^\W_])(?<![@.])(?:{_LABEL})(?:{_DOT}(?:{_LABEL})){{1,8}}(?![^\W_])")
-_SCHEME = re.compile(r"(?:h(?:tt|xx|\*\*)ps?|ftp|wss?)[ ]?[:：][ ]?[/\\]{1,4}(?:[^\s/@\\]{0,80}@)?$")
+# A dot with space beside it ends a sentence, unless what follows is an ending that nobody begins one with.
+_HOST = re.compile(
+    rf"(?<![^\W_])(?<!\.){_LABEL}(?:{_TIGHT}{_LABEL}){{0,8}}"
+    rf"(?:{_TIGHT}{_LABEL}|{_SPACED}(?:{'|'.join(sorted(_CORE))}))(?![^\W_]|@|\.[^\W_])"
+)
+_SCHEME = re.compile(r"(?:h(?:tt|xx|\*\*)ps?|ftp|wss?)[ ]?[:：][ ]?[/\\]{1,4}(?:[^\s/@\\]{0,400}@)?$")
+_SCHEME_MAX = 500
+_MAILBOX = re.compile(r"(?<![\w.+\-/@])[\w.+\-]{1,64}@$")
 _AFTER = re.compile(r"(?::\d{2,5})?(?:[/?#\\][^\s\u2e80-\u9fff]{0,400})?")
-_DOTS = re.compile(_DOT)
+_DOTS = re.compile(rf"{_TIGHT}|{_SPACED}")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _VERSION = re.compile(r"(?:v|ver|version|版本?|ios|os) ?$")
 _BRACKETED = re.compile(r"h(?:tt|xx)ps?://\[[0-9a-f:.]{2,45}\]")
@@ -106,7 +113,10 @@ def _in_view(text: str) -> Iterator[tuple[int, int, str, bool]]:
     for match in _BRACKETED.finditer(text):
         yield match.start(), match.end(), match[0].split("//")[1], False
     for match in _HOST.finditer(text):
-        before = _SCHEME.search(text, max(0, match.start() - 120), match.start())
+        since = max(0, match.start() - _SCHEME_MAX)
+        before = _SCHEME.search(text, since, match.start())
+        if before is None and _MAILBOX.search(text, since, match.start()):
+            continue  # somebody's address there; contacts look after that
         parts = _DOTS.split(match[0])
         dots = [dot[0] for dot in _DOTS.finditer(match[0])]
         span = _narrowed(match[0], parts, dots, schemed=before is not None)
