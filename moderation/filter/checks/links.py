@@ -45,7 +45,7 @@ _WEAK = named(
 
 _TIGHT = r"(?:[ ]?[\[({<【（][ ]?(?:\.|dot|点)[ ]?[\])}>】）][ ]?|[ ]dot[ ]|点|\.)"
 _SPACED = r"(?:[ ]\.[ ]?|\.[ ])"
-_LABEL = r"[^\W_](?:[^\W_]|-(?=[^\W_-]|-)){0,62}"
+_LABEL = r"[^\W_点](?:[^\W_点]|-(?=[^\W_点-]|-)){0,62}"
 # A dot with space beside it ends a sentence, unless what follows is an ending that nobody begins one with.
 _HOST = re.compile(
     rf"(?<![^\W_])(?<!\.){_LABEL}(?:{_TIGHT}{_LABEL}){{0,8}}"
@@ -55,7 +55,7 @@ _SCHEME = re.compile(r"(?:h(?:tt|xx|\*\*)ps?|ftp|wss?)[ ]?[:：][ ]?[/\\]{1,4}(?
 _SCHEME_MAX = 500
 _MAILBOX = re.compile(r"(?<![\w.+\-/@])[\w.+\-]{1,64}@$")
 _AFTER = re.compile(r"(?::\d{2,5})?(?:[/?#\\][^\s\u2e80-\u9fff]{0,400})?")
-_DOTS = re.compile(rf"{_TIGHT}|{_SPACED}")
+_DOTS = re.compile(rf"{_SPACED}|{_TIGHT}")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _VERSION = re.compile(r"(?:v|ver|version|版本?|ios|os) ?$")
 _BRACKETED = re.compile(r"h(?:tt|xx)ps?://\[[0-9a-f:.]{2,45}\]")
