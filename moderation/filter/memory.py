@@ -116,14 +116,16 @@ class Memory:
         """A comment was taken. Gives what forgets it again, for when its transaction fails."""
         like = folded.like
         said, sender = Said(text, folded.seen.text, like, now_ms), (room_id, user_id)
-        self._senders[sender] = (*self._senders.get(sender, ()), said)[-RECENT_MAX:]
+        before = self._senders.get(sender, ())
+        after = self._senders[sender] = (*before, said)[-RECENT_MAX:]
         self._senders.move_to_end(sender)
         if len(self._senders) > SENDERS_MAX:
             self._senders.popitem(last=False)
         forget = self._room(room_id).add(like, user_id, now_ms) if like is not None else None
 
         def undo() -> None:
-            kept = tuple(one for one in self._senders.get(sender, ()) if one is not said)
+            now = self._senders.get(sender, ())
+            kept = before if now is after else tuple(one for one in now if one is not said)
             if kept:
                 self._senders[sender] = kept
             else:

@@ -64,7 +64,8 @@ def test_contacts_are_found_where_they_stand(text: str, code: str, span: str | N
         "尺码 38 39 40 41 42 43 44", "身高165体重100", "飞机杯有吗", "18:30-20:00", "text me when it's back",
         "@luckyshop hello", "meet at noon", "call of duty 2026", "line: beautiful", "line up for this",
         "微波炉1200w", "威尼斯wonderful", "维生素c1000mg", "qq 2", "Q1 2026 results", "phone: iphone 15",
-        "sms code 123456", "it is good at home dot", "扣1 扣1", "we chat every day about tea", "my number one",
+        "sms code 123456", "it is good at home dot",
+        "扣1 扣1", "we chat every day about tea", "my number one",
     ],
 )  # fmt: skip
 def test_what_people_say_in_a_shop_is_no_contact(text: str) -> None:
