@@ -54,10 +54,9 @@ def test_links_are_found_where_they_stand(text: str, host: str, span: str) -> No
     [
         "3.14", "hello.World", "v1.2.3", "version 1.2.3.4",
         "e.g. this", "node.js", "great.love it", "ok.so what",
-        "I like it.me too",
-        "$1,299.99", "10.5.2026", "a.m. and p.m.", "see U.S.A", "the dot com bubble", "5.5cm",
-        "readme.md", "asap.thanks", "No.1 quality", "好的。ok", "真好。me too", "喜欢。love", "Love it.Perfect",
-        "很好.真的", "200ml*3", "wait.what",
+        "I like it.me too", "$1,299.99", "10.5.2026", "a.m. and p.m.", "see U.S.A", "the dot com bubble",
+        "5.5cm", "readme.md", "asap.thanks", "No.1 quality", "好的。ok", "真好。me too", "喜欢。love",
+        "Love it.Perfect", "很好.真的", "200ml*3", "wait.what",
         "1.000.000 rupiah", "so cute...come on", "abc@example.com", "Dr.Who",
     ],
 )  # fmt: skip
