@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -48,11 +49,17 @@ class FixedBook:
     words: Sequence[Words]
 
 
+@lru_cache(1)
+def came_along() -> TextFilter:
+    """The lists that come with Danmart, compiled once: they don't change while the process runs."""
+    return TextFilter.load()
+
+
 class OneBook:
     """The same for each room: the lists that come along and those of the config, and the default rules."""
 
     def __init__(self, word_lists: Sequence[Path] = (), rules: RoomRules = DEFAULT_RULES) -> None:
-        self._book = FixedBook(rules, (TextFilter.load(word_lists),))
+        self._book = FixedBook(rules, (TextFilter.load(word_lists) if word_lists else came_along(),))
 
     def book(self, room_id: str | None) -> Book:
         return self._book

@@ -12,12 +12,10 @@ from typing import Protocol
 from moderation.filter.checks import adverts, contacts, floods, joined, links, walls, words
 from moderation.filter.checks.subject import Subject
 from moderation.filter.checks.words import Words, strictest
-from moderation.filter.clean import perceived_length
 from moderation.filter.memory import Memory
+from moderation.filter.words import masked
 from moderation.rulebook.rules import RoomRules
 from rooms.ports import About, CheckedText, TextReason
-
-MASK = "*"
 
 
 class Stopwatch(Protocol):
@@ -80,20 +78,6 @@ def join(text: str, reasons: Iterable[TextReason]) -> CheckedText:
         if reason.verdict == "mask"
     ]
     return CheckedText(verdict, masked(text, spans), kept)
-
-
-def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """``text`` with a star for each character of each span, as people count them; white space stays."""
-    parts: list[str] = []
-    position = 0
-    for start, end in sorted(spans):
-        begin = max(start, position)
-        if end <= begin:
-            continue
-        parts.append(text[position:begin])
-        parts.append(" ".join(MASK * perceived_length(word) for word in text[begin:end].split(" ")))
-        position = end
-    return "".join(parts) + text[position:]
 
 
 def _order(reason: TextReason) -> tuple[int, int, str, str, str, str]:

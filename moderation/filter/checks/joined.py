@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from moderation.filter.checks import contacts, links, words
-from moderation.filter.checks.common_words import COMMON
 from moderation.filter.checks.subject import Subject
 from moderation.filter.checks.words import Words
 from moderation.filter.memory import Memory, Said
@@ -19,6 +19,7 @@ SYLLABLE_MAX = 3
 SPAN_MAX = 32
 """Code points read on either side of the cut."""
 TOGETHER_MAX = 6
+_VOWEL = re.compile("[aeiouy\u0080-\U0010ffff]")
 
 
 def check(subject: Subject, rules: RoomRules, memory: Memory, lists: Sequence[Words]) -> Iterator[TextReason]:
@@ -54,6 +55,7 @@ def _across(subject: Subject, before: str, rules: RoomRules, lists: Sequence[Wor
 
 
 def _is_cut_up(subject: Subject, recent: Sequence[Said]) -> bool:
-    """Whether these look like parts of one word: short, and not all of them words that one says by itself."""
+    """Whether these look like parts of one word: short, and not all of them can be said by themselves, as
+    ``pen`` and ``is`` can."""
     pieces = [said.folded for said in recent[-TOGETHER_MAX:]] + [subject.folded.seen.text]
-    return all(len(piece) <= SYLLABLE_MAX for piece in pieces) and any(p not in COMMON for p in pieces)
+    return all(len(piece) <= SYLLABLE_MAX for piece in pieces) and not all(map(_VOWEL.search, pieces))

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 
 import { t } from "../i18n";
 import { commentOf, type LiveEvent } from "../live/wire";
+import { isStaff, Linked } from "./linked";
 
 interface CommentProps {
   event: LiveEvent;
@@ -22,7 +23,9 @@ export function Comment({ event, own, children }: CommentProps) {
         )}
         <Badges badges={event.user?.badges ?? []} />
         <span class="who">{event.user?.name ?? ""}</span>
-        <span class={`text${color && color !== "white" ? ` ink-${color}` : ""}`}>{text}</span>
+        <span class={`text${color && color !== "white" ? ` ink-${color}` : ""}`}>
+          {isStaff(event.user?.badges) ? <Linked text={text} /> : text}
+        </span>
       </div>
       {children && <div class="comment-tools">{children}</div>}
     </li>
