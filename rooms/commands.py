@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 SLOW_MODE_MAX_S = 3600
+FOLLOWED_FOR_MAX_S = 90 * 24 * 3600
 SKUS_MAX = 50
 PICTURES_MAX = 10
 
@@ -36,6 +37,8 @@ Version = Annotated[int, Field(ge=1, le=2**53)]
 COLORS = ("white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
 Color = Literal["white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
 Lane = Literal["scroll", "top", "bottom"]
+SlowMode = Annotated[int, Field(ge=0, le=SLOW_MODE_MAX_S)]
+WhoMayComment = Literal["everyone", "followers", "members", "buyers", "moderators"]
 # What the sandbox provider is to do; other providers don't look at it.
 SandboxCard = Literal["ok", "declined", "hangs", "late", "twice", "after_hold"]
 
@@ -79,6 +82,17 @@ class Share(Keyed):
 
 class DeleteComment(Keyed):
     event: Id
+
+
+class MaskComment(Keyed):
+    event: Id
+
+
+class PurgeComments(Keyed):
+    """All that ``user`` has said in the room, or what of it came at ``since_ms`` or later."""
+
+    user: UserId
+    since_ms: TimeMs | None = None
 
 
 class OfUser(Keyed):
@@ -141,13 +155,33 @@ class Grant(Keyed):
 
 class ChangeRoom(Keyed):
     title: RawText | None = None
-    slow_mode_s: Annotated[int, Field(ge=0, le=SLOW_MODE_MAX_S)] | None = None
-    who_may_comment: Literal["everyone", "moderators"] | None = None
+    slow_mode_s: SlowMode | None = None
+    who_may_comment: WhoMayComment | None = None
     recording: Literal["on", "off", "default"] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> ChangeRoom:
         return _needs_one(self, "title", "slow_mode_s", "who_may_comment", "recording")
+
+
+class SetModes(Keyed):
+    """What is left out stays as it is. ``shield`` puts the room's shield up, for ``shield_for_s`` or until
+    somebody takes it down."""
+
+    slow_mode_s: SlowMode | None = None
+    who_may_comment: WhoMayComment | None = None
+    followed_for_s: Annotated[int, Field(ge=0, le=FOLLOWED_FOR_MAX_S)] | None = None
+    member_level: Annotated[int, Field(ge=1, le=50)] | None = None
+    emoji_only: bool | None = None
+    shield: bool | None = None
+    shield_for_s: Annotated[int, Field(ge=60, le=24 * 3600)] | None = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> SetModes:
+        if self.shield_for_s is not None and not self.shield:
+            raise ValueError("shield_for_s: only with shield: true")
+        modes = ("slow_mode_s", "who_may_comment", "followed_for_s", "member_level", "emoji_only", "shield")
+        return _needs_one(self, *modes)
 
 
 class PauseRoom(Keyed):

@@ -10,6 +10,7 @@ import orjson
 from rooms.budget import BUDGETS, BudgetRules, as_row, full, spend
 from rooms.commands import PostComment
 from rooms.errors import Refused
+from rooms.gates import Admission, admission
 from rooms.gifts.fans import Fans
 from rooms.heads import EVENTS, ROOMS, RoomRow
 from rooms.log import LogEvent, Visibility
@@ -54,7 +55,15 @@ def quote(event: LogEvent | None, room: RoomRow, shadow_of: str | None = None) -
     wire = orjson.loads(event.body)
     text: str = wire["data"]["text"]
     short = text if len(text) <= REPLY_QUOTE_CHARS else text[: REPLY_QUOTE_CHARS - 1] + "…"
-    return {"id": event.id, "name": wire["user"]["name"], "text": short}
+    # Whose it is, and its place: by those a purge finds the words that are to go.
+    user = wire["user"]
+    return {
+        "id": event.id,
+        "name": user["name"],
+        "user": user["id"],
+        "offset": event.offset,
+        "text": short,
+    }
 
 
 def _readable(event: LogEvent, shadow_of: str | None) -> bool:
@@ -90,18 +99,19 @@ class Comments:
         self, tx: Unit, cmd: PostComment, caller: Caller, found: tuple[TextReason, ...] = ()
     ) -> Steps[Any]:
         """``found`` is what was found out about the text before it came here. Refuses with ``muted``,
-        ``comments_closed``, ``slow_mode``, ``rate_limited``, ``text_…``, …"""
+        ``comments_closed``, ``followers_only``, ``members_only``, ``buyers_only``, ``emoji_only``,
+        ``slow_mode``, ``rate_limited``, ``text_…``, …"""
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
-        if self._rules.shared or tx.room(cmd.room).slow_mode_s:
+        modes = yield from admission(tx, cmd.room, caller.id or "", self._fans)
+        if self._rules.shared or modes.slow_mode_s:
             yield PACES.rows((cmd.room, caller.id or ""))
         yield BUDGETS.rows(cmd.room)
-        yield self._fans.rows(tx, tx.room(cmd.room).host_id, caller.id or "")
         if cmd.reply_to:
             yield EVENTS.rows(cmd.reply_to)
 
         room = tx.room(cmd.room)
-        role = self._refuse(tx, room, cmd, caller)
+        role = self._refuse(tx, room, cmd, caller, modes)
         staff = self._standing.may(role, "see_staff")
         shadowed = self._standing.is_shadowed(tx, cmd.room, caller)
         data: dict[str, Any] = {
@@ -109,21 +119,23 @@ class Comments:
             "color": cmd.color,
             "lane": cmd.lane,
         }
+        if not staff:
+            modes.refuse_words(data["text"])
         if cmd.reply_to:
             data["reply_to"] = quote(tx.get(EVENTS, cmd.reply_to), room, caller.id if shadowed else None)
         self._count(tx, room, caller)
+        checked = None
         if not staff:
-            checked = self._judge(
-                tx, cmd.text, data, About("comment", cmd.room, caller.id, tx.now_ms, found), caller
-            )
+            found += modes.reasons_to_hold(tx.now_ms) if self._held is not None else ()
+            about = About("comment", cmd.room, caller.id, tx.now_ms, found, modes.filter_level)
+            checked = self._judge(tx, cmd.text, data, about, caller)
             if checked.verdict == "deny" or (checked.verdict == "hold" and self._held is None):
                 return Refused("text_refused", details=[{"code": code} for code in checked.codes])
-            if checked.verdict == "hold" and self._held is not None:
-                return {"held": self._held.hold(tx, cmd.room, caller, data, checked)}
-        # Slow mode that began while this comment was waiting for its rows is for those that come after it.
-        if room.slow_mode_s and tx.asked(PACES, cmd.room, caller.id or ""):
+        if modes.slow_mode_s:
             pace = tx.get(PACES, cmd.room, caller.id or "")
             tx.put(PACES, PaceRow(cmd.room, caller.id or "", tx.now_ms, pace.recent if pace else None))
+        if checked is not None and checked.verdict == "hold" and self._held is not None:
+            return {"held": self._held.hold(tx, cmd.room, caller, data, checked)}
         fan_of = (room.host_id, caller.id or "")
         levels = self._levels.badges(caller.id) + self._fans.badges(tx, *fan_of)
         user = caller.card | {"badges": self._standing.badges(role) + levels}
@@ -151,18 +163,18 @@ class Comments:
             tx.brief(cmd.room, "comment_shadowed", {"event": orjson.Fragment(event.body)})
         return event
 
-    def _refuse(self, tx: Unit, room: RoomRow, cmd: PostComment, caller: Caller) -> str:
+    def _refuse(self, tx: Unit, room: RoomRow, cmd: PostComment, caller: Caller, modes: Admission) -> str:
         """Whether the caller may comment here, now and in this style; gives the caller's role."""
         role = self._standing.require(tx, cmd.room, caller, "comment")
         self._standing.refuse_muted(tx, cmd.room, caller)
         self._standing.refuse_warned(tx, cmd.room, caller)
         staff = self._standing.may(role, "see_staff")
-        if room.who_may_comment == "moderators" and not staff:
-            raise Refused("comments_closed")
+        if not staff:
+            modes.refuse(tx.now_ms, can_hold=self._held is not None)
         if (cmd.color, cmd.lane) != ("white", "scroll") and not self._standing.may(role, "style"):
             raise Refused("style_not_allowed")
         if not staff:
-            self._refuse_fast(tx, room, caller.id or "")
+            self._refuse_fast(tx, room, caller.id or "", modes.slow_mode_s)
         return role
 
     def _judge(self, tx: Unit, raw: str, data: dict[str, Any], about: About, caller: Caller) -> CheckedText:
@@ -205,9 +217,9 @@ class Comments:
         tx.put(BUDGETS, as_row(room_id, budget))
         return fits
 
-    def _refuse_fast(self, tx: Unit, room: RoomRow, user_id: str) -> None:
+    def _refuse_fast(self, tx: Unit, room: RoomRow, user_id: str, slow_mode_s: int) -> None:
         pace = tx.get(PACES, room.id, user_id) if tx.asked(PACES, room.id, user_id) else None
-        wait_ms = slow_mode_wait_ms(room.slow_mode_s, pace.at_ms if pace else None, tx.now_ms)
+        wait_ms = slow_mode_wait_ms(slow_mode_s, pace.at_ms if pace else None, tx.now_ms)
         if wait_ms:
             raise Refused("slow_mode", retry_after_ms=wait_ms)
         wait_ms = self._pacer.wait_ms(user_id, tx.now_ms)

@@ -41,6 +41,19 @@ _KINDS = (
     ErrorKind("banned", 403, "You are banned; `details` has the reason and the time left."),
     ErrorKind("warned", 403, "You were warned; `details` says why: acknowledge it with `warning.accept`."),
     ErrorKind("comments_closed", 403, "Only moderators may comment at the moment.", temporary=True),
+    ErrorKind(
+        "members_only",
+        403,
+        "Only the host's fans may comment at the moment; `details` has the level it takes, and yours.",
+        temporary=True,
+    ),
+    ErrorKind(
+        "buyers_only",
+        403,
+        "Only who has bought from this host may comment at the moment.",
+        temporary=True,
+    ),
+    ErrorKind("emoji_only", 403, "Only emoji may be sent at the moment.", temporary=True),
     ErrorKind("slow_mode", 429, "Slow mode is on: wait a moment.", temporary=True),
     ErrorKind("rate_limited", 429, "Too fast: wait a moment.", temporary=True),
     ErrorKind(
@@ -102,7 +115,7 @@ _KINDS = (
     ErrorKind(
         "followers_only",
         403,
-        "Only followers of the host may open this red packet.",
+        "Only followers of the host may do this; `details` says for how long they must have been.",
         temporary=True,
     ),
     ErrorKind("packet_empty", 409, "All of this red packet's coins are gone."),

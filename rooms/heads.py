@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, String, Table, Text
 
 from rooms.log import LogEvent, room_events
 from rooms.rows import Kind, Rank
-from rooms.schema import metadata
+from rooms.schema import Json, metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class RoomRow:
     """A room's head: whoever holds its lock gives the log its next offsets.
 
     ``recording``: whether its streams are recorded by themselves, ``on`` or ``off``; empty: as the node's
-    settings say.
+    settings say. ``followed_for_s``, ``member_level``, ``emoji_only`` and ``shield`` (None: down) are modes:
+    ``rooms/modes.py`` says what they ask of who comments.
     """
 
     id: str
@@ -36,6 +38,10 @@ class RoomRow:
     ended_at_ms: int | None
     status_at_ms: int
     recording: str = ""
+    followed_for_s: int = 0
+    member_level: int = 1
+    emoji_only: int = 0
+    shield: dict[str, Any] | None = None
 
 
 rooms_table = Table(
@@ -58,18 +64,24 @@ rooms_table = Table(
     Column("ended_at_ms", BigInteger),
     Column("status_at_ms", BigInteger, nullable=False),
     Column("recording", String(8), nullable=False, server_default=""),
+    Column("followed_for_s", Integer, nullable=False, server_default="0"),
+    Column("member_level", Integer, nullable=False, server_default="1"),
+    Column("emoji_only", Integer, nullable=False, server_default="0"),
+    Column("shield", Json),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user's head: numbers the user's private events. ``operator`` is the latest token's claim."""
+    """A user's head: numbers the user's private events. ``operator`` is the latest token's claim,
+    ``since_ms`` when the user was first heard of, 0 if nobody wrote that down then."""
 
     id: str
     name: str
     operator: int
     seq: int
     seen_at_ms: int
+    since_ms: int = 0
 
 
 users_table = Table(
@@ -80,6 +92,7 @@ users_table = Table(
     Column("operator", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("seen_at_ms", BigInteger, nullable=False),
+    Column("since_ms", BigInteger, nullable=False, server_default="0"),
 )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from rooms.commands import ChangeRoom, CreateRoom, EndRoom, PauseRoom
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, RoomRow, TimerRow
+from rooms.modes import settings_of
 from rooms.origins import ORIGINS, let_go
 from rooms.ports import SYSTEM, About, Audit, Caller, Standing, TextRules
 from rooms.rows import Steps, new_id
@@ -118,11 +119,7 @@ class Lifecycle:
             tx.append(cmd.room, "room.changed", changes)
             self._audit.note(tx, cmd.room, caller, "room.change", cmd.room, changes)
         return {
-            "settings": {
-                "slow_mode_s": room.slow_mode_s,
-                "who_may_comment": room.who_may_comment,
-                "recording": room.recording or "default",
-            },
+            "settings": settings_of(room) | {"recording": room.recording or "default"},
             "title": room.title,
         }
 

@@ -7,14 +7,25 @@ and numbered by ``seq`` too. All three are written in the transaction that commi
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    text,
+)
 
+from rooms import bulk
 from rooms.schema import metadata
 
 
@@ -99,7 +110,7 @@ room_events = Table(
         sqlite_where=text("reply_to IS NOT NULL"),
         postgresql_where=text("reply_to IS NOT NULL"),
     ),
-    Index("ix_room_events_user", "room_id", "user_id"),
+    Index("ix_room_events_user", "room_id", "user_id", "epoch", "offset"),
     Index(
         "ix_room_events_rare",
         "room_id",
@@ -163,10 +174,10 @@ def encode_event(
     return orjson.dumps(event)
 
 
-def redact(body: bytes) -> bytes:
+def redact(body: bytes, **why: Any) -> bytes:
     """A deleted comment's wire form: its place, time and sender stay, its text is gone for good."""
     event = orjson.loads(body)
-    event["data"] = {"deleted": True}
+    event["data"] = {"deleted": True, **why}
     return orjson.dumps(event)
 
 
@@ -179,10 +190,37 @@ def unquote(body: bytes) -> bytes:
     return orjson.dumps(event)
 
 
-def without_text(event: LogEvent, gone: Collection[str]) -> LogEvent:
+def without_text(event: LogEvent, gone: Collection[str], **why: Any) -> LogEvent:
     """The entry without the words of the deleted comments ``gone``: its own, or those that it quotes."""
     if event.id in gone:
-        return replace(event, body=redact(event.body), visibility=Visibility.DELETED.value, reply_to=None)
+        body, visibility = redact(event.body, **why), Visibility.DELETED.value
+        if event.visibility == Visibility.SHADOW:
+            visibility = Visibility.SHADOW.value  # nobody is to find out that there was anything
+        return replace(event, body=body, visibility=visibility, reply_to=None)
     if event.reply_to is not None and event.reply_to in gone:
         return replace(event, body=unquote(event.body), reply_to=None)
     return event
+
+
+def masked(event: LogEvent, text: str) -> LogEvent:
+    """The entry with other words; it says of itself that it was masked."""
+    wire = orjson.loads(event.body)
+    if wire["data"].get("deleted"):
+        return event
+    wire["data"] |= {"text": text, "masked": True}
+    return replace(event, body=orjson.dumps(wire))
+
+
+def requoted(event: LogEvent, text: str) -> LogEvent:
+    """The reply with other words of the comment that it quotes."""
+    wire = orjson.loads(event.body)
+    if wire["data"].get("reply_to"):
+        wire["data"]["reply_to"]["text"] = text
+    return replace(event, body=orjson.dumps(wire))
+
+
+def write_events(conn: Connection, events: Sequence[LogEvent]) -> None:
+    """Write entries as they have become; one statement, however many. Their room must be locked."""
+    rows = [(e.body, e.visibility, e.reply_to, e.room_id, e.epoch, e.offset) for e in events]
+    key = ("room_id", "epoch", "offset")
+    bulk.update(conn, room_events, ("body", "visibility", "reply_to"), key, rows)

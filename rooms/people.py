@@ -20,8 +20,8 @@ def seen(tx: Unit, *callers: Caller) -> Steps[Any]:
     for caller in callers:
         user_id = caller.id or ""
         user = tx.get(USERS, user_id)
-        seq = user.seq if user else 0
-        tx.put(USERS, UserRow(user_id, caller.name, int(caller.operator), seq, tx.now_ms))
+        seq, since_ms = (user.seq, user.since_ms) if user else (0, tx.now_ms)
+        tx.put(USERS, UserRow(user_id, caller.name, int(caller.operator), seq, tx.now_ms, since_ms))
     return {}
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from sqlalchemy import Connection
+
+from rooms.log import LogEvent
 from rooms.rows import Steps
 from rooms.unit import Unit
 
@@ -75,18 +78,21 @@ class Standing(Protocol):
 TextKind = Literal["comment", "name", "title", "product"]
 Judgement = Literal["allow", "mask", "hold", "deny"]
 """From the mildest to the strictest: shown, shown with stars, shown when a moderator says so, refused."""
+JUDGEMENTS: tuple[Judgement, ...] = ("allow", "mask", "hold", "deny")
 
 
 @dataclass(frozen=True, slots=True)
 class About:
     """What a text is, and whose. ``now_ms`` is 0 where what came before doesn't matter. ``found`` is what was
-    found about it elsewhere: it counts like what the filter finds itself."""
+    found about it elsewhere: it counts like what the filter finds itself. ``shield`` is the level that the
+    room's shield raises the filter to; 0: it is down."""
 
     kind: TextKind = "comment"
     room_id: str | None = None
     user_id: str | None = None
     now_ms: int = 0
     found: tuple[TextReason, ...] = ()
+    shield: int = 0
 
 
 NOTHING = About()
@@ -148,6 +154,14 @@ class Held(Protocol):
         self, tx: Unit, room_id: str, caller: Caller, data: dict[str, Any], checked: CheckedText
     ) -> dict[str, Any]:
         """Let a comment wait, in the room whose lock is held; gives what its sender is told of it."""
+        ...
+
+
+class Answered(Protocol):
+    """What people were answered when they commented, kept so that a repeat gets the same again."""
+
+    def correct(self, conn: Connection, events: Sequence[LogEvent]) -> None:
+        """Let the answers have these comments as they have become, in the transaction that changes them."""
         ...
 
 

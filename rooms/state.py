@@ -1,8 +1,8 @@
 """The state of a room is the fold of its log: ``fold(state, event) -> state``, pure, the same on every node
 and in the browser (``clients/web/src/live/fold.ts``; both are held to ``tests/vectors/fold.json``).
 
-Comments stay encoded: the fold looks inside one only to take a deleted comment's words out of the replies to
-it, so a node that only passes a comment on doesn't decode it.
+Comments stay encoded: the fold looks inside them only for what a correction takes back, so a node that only
+passes a comment on doesn't decode it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from rooms.log import LogEvent, Visibility, unquote
+from rooms.corrections import Corrections, corrections
+from rooms.log import LogEvent, Visibility
 
 FOLD_VERSION = 6
 COMMENTS_KEPT = 50
@@ -28,6 +29,16 @@ Sale = Mapping[str, Any]
 Coupon = Mapping[str, Any]
 Play = Mapping[str, Any]
 Stage = Mapping[str, Any]
+
+SETTINGS: Mapping[str, Any] = {
+    "slow_mode_s": 0,
+    "who_may_comment": "everyone",
+    "followed_for_s": 0,
+    "member_level": 1,
+    "emoji_only": False,
+    "shield": None,
+}
+"""A room's settings as it begins. What isn't in here is no setting."""
 
 EMPTY_STAGE: Stage = {"layout": "host", "guests": []}
 
@@ -98,7 +109,7 @@ def _created(state: RoomState, event: LogEvent) -> RoomState:
         "started_at_ms": None,
         "ended_at_ms": None,
     }
-    return RoomState(room=room, settings={"slow_mode_s": 0, "who_may_comment": "everyone"})
+    return RoomState(room=room, settings=SETTINGS)
 
 
 def _status(state: RoomState, event: LogEvent) -> RoomState:
@@ -126,18 +137,20 @@ def _changed(state: RoomState, event: LogEvent) -> RoomState:
     return replace(state, room=room, settings=settings)
 
 
-def _comment_deleted(state: RoomState, event: LogEvent) -> RoomState:
-    gone = event.data["id"]
-    return replace(state, comments=tuple(unquoted(c, gone) for c in state.comments if c.id != gone))
+def _corrected(state: RoomState, event: LogEvent) -> RoomState:
+    return corrected(state, corrections([event]))
 
 
-def unquoted(comment: Shown, gone: str) -> Shown:
-    """A reply keeps its place, but loses the words that it quotes of a deleted comment. Few comments name the
-    id, so few are decoded."""
-    if gone.encode() not in comment.body:
-        return comment
-    quoted = orjson.loads(comment.body)["data"].get("reply_to")
-    return replace(comment, body=unquote(comment.body)) if quoted and quoted["id"] == gone else comment
+def corrected(state: RoomState, by: Corrections) -> RoomState:
+    """The state without what was taken back of its comments. A reply keeps its place, but not the words that
+    it quotes."""
+    bodies = ((comment, by.of_body(comment.body)) for comment in state.comments)
+    kept = [
+        comment if body is comment.body else Shown(comment.id, body)
+        for comment, body in bodies
+        if body is not None
+    ]
+    return replace(state, comments=tuple(kept))
 
 
 def _product_added(state: RoomState, event: LogEvent) -> RoomState:
@@ -268,7 +281,9 @@ _RULES = {
     "room.status": _status,
     "room.changed": _changed,
     "room.pause": _paused,
-    "comment.deleted": _comment_deleted,
+    "comment.deleted": _corrected,
+    "comment.masked": _corrected,
+    "comment.purged": _corrected,
     "product.added": _product_added,
     "product.changed": _product_changed,
     "product.removed": _product_removed,

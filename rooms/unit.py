@@ -37,7 +37,6 @@ class News:
     private: list[PrivateEvent]
     staff: list[StaffEvent]
     stock: dict[str, dict[str, int]]
-    redacted: dict[str, list[str]]
     coupons: dict[str, dict[str, int]] = field(default_factory=dict)
     counts: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     """What the next signals say of plays, by room and play: how many entered, opened, voted."""
@@ -56,7 +55,7 @@ class Unit:
         self.conn = conn
         self.now_ms = now_ms
         self.changes = 0
-        self.news = News([], [], [], {}, {})
+        self.news = News([], [], [], {})
         self._media_ms = media_ms
         self._caches: dict[Table, RowCache[Any]] = {}
         self._rows: dict[Table, list[Any]] = {}
@@ -151,6 +150,10 @@ class Unit:
             raise Refused("room_not_found")
         return room
 
+    def head(self, room_id: str) -> int:
+        """The offset of the room's last entry, those of this unit included. The room must be locked."""
+        return self._heads.get(room_id, self.room(room_id).head)
+
     # events
 
     def append(
@@ -200,8 +203,8 @@ class Unit:
 
     def tell(self, user_id: str, kind: str, data: Data, *, room_id: str | None = None) -> None:
         """A private event for one user. ``USERS.rows(user_id)`` must have been asked for."""
-        user = self.get(USERS, user_id) or UserRow(user_id, "", 0, 0, self.now_ms)
-        user = UserRow(user_id, user.name, user.operator, user.seq + 1, user.seen_at_ms)
+        user = self.get(USERS, user_id) or UserRow(user_id, "", 0, 0, self.now_ms, self.now_ms)
+        user = UserRow(user_id, user.name, user.operator, user.seq + 1, user.seen_at_ms, user.since_ms)
         wire: dict[str, Any] = {"seq": user.seq, "kind": kind, "at_ms": self.now_ms}
         if room_id is not None:
             wire["room"] = room_id

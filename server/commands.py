@@ -16,6 +16,7 @@ from moderation.deletions import Deletions
 from moderation.evasion.notes import NoteRef, Notes, WriteNote
 from moderation.evasion.service import AddressBanRef, AddressBans, BanAddress
 from moderation.pictures.acts import ClearPicture, PictureActs
+from moderation.purges import Purges
 from moderation.roles import Roles
 from moderation.sanctions.service import Sanctions
 from rooms import commands as c
@@ -48,6 +49,7 @@ from rooms.shop.deliveries import set_address
 from rooms.shop.orders import Orders
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import Sales
+from rooms.switches import Modes
 from rooms.wallet.corrections import Corrections
 from rooms.wallet.payouts import Payouts
 from rooms.wallet.topups import TopUps
@@ -73,6 +75,8 @@ class Services:
     gifts: Gifts
     sanctions: Sanctions
     deletions: Deletions
+    purges: Purges
+    modes: Modes
     roles: Roles
     cashier: Cashier
     topups: TopUps
@@ -154,6 +158,8 @@ SPECS: dict[str, Spec] = {
         Spec("warning.accept", c.AcceptWarning, "Acknowledge a warning.", lambda s: s.sanctions.accept),
         Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),
         Spec("picture.clear", ClearPicture, "Say that a picture is fine.", lambda s: s.picture_acts.clear),
+        Spec("moderate.mask", c.MaskComment, "Mask what a comment says.", lambda s: s.deletions.mask),
+        Spec("moderate.purge", c.PurgeComments, "Delete all of somebody's.", lambda s: s.purges.purge),
         Spec("product.add", c.AddProduct, "Put a product on the shelf.", lambda s: s.catalogue.add),
         Spec("product.change", c.ChangeProduct, "Change or restock a product.", lambda s: s.catalogue.change),
         Spec(
@@ -220,6 +226,7 @@ SPECS: dict[str, Spec] = {
         Spec("points.redeem", c.RedeemPoints, "Have something for points.", lambda s: s.points.redeem),
         Spec("share", c.Share, "Say that one has shared the room.", lambda s: s.points.share),
         Spec("room.change", c.ChangeRoom, "Change title and settings.", lambda s: s.lifecycle.change),
+        Spec("room.modes", c.SetModes, "Who may comment, and how.", lambda s: s.modes.set),
         Spec("room.pause", c.PauseRoom, "Show viewers a pause, or go on.", lambda s: s.lifecycle.pause),
         Spec("room.end", c.EndRoom, "End the stream.", lambda s: s.lifecycle.end),
         Spec("recording.start", RecordStream, "Record the stream.", lambda s: s.recordings.start),

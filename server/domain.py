@@ -17,6 +17,7 @@ from moderation.evasion.service import LOOK_TIMER, AddressBans
 from moderation.evasion.traces import Tracer
 from moderation.permissions import Action, may
 from moderation.pictures.acts import PictureActs
+from moderation.purges import PURGE_TIMER, Purges
 from moderation.roles import Roles
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
@@ -53,6 +54,7 @@ from rooms.shop.owed import Owed
 from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, Payments
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import SALE_TIMER, Sales
+from rooms.switches import SHIELD_TIMER, Modes
 from rooms.wallet.corrections import Corrections
 from rooms.wallet.payouts import Payouts
 from rooms.wallet.topups import TopUps
@@ -73,6 +75,7 @@ from server.house_rules import (
     picture_rules,
     point_rules,
     recording_rules,
+    shield_rules,
 )
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
@@ -84,7 +87,9 @@ from server.payments.providers import close_providers, make_providers, tell
 from server.picture_ends import PicturesOnAir
 from server.pictures import Pictures, has_picture
 from server.points import PointsKeeper
+from server.purging import Purging
 from server.stills import Stills
+from server.store.keys import AnsweredComments
 from server.store.store import Store
 from server.texts import OneBook, Texts
 from server.timers import Timers
@@ -155,7 +160,7 @@ class Domain:
     def _make_services(self) -> Services:
         settings, rules = self._settings, self._settings.rooms
         texts, audit, standing = self.texts, self._audit, self._standing
-        coupons = CouponRedeeming()
+        coupons, answered = CouponRedeeming(), AnsweredComments()
         order_rules = OrderRules(rules.hold_s * 1000)
         shared = settings.redis_url is not None
         comments = comment_rules(rules, shared=shared)
@@ -181,7 +186,9 @@ class Domain:
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
             sanctions=sanctions,
-            deletions=Deletions(standing, audit),
+            deletions=Deletions(standing, audit, answered),
+            purges=Purges(standing, audit, answered),
+            modes=Modes(standing, audit, shield_rules(rules)),
             roles=Roles(standing, audit),
             cashier=self._make_cashier(coupons),
             likes=LikeCounter(rules.likes_per_s),
@@ -264,6 +271,7 @@ class Domain:
                 guests.OVER_TIMER: services.guests.room_over,
                 PACKET_TIMER: services.packets.run_out,
                 GRACE_TIMER: services.lifecycle.grace_over,
+                SHIELD_TIMER: services.modes.shield_over,
                 recordings.OVER_TIMER: services.recordings.room_over,
             },
             outside={
@@ -271,6 +279,7 @@ class Domain:
                 REFUND_TIMER: services.cashier.pay_back,
                 SETTLE_TIMER: self.draws.settle,
                 LOOK_TIMER: self.evasion.look,
+                PURGE_TIMER: Purging(self._ground.store, services.purges).carry_on,
             },
         )
 

@@ -8,6 +8,7 @@ from rooms.comments import CommentRules
 from rooms.gifts.fans import FanRules
 from rooms.gifts.rules import GiftRules
 from rooms.guests.rules import GuestRules
+from rooms.modes import ShieldRules
 from rooms.points.rules import PointRules, Task
 from rooms.recordings.service import RecordingRules
 from rooms.wallet.coins import CoinPack, CoinRules
@@ -28,6 +29,16 @@ def comment_rules(rules: Rooms, *, shared: bool) -> CommentRules:
         window_ms=COMMENT_WINDOW_MS,
         shared=shared,
         budget=BudgetRules(per_s=per_s, burst=per_s),
+    )
+
+
+def shield_rules(rules: Rooms) -> ShieldRules:
+    return ShieldRules(
+        followed_for_s=rules.shield_followed_for_s,
+        slow_mode_s=rules.shield_slow_mode_s,
+        newcomer_s=rules.shield_newcomer_s,
+        hold_first=rules.shield_hold_first,
+        filter_level=rules.shield_filter_level,
     )
 
 

@@ -17,6 +17,7 @@ from moderation.filter.folded import folded
 from moderation.filter.memory import Memory, Undo
 from moderation.filter.pipeline import Pipeline, join
 from moderation.rulebook.rules import DEFAULT_RULES, RoomRules
+from moderation.rulebook.shield import under_shield
 from rooms.log import LogEvent
 from rooms.ports import NOTHING, About, CheckedText
 
@@ -106,7 +107,7 @@ class Texts:
 
     def _pipeline(self, about: About) -> Pipeline:
         book = self._books.book(about.room_id)
-        return Pipeline(book.words, book.rules)
+        return Pipeline(book.words, under_shield(book.rules, about.shield))
 
     def _unless_asked(self, checked: CheckedText, text: str, room_id: str) -> CheckedText:
         said = _plain(text)

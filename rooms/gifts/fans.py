@@ -154,11 +154,14 @@ class Fans:
 
     def badges(self, tx: Unit, host_id: str, user_id: str) -> list[str]:
         """The badge of a fan, if there is a level to show. ``rows`` must have been asked for, or the fan."""
-        if tx.asked(FANS, host_id, user_id):
-            level = self.heard(tx, host_id, user_id)
-        else:
-            level = self._level(host_id, user_id, tx.now_ms) or 0
+        level = self.level(tx, host_id, user_id)
         return [f"fan:{level}"] if level else []
+
+    def level(self, tx: Unit, host_id: str, user_id: str) -> int:
+        """Somebody's level, as for the badge."""
+        if tx.asked(FANS, host_id, user_id):
+            return self.heard(tx, host_id, user_id)
+        return self._level(host_id, user_id, tx.now_ms) or 0
 
     def heard(self, tx: Unit, host_id: str, user_id: str) -> int:
         """Remember the level as it is in this unit, unless that isn't committed. The fan must have been

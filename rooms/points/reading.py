@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from rooms.days import Days
 from rooms.heads import rooms_table
-from rooms.log import room_events, staff_events
+from rooms.log import Visibility, room_events, staff_events
 from rooms.points.earning import Earnings
 from rooms.points.rules import BACK
 from rooms.points.store import CURSORS, CursorRow, cursors_table
@@ -26,7 +26,8 @@ from rooms.unit import Unit
 
 ENTRIES_AT_ONCE = 2_000
 _TAKEN_BACK = {"comment.deleted": "comment", "gift.refunded": "gift"}
-_WITH_DATA = ("gift", *_TAKEN_BACK)
+_PURGED = "comment.purged"
+_WITH_DATA = ("gift", _PURGED, *_TAKEN_BACK)
 USERS_AT_ONCE = 60
 """So many people's rows are written in one transaction."""
 
@@ -134,6 +135,10 @@ def _read_room(conn: Connection, batch: Batch, days: Days) -> int:
     )
     gone = _read_gone(conn, [data[r.offset]["id"] for r in found if r.kind in _TAKEN_BACK])
     for event in found:
+        if event.kind == _PURGED:
+            if not _take_back(conn, batch, days, data[event.offset]):
+                return int(event.offset) - 1
+            continue
         at_ms, user_id, task, amount = event.at_ms, event.user_id, event.kind, 1
         if event.kind in _TAKEN_BACK:
             was = gone.get(data[event.offset]["id"])
@@ -144,6 +149,26 @@ def _read_room(conn: Connection, batch: Batch, days: Days) -> int:
         if not batch.take(days.of(at_ms), user_id, task, amount):
             return int(event.offset) - 1
     return limit
+
+
+def _take_back(conn: Connection, batch: Batch, days: Days, purge: Mapping[str, Any]) -> bool:
+    """Count back the comments that a purge took, but not those that had been deleted before it."""
+    events, behind = room_events.c, batch.behind
+    query = select(events.at_ms, events.visibility, events.body).where(
+        events.room_id == behind.room_id,
+        events.user_id == purge["user"],
+        events.epoch == behind.epoch,
+        events.offset >= purge["from"],
+        events.offset <= purge["to"],
+        events.kind == "comment",
+    )
+    said: dict[int, int] = {}
+    for comment in conn.execute(query):
+        deleted = comment.visibility == Visibility.DELETED.value
+        if not deleted or _data(comment.body).get("purged") == purge["to"]:
+            day = days.of(comment.at_ms)
+            said[day] = said.get(day, 0) + 1
+    return all(batch.take(day, purge["user"], BACK + "comment", n) for day, n in said.items())
 
 
 def _read_gone(conn: Connection, ids: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select, text
 
+from rooms.corrections import KINDS
 from rooms.history import read_events
 from rooms.log import RARE, LogEvent, Visibility, room_events
 from rooms.recordings.timeline import Timeline
@@ -101,8 +102,9 @@ def read_excerpt(
 
 
 def is_shown(event: LogEvent) -> bool:
-    """Whether a replay has it. Of deleted comments nothing is left, neither they nor that they were."""
-    return event.visibility == Visibility.ALL and event.kind != "comment.deleted"
+    """Whether a replay has it. Of deleted comments nothing is left, neither they nor that they were; a masked
+    one is as it is now from the beginning."""
+    return event.visibility == Visibility.ALL and event.kind not in KINDS
 
 
 def placed(media_ms: int, event: LogEvent) -> bytes:

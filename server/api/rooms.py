@@ -14,6 +14,7 @@ from rooms.commands import CreateRoom, Key
 from rooms.errors import Refused
 from rooms.heads import RoomRow, rooms_table
 from rooms.history import read_events, visible
+from rooms.modes import settings_of
 from rooms.shop.shelf import read_shelf
 from rooms.shop.store import ProductRow, SkuRow, product_card, read_products, read_skus
 from server.api.context import API, Api, body, from_answer, int_arg, ok, page_args, parsed, place_of
@@ -42,7 +43,7 @@ def room_card(api: Api, row: RoomRow) -> dict[str, Any]:
 
 def room_page(api: Api, row: RoomRow) -> dict[str, Any]:
     return room_card(api, row) | {
-        "settings": {"slow_mode_s": row.slow_mode_s, "who_may_comment": row.who_may_comment},
+        "settings": settings_of(row),
         "playback": {"whep": f"/whep/{row.id}"} | _hls(api, row),
     }
 

@@ -15,7 +15,7 @@ from rooms.log import LogEvent, PrivateEvent, StaffEvent
 from server.bus.port import RoomNews
 
 SENDER_BYTES = 8
-VERSION = b"\x05"
+VERSION = b"\x06"
 _START = SENDER_BYTES + len(VERSION)
 
 
@@ -38,7 +38,6 @@ def encode_room(sender: bytes, news: RoomNews) -> bytes:
         events,
         staff,
         news.stock,
-        news.redacted,
         news.likes,
         news.origin,
         news.coupons,
@@ -50,13 +49,12 @@ def encode_room(sender: bytes, news: RoomNews) -> bytes:
 
 def decode_room(room_id: str, message: bytes) -> RoomNews:
     """The inverse of :func:`encode_room`. Raises ``UnknownMessageError``."""
-    events, staff, stock, redacted, likes, origin, coupons, counts, publisher = _decode(message, 9)
+    events, staff, stock, likes, origin, coupons, counts, publisher = _decode(message, 8)
     return RoomNews(
         room_id,
         [LogEvent(room_id, *event) for event in events],
         [StaffEvent(room_id, *event) for event in staff],
         stock,
-        redacted,
         likes,
         origin,
         coupons,

@@ -14,7 +14,7 @@ from rooms.unit import News
 class RoomNews:
     """What one commit had for one room, or what another node counted.
 
-    ``redacted`` are ids of comments whose text is gone, ``likes`` those that viewers of another node gave;
+    ``likes`` are those that viewers of another node gave;
     ``origin``: who publishes the room may have changed. ``counts`` are numbers of plays, by play.
     ``publisher`` is how who publishes at another node fares, by slot.
     """
@@ -23,7 +23,6 @@ class RoomNews:
     events: list[LogEvent] = field(default_factory=list)
     staff: list[StaffEvent] = field(default_factory=list)
     stock: dict[str, int] = field(default_factory=dict)
-    redacted: list[str] = field(default_factory=list)
     likes: int = 0
     origin: bool = False
     coupons: dict[str, int] = field(default_factory=dict)
@@ -40,7 +39,6 @@ def merge(several: Sequence[RoomNews]) -> RoomNews:
         merged.events += news.events
         merged.staff += news.staff
         merged.stock |= news.stock
-        merged.redacted += news.redacted
         merged.likes += news.likes
         merged.origin |= news.origin
         merged.coupons |= news.coupons
@@ -125,8 +123,6 @@ def by_room(news: News) -> dict[str, RoomNews]:
         of(room_id).stock.update(stock)
     for room_id, coupons in news.coupons.items():
         of(room_id).coupons.update(coupons)
-    for room_id, ids in news.redacted.items():
-        of(room_id).redacted.extend(ids)
     for room_id, plays in news.counts.items():
         of(room_id).counts.update(plays)
     return rooms

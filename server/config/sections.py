@@ -227,6 +227,15 @@ class Rooms(Section):
     guests_waiting_max: int = Field(20, ge=1, le=200)
     """Who have asked to come on stage, or are invited."""
     pictures_max_bytes: int = Field(5_242_880, ge=65_536, le=52_428_800)
+    shield_followed_for_s: int = Field(600, ge=0, le=7_776_000)
+    """While a room's shield is up: for how long one must have followed the host in order to comment."""
+    shield_slow_mode_s: int = Field(30, ge=0, le=3600)
+    shield_newcomer_s: int = Field(3600, ge=0, le=2_592_000)
+    """Accounts that were first seen more recently are held for a moderator; 0: none."""
+    shield_hold_first: bool = True
+    """Whether first comments are held: those of people whom the room was never shown before."""
+    shield_filter_level: int = Field(4, ge=0, le=4)
+    """What all categories of the filter are raised to."""
 
 
 class MediaTurn(Section):

@@ -15,13 +15,14 @@ from moderation.sanctions.rules import SanctionKind
 from moderation.sanctions.store import Found, own_part, read_in_force, read_page
 from moderation.standing import can, read_roles_of, refused_by, role_of
 from rooms.commands import RoomId
+from rooms.corrections import corrections
 from rooms.errors import Refused
 from rooms.follows import read_followers, read_following
 from rooms.guests.rules import Guest
 from rooms.guests.store import read_guests, read_guests_of
 from rooms.heads import RoomRow
 from rooms.history import read_events, read_rooms, read_staff, visible
-from rooms.log import LogEvent, without_text
+from rooms.log import LogEvent
 from rooms.people import read_private, read_seqs
 from rooms.points.rules import LEVELS, standing
 from rooms.points.store import read_earned
@@ -156,6 +157,7 @@ def _side(
         "coupons": [],
         "wallet": None,
         "following": caller.id in facts.following,
+        "followed_since_ms": facts.following.get(caller.id) if caller.id is not None else None,
         "followers": facts.followers,
         "guest": None,
         "level": standing(levels, facts.earned.get(caller.id, 0)) if caller.id is not None else None,
@@ -215,9 +217,10 @@ def room_part(view: RoomView, missed: list[LogEvent] | None, viewer_id: str | No
     if missed is None:
         part |= {"recovered": False, "snapshot": orjson.Fragment(view.snapshot()), "skipped": {}}
         return part
-    # What came from SQL may have been read before a deletion that came from memory.
-    gone = {event.data["id"] for event in missed if event.kind == "comment.deleted"}
-    shown, left_out = visible([without_text(event, gone) for event in missed], viewer_id)
+    # What came from SQL may have been read before a deletion that came from memory, and a purge is in effect
+    # before the last of the rows has been written.
+    by = corrections(missed)
+    shown, left_out = visible([by.of(event) for event in missed], viewer_id)
     part |= {
         "recovered": True,
         "items": [orjson.Fragment(event.body) for event in shown],

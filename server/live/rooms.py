@@ -11,6 +11,7 @@ import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from rooms.corrections import corrections
 from rooms.errors import Refused
 from rooms.follows import read_followers
 from rooms.heads import RoomRow
@@ -218,8 +219,7 @@ class LiveRooms:
             return
         if not room.view.take(news.events):
             self._fill(room)
-        if news.redacted:
-            room.view.redact(news.redacted)
+        room.view.correct(corrections(news.events))
         for sku, left in news.stock.items():
             room.stock[sku] = room.changed_stock[sku] = left
         for coupon, left in news.coupons.items():
@@ -364,7 +364,7 @@ class LiveRooms:
                 return
             view.take(events)
             # Read after the deletion, but what this node had before it must go too.
-            view.redact([event.data["id"] for event in events if event.kind == "comment.deleted"])
+            view.correct(corrections(events))
             self._show(room)
 
     def _fill_staff(self, room: LiveRoom) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import orjson
 
+from rooms.corrections import Corrections
 from rooms.history import RoomNow, visible
-from rooms.log import LogEvent, Visibility, without_text
-from rooms.state import encode_state, fold_all, unquoted
+from rooms.log import LogEvent, Visibility
+from rooms.state import corrected, encode_state, fold_all
 
 RECENT_KEPT = 1000
 
@@ -25,6 +26,8 @@ URGENT = frozenset(
         "room.status",
         "room.pause",
         "comment.deleted",
+        "comment.masked",
+        "comment.purged",
         "product.pinned",
         "product.unpinned",
         "sale.scheduled",
@@ -162,17 +165,15 @@ class RoomView:
         """Give up what waits: it will be read from SQL."""
         self._early.clear()
 
-    def redact(self, event_ids: Sequence[str]) -> None:
-        """Take the words of deleted comments out of everything that this node keeps."""
-        gone = frozenset(event_ids)
-        self._pending = [without_text(e, gone) for e in self._pending]
-        self._early = {offset: without_text(e, gone) for offset, e in self._early.items()}
-        self._recent = deque((without_text(e, gone) for e in self._recent), self._recent.maxlen)
-        # The fold takes them out too, but only with the frame that has the deletion.
-        comments = tuple(c for c in self.state.comments if c.id not in gone)
-        for event_id in gone:
-            comments = tuple(unquoted(c, event_id) for c in comments)
-        self.state = replace(self.state, comments=comments)
+    def correct(self, by: Corrections) -> None:
+        """Take what was deleted, masked or purged out of everything that this node keeps."""
+        if not by:
+            return
+        self._pending = [by.of(e) for e in self._pending]
+        self._early = {offset: by.of(e) for offset, e in self._early.items()}
+        self._recent = deque((by.of(e) for e in self._recent), self._recent.maxlen)
+        # The fold takes them out too, but only with the frame that has the correction.
+        self.state = corrected(self.state, by)
         self._snapshot = None
 
     def cut(self) -> Frame | None:

@@ -16,6 +16,7 @@ from sqlalchemy import delete as sql_delete
 
 from rooms import bulk
 from rooms.arrays import array
+from rooms.log import LogEvent
 from rooms.schema import metadata
 
 KEPT_MS = 7 * 24 * 3600 * 1000
@@ -127,3 +128,33 @@ def prune(conn: Connection, now_ms: int, *, limit: int = 2000) -> int:
         .limit(limit)
     )
     return conn.execute(sql_delete(command_keys).where(tuple_(*_COLUMNS).in_(old))).rowcount
+
+
+class AnsweredComments:
+    """Implements the rooms' ``Answered`` port: without it a deleted comment would be in the answer to its
+    command for as long as keys are kept."""
+
+    def correct(self, conn: Connection, events: Sequence[LogEvent]) -> None:
+        said: dict[str, dict[str, LogEvent]] = {}
+        for event in events:
+            if event.user_id is not None:
+                said.setdefault(event.user_id, {})[event.id] = event
+        for user_id, theirs in said.items():
+            _correct(conn, user_id, theirs)
+
+
+def _correct(conn: Connection, user_id: str, events: dict[str, LogEvent]) -> None:
+    """A command's key has the time of its transaction, and so has the comment that it made: that finds one
+    among all that somebody has said in a week."""
+    query = select(*_COLUMNS, command_keys.c.answer).where(
+        command_keys.c.user_id == user_id,
+        command_keys.c.command == "comment",
+        command_keys.c.at_ms.in_({event.at_ms for event in events.values()}),
+    )
+    changed = []
+    for *key, answer in conn.execute(query):
+        told = orjson.loads(answer) if answer is not None else {}
+        event = events.get((told.get("event") or {}).get("id", ""))
+        if event is not None:
+            changed.append((orjson.dumps({**told, "event": orjson.Fragment(event.body)}), *key))
+    bulk.update(conn, command_keys, ("answer",), _NAMES, changed)

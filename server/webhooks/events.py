@@ -64,6 +64,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "recording.stopped": ("recording.stopped",),
     "comment": ("comment.created",),
     "comment.deleted": ("comment.deleted",),
+    "comment.masked": ("comment.masked",),
+    "comment.purged": ("comment.purged",),
 }
 _ORDER_STATUSES = ("held", "paid", "cancelled", "expired", "refunded")
 _STAFF: dict[str, tuple[str, ...]] = {
@@ -99,6 +101,10 @@ _STAFF: dict[str, tuple[str, ...]] = {
     "warned": ("moderation.warned",),
     "warning_accepted": ("moderation.warning_accepted",),
     "comment_deleted": ("moderation.comment_deleted",),
+    "comment_masked": ("moderation.comment_masked",),
+    "comments_purged": ("moderation.comments_purged",),
+    "modes": ("moderation.modes_changed",),
+    "shield": ("moderation.shield",),
     "comment_refused": ("moderation.comment_refused",),
     "role": ("moderation.role_changed",),
     "followed": ("host.followed",),

@@ -110,6 +110,28 @@ async def test_who_may_comment_is_known_on_the_other_node_at_once(cluster: Clust
     assert (await viewer.do("comment", text="thanks"))["ok"]
 
 
+async def test_a_shield_and_a_purge_on_one_node_hold_on_the_other_at_once(cluster: Cluster) -> None:
+    a, b = cluster
+    room, host = await a.room()
+    viewer, watcher = await b.viewer(room), await b.viewer(room)
+    for number in range(3):
+        await say(viewer, f"spam {number}")
+    await host.ok("room.modes", shield=True)
+    told = await watcher.event("room.changed", within_s=0.5)
+    assert told["data"]["shield"]["who_may_comment"] == "followers"
+    assert await viewer.code("comment", text="more spam") == "followers_only"
+    assert (await host.ok("moderate.purge", user=viewer.user))["count"] == 3
+    purged = await watcher.event("comment.purged", within_s=0.5)
+    assert purged["data"]["user"] == viewer.user
+    late = await b.join(fresh("late"))
+    assert "spam" not in str(await late.enter(room))
+    again = await late.enter(room, after={"epoch": (await late.enter(room))["epoch"], "offset": 1})
+    assert again["recovered"]
+    assert "spam" not in str(again)
+    await host.ok("room.modes", shield=False)
+    assert (await viewer.do("comment", text="sorry"))["ok"]
+
+
 async def test_somebody_at_two_nodes_is_two_viewers_and_one_person(cluster: Cluster) -> None:
     a, b = cluster
     room, host = await a.room()

@@ -19,6 +19,7 @@ from moderation.evasion.notes import Notes
 from moderation.evasion.service import LOOK_TIMER, AddressBans
 from moderation.evasion.traces import Tracer
 from moderation.pictures.acts import PictureActs, PictureRules
+from moderation.purges import PURGE_TIMER, Purges
 from moderation.roles import Roles
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
@@ -43,6 +44,7 @@ from rooms.history import read_events, read_room
 from rooms.lifecycle import GRACE_TIMER, Happening, Lifecycle, LifecycleRules
 from rooms.likes import LikeCounter
 from rooms.log import LogEvent, PrivateEvent, StaffEvent
+from rooms.modes import ShieldRules
 from rooms.play.lotteries.service import CLAIM_TIMER, CLOSE_TIMER, SETTLE_TIMER, Lotteries
 from rooms.play.packets.service import PACKET_TIMER, Packets
 from rooms.play.polls import service as polls
@@ -67,6 +69,7 @@ from rooms.shop.payments import CHECK_TIMER, REFUND_TIMER, PaymentProvider, Paym
 from rooms.shop.refunds import Refunds
 from rooms.shop.sales import SALE_TIMER, Sales
 from rooms.shop.store import SkuRow, skus_table
+from rooms.switches import SHIELD_TIMER, Modes
 from rooms.unit import News
 from rooms.wallet.coins import CoinPack, CoinRules
 from rooms.wallet.corrections import Corrections
@@ -88,8 +91,10 @@ from server.payments.sandbox import SandboxProvider
 from server.picture_ends import PicturesOnAir
 from server.pictures import has_picture
 from server.points import PointsKeeper
+from server.purging import Purging
 from server.reconcile import find
 from server.store.group import Work, refused
+from server.store.keys import AnsweredComments
 from server.store.store import Store
 from server.texts import Book, Books, FixedBook, OneBook, Texts
 
@@ -157,7 +162,7 @@ class House:
         standing, audit = RoomStanding(), AuditTrail()
         books: Books = OneBook()
         self.texts = texts = Texts(Patient(books) if patient else books)
-        coupons, facts = CouponRedeeming(), HouseFacts(FanRules())
+        coupons, facts, answered = CouponRedeeming(), HouseFacts(FanRules()), AnsweredComments()
         self.payments = Payments(coupons)
         self.earnings = Earnings(points or PointRules(), Days("Asia/Shanghai"))
         self.levels = Levels(self.earnings.rules.levels)
@@ -213,7 +218,9 @@ class House:
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
             sanctions=sanctions,
-            deletions=Deletions(standing, audit),
+            deletions=Deletions(standing, audit, answered),
+            purges=Purges(standing, audit, answered),
+            modes=Modes(standing, audit, ShieldRules()),
             roles=Roles(standing, audit),
             cashier=self.cashier,
             likes=LikeCounter(),
@@ -436,6 +443,7 @@ class House:
             guests.OVER_TIMER: self.services.guests.room_over,
             PACKET_TIMER: self.services.packets.run_out,
             GRACE_TIMER: self.services.lifecycle.grace_over,
+            SHIELD_TIMER: self.services.modes.shield_over,
             recordings.OVER_TIMER: self.services.recordings.room_over,
         }
         outside = {
@@ -443,6 +451,7 @@ class House:
             REFUND_TIMER: self.cashier.pay_back,
             SETTLE_TIMER: self.draws.settle,
             LOOK_TIMER: self.evasion.look,
+            PURGE_TIMER: Purging(self.store, self.services.purges).carry_on,
         }
         query = select(timers_table).where(timers_table.c.due_at_ms <= self.now_ms)
         timers = await self.store.read(lambda conn: [TimerRow(*r) for r in conn.execute(query)])

@@ -193,7 +193,13 @@ async def test_what_had_to_be_tried_again_counts_once(migrated_url: str) -> None
 async def test_replies_quote(house: House) -> None:
     first = await house.say(OTHER, "how much is the tea?")
     reply = await house.say(VIEWER, "forty nine", reply_to=first["id"])
-    assert reply["data"]["reply_to"] == {"id": first["id"], "name": "Wu", "text": "how much is the tea?"}
+    assert reply["data"]["reply_to"] == {
+        "id": first["id"],
+        "name": "Wu",
+        "user": OTHER.id,
+        "offset": first["offset"],
+        "text": "how much is the tea?",
+    }
     long = await house.say(OTHER, "x" * 100)
     quoted = (await house.say(VIEWER, "yes", reply_to=long["id"]))["data"]["reply_to"]["text"]
     assert quoted == "x" * 39 + "…"

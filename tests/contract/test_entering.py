@@ -192,8 +192,9 @@ def expected(facts: Facts, ask: Ask) -> Any:
     if name not in ROOMS:
         return "room_not_found"
     if caller.id is None:
-        none = {
+        none: dict[str, Any] = {
             "seq": 0,
+            "followed_since_ms": None,
             "items": [],
             "mute": None,
             "warning": None,
@@ -226,6 +227,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
         "coupons": [],
         "wallet": facts.wallets.get(caller.id, {"coins": 0, "points": 0}),
         "following": (HOST, caller.id) in facts.follows,
+        "followed_since_ms": 0 if (HOST, caller.id) in facts.follows else None,
         "followers": len(facts.follows),
         "level": standing(LEVELS, facts.earned.get(caller.id, 0)),
         "guest": guest(place, facts.guests[place]).wire() if place in facts.guests else None,

@@ -12,7 +12,7 @@ from rooms.heads import RoomRow, rooms_table
 from rooms.history import read_now, read_room
 from rooms.ports import Caller
 from rooms.rows import Steps
-from rooms.state import EMPTY, fold_all
+from rooms.state import EMPTY, SETTINGS, fold_all
 from rooms.unit import Unit
 from server.pictures import pictures_table
 from server.store.group import Work
@@ -79,14 +79,14 @@ async def test_settings_are_the_hosts(house: House) -> None:
     assert await house.code("room.change", HOST, title="\u202e\n") == "text_empty"
 
     answer = await house.ok("room.change", HOST, title=" New\n title ", slow_mode_s=10)
-    assert answer["settings"] == {"slow_mode_s": 10, "who_may_comment": "everyone", "recording": "default"}
+    assert answer["settings"] == {**SETTINGS, "slow_mode_s": 10, "recording": "default"}
     assert (await house.log())[-1].data == {"title": "New title", "slow_mode_s": 10}
     head = (await room_of(house)).head
     await house.ok("room.change", HOST, slow_mode_s=10)
     assert (await room_of(house)).head == head  # nothing changed, so nothing is said
     answer = await house.ok("room.change", OPERATOR, who_may_comment="moderators")
     assert answer["settings"].pop("recording") == "default"
-    assert answer["settings"] == {"slow_mode_s": 10, "who_may_comment": "moderators"}
+    assert answer["settings"] == {**SETTINGS, "slow_mode_s": 10, "who_may_comment": "moderators"}
     now = await house.store.read(lambda conn: read_now(conn, ROOM))
     assert now is not None
     assert now.state.settings == answer["settings"]

@@ -241,7 +241,13 @@ async def test_a_deleted_comment_is_nowhere(house: House) -> None:
     assert wire == {**comment, "data": {"deleted": True}}
     quoting = orjson.loads(log[reply["id"]].body)
     assert quoting["data"]["text"] == "don't post that"
-    assert quoting["data"]["reply_to"] == {"id": comment["id"], "name": VIEWER.name, "text": ""}
+    assert quoting["data"]["reply_to"] == {
+        "id": comment["id"],
+        "name": VIEWER.name,
+        "user": VIEWER.id,
+        "offset": comment["offset"],
+        "text": "",
+    }
     assert orjson.loads(log[unconcerned["id"]].body) == unconcerned
     told = (await house.log())[-1]
     assert (told.kind, told.data) == ("comment.deleted", {"id": comment["id"]})

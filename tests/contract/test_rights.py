@@ -82,6 +82,8 @@ moderate.unban_address - -    -         -      x    x
 warning.accept   -     none   none      none   none none
 moderate.delete  -     -      x         x      x    x
 picture.clear    -     -      x         x      -    x
+moderate.mask    -     -      x         x      x    x
+moderate.purge   -     -      -         x      x    x
 product.add      -     -      -         -      x    x
 product.change   -     -      -         -      x    x
 product.remove   -     -      -         -      x    x
@@ -106,6 +108,7 @@ poll.check       -     x      x         x      x    x
 recording.start  -     -      -         -      x    x
 recording.stop   -     -      -         -      x    x
 room.change      -     -      -         -      x    x
+room.modes       -     -      -         x      x    x
 room.pause       -     -      -         -      x    x
 room.end         -     -      -         -      x    x
 room.grant       -     -      -         -      x    x
@@ -170,6 +173,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "wallet.topup": {"pack": "small"},
     "product.add": {"title": "T", "price_minor": 1, "currency": "CNY", "stock": 1},
     "room.change": {"slow_mode_s": 0},
+    "room.modes": {"slow_mode_s": 0},
     "explain.stop": {},
     "stage.layout": {"layout": "grid"},
     "room.pause": {"on": False},
@@ -217,8 +221,9 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         await house.ok(NAMES.get(sanction, sanction), by, **ON_OTHER[sanction])
     if command in ON_OTHER:
         return ON_OTHER[command]
-    if command == "moderate.delete":
-        return {"event": (await house.say(Caller("u-talker", "T"), "delete me"))["id"]}
+    if command in ("moderate.delete", "moderate.mask", "moderate.purge"):
+        event = (await house.say(Caller("u-talker", "T"), "delete me"))["id"]
+        return {"user": "u-talker"} if command == "moderate.purge" else {"event": event}
     if command in OF_EVASION:
         return await evasion_payload(house, command, caller)
     if own := OF_PART.get(command.partition(".")[0]):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rooms.state import SETTINGS
 from tests.server.problems import is_problem
 from tests.server.world import World, fresh, key
 
@@ -26,7 +27,7 @@ async def test_a_room_is_created_read_and_listed(world: World) -> None:
     assert made["title"] == "Tea evening"
     assert made["host"] == {"id": host, "name": "Mei"}
     assert made["playback"] == {"whep": f"/whep/{room}", "hls": f"/hls/{room}/index.m3u8"}
-    assert made["settings"] == {"slow_mode_s": 0, "who_may_comment": "everyone"}
+    assert made["settings"] == SETTINGS
     assert (await world.get(f"/api/v1/rooms/{room}"))[1] == made
     _, listed = await world.get("/api/v1/rooms?limit=200")
     card = next(item for item in listed["items"] if item["id"] == room)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rooms.state import SETTINGS
 from tests.server.world import Person, World, fresh, key, refuse_gaps, running_world, token
 
 # Connecting
@@ -111,7 +112,7 @@ async def test_snapshot_is_the_room_as_it_is(world: World) -> None:
     assert snapshot["room"]["title"] == "Late tea"
     assert snapshot["room"]["host"] == {"id": host.user, "name": "Mei"}
     assert snapshot["room"]["status"] == "idle"
-    assert snapshot["settings"] == {"slow_mode_s": 3, "who_may_comment": "everyone"}
+    assert snapshot["settings"] == {**SETTINGS, "slow_mode_s": 3}
     assert [p["id"] for p in snapshot["products"]] == snapshot["pins"] == [product]
     assert snapshot["comments"] == said
     assert entered["signals"]["stock"] == {sku: 7}
@@ -206,6 +207,32 @@ async def test_deleted_words_are_gone_from_recovery_and_snapshot(world: World) -
     newcomer = await world.join()
     for entered in (recovered, await newcomer.enter(room)):
         assert "regret" not in repr(entered)
+
+
+async def test_masked_and_purged_words_are_gone_from_recovery_and_snapshot(world: World) -> None:
+    room, host = await world.room()
+    viewer, other = await world.viewer(room), await world.viewer(room)
+    before = await viewer.enter(room)
+    here = {"epoch": before["epoch"], "offset": before["offset"]}
+    rude = (await viewer.ok("comment", text="words to regret"))["event"]
+    await other.ok("comment", text="oh", reply_to=rude["id"])
+    await host.ok("moderate.mask", event=rude["id"])
+    assert (await other.event("comment.masked"))["data"] == {"id": rude["id"], "text": "***"}
+    assert (await viewer.until("you", lambda you: you["kind"] == "comment_masked"))["room"] == room
+    newcomer = await world.join()
+    for entered in (await viewer.enter(room, after=here), await newcomer.enter(room)):
+        assert "regret" not in repr(entered)
+        assert repr(entered).count("'text': '***'") >= 2
+    await host.ok("moderate.purge", user=viewer.user)
+    purged = await other.event("comment.purged")
+    assert purged["data"] == {"user": viewer.user, "from": 1, "to": purged["offset"] - 1}
+    recovered, fresh_one = await viewer.enter(room, after=here), await newcomer.enter(room)
+    assert recovered["items"][0]["data"] == {"deleted": True, "purged": purged["data"]["to"]}
+    assert [comment["data"]["text"] for comment in fresh_one["snapshot"]["comments"]] == ["oh"]
+    for entered in (recovered, fresh_one):
+        assert "***" not in repr(entered["snapshot"]["comments"] if "snapshot" in entered else [])
+    _, page = await world.get(f"/api/v1/rooms/{room}/events?after=0", viewer.user)
+    assert "regret" not in repr(page)
 
 
 async def test_entering_a_second_room_leaves_the_first(world: World) -> None:

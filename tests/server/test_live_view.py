@@ -8,6 +8,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rooms.corrections import Corrections
 from rooms.history import RoomNow
 from rooms.log import LogEvent, Visibility, encode_event
 from rooms.state import EMPTY, RoomState, decode_state, encode_state, fold_all
@@ -123,7 +124,9 @@ def test_deleted_words_leave_frames_memory_and_snapshot_at_once() -> None:
     view.take([entry(1), entry(2, text="nice", reply_to=reply)])
     view.cut()
     view.take([entry(3), entry(4, text="yes", reply_to=reply)])
-    view.redact(["id-1", "id-3"])  # before the deletions themselves have come
+    view.correct(
+        Corrections(deleted=frozenset({"id-1", "id-3"}))
+    )  # before the deletions themselves have come
     assert WORDS.encode() not in view.snapshot()
     assert [c.id for c in view.state.comments] == ["id-2"]
     recovered = view.missed(0)

@@ -142,13 +142,15 @@ class Person:
                         return payload
                 await self._news.wait()
 
-    async def event(self, kind: str, wanted: Callable[[Any], bool] = lambda _: True) -> dict[str, Any]:
+    async def event(
+        self, kind: str, wanted: Callable[[Any], bool] = lambda _: True, *, within_s: float = DEADLINE_S
+    ) -> dict[str, Any]:
         """The first event of the room's log of that kind that fits."""
 
         def fits(event: dict[str, Any]) -> bool:
             return event["kind"] == kind and wanted(event)
 
-        frame = await self.until("events", lambda frame: any(map(fits, frame["items"])))
+        frame = await self.until("events", lambda frame: any(map(fits, frame["items"])), within_s=within_s)
         found: dict[str, Any] = next(filter(fits, frame["items"]))
         return found
 

@@ -95,6 +95,21 @@ class Changed(TypedDict):
 
 
 @with_config(OPEN)
+class OfModes(TypedDict):
+    settings: Settings
+
+
+@with_config(OPEN)
+class Masked(TypedDict):
+    text: Annotated[str, Field(description="What the comment says from now on.")]
+
+
+@with_config(OPEN)
+class Purged(TypedDict):
+    count: Annotated[Count, Field(description="How many comments that were.")]
+
+
+@with_config(OPEN)
 class Paused(TypedDict):
     on: bool
     picture: str | None
@@ -174,6 +189,8 @@ COMMANDS: dict[str, Any] = {
     "moderate.ban_address": OfAddressBan,
     "moderate.unban_address": Lifted,
     "picture.clear": Cleared,
+    "moderate.mask": Masked,
+    "moderate.purge": Purged,
     "product.add": OfProduct,
     "product.change": OfProduct,
     "product.remove": Nothing,
@@ -218,6 +235,7 @@ COMMANDS: dict[str, Any] = {
     "recording.start": OfRecording,
     "recording.stop": OfRecording,
     "room.change": Changed,
+    "room.modes": OfModes,
     "room.pause": Paused,
     "room.end": Nothing,
     "room.grant": Nothing,

@@ -7,13 +7,29 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
+from rooms.commands import WhoMayComment
 from server.api.shapes.base import OPEN, Count, Person, TimeMs
+
+
+@with_config(OPEN)
+class Shield(TypedDict):
+    since_ms: TimeMs
+    until_ms: Annotated[TimeMs | None, Field(description="null: until somebody takes it down.")]
+    who_may_comment: WhoMayComment
+    followed_for_s: Count
+    slow_mode_s: Count
 
 
 @with_config(OPEN)
 class Settings(TypedDict):
     slow_mode_s: Count
-    who_may_comment: Literal["everyone", "moderators"]
+    who_may_comment: WhoMayComment
+    followed_for_s: Annotated[Count, Field(description="For how long, where only followers may comment.")]
+    member_level: Annotated[int, Field(description="From which level on, where only fans may comment.")]
+    emoji_only: bool
+    shield: Annotated[
+        Shield | None, Field(description="What is asked besides while the room's shield is up; null: down.")
+    ]
     recording: NotRequired[
         Annotated[
             Literal["on", "off", "default"],

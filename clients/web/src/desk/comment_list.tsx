@@ -18,9 +18,10 @@ interface CommentListProps {
   pause: Pause;
   selected: Signal<LiveEvent | null>;
   onMute: (user: Person) => void;
+  onMask: (event: LiveEvent) => void;
 }
 
-export function CommentList({ room, pause, selected, onMute }: CommentListProps) {
+export function CommentList({ room, pause, selected, onMute, onMask }: CommentListProps) {
   const list = useRef<HTMLUListElement>(null);
   const shown = pause.shown.value;
   const paused = pause.paused.value;
@@ -80,6 +81,7 @@ export function CommentList({ room, pause, selected, onMute }: CommentListProps)
             selected={event.id === selectedId}
             onSelect={() => (selected.value = event.id === selectedId ? null : event)}
             onMute={onMute}
+            onMask={onMask}
           />
         ))}
       </ul>
@@ -87,15 +89,16 @@ export function CommentList({ room, pause, selected, onMute }: CommentListProps)
   );
 }
 
-function Row({ room, event, selected, onSelect, onMute }: {
+function Row({ room, event, selected, onSelect, onMute, onMask }: {
   room: Room;
   event: LiveEvent;
   selected: boolean;
   onSelect: () => void;
   onMute: (user: Person) => void;
+  onMask: (event: LiveEvent) => void;
 }) {
   const { user } = event;
-  const { text, reply_to } = commentOf(event);
+  const { text, reply_to, masked } = commentOf(event);
   const others = user && user.id !== room.you.user.value?.id ? user : null;
   const sanctions = user === undefined ? [] : room.staff.on(user.id);
   const muted = sanctions.length > 0;
@@ -127,6 +130,15 @@ function Row({ room, event, selected, onSelect, onMute }: {
             label={t("mute.label", { name: others.name })}
             onClick={() => onMute(others)}
             data-testid="mute-button"
+          />
+        )}
+        {!masked && (
+          <IconButton
+            icon="eyeOff"
+            little
+            label={t("mask.label")}
+            onClick={() => onMask(event)}
+            data-testid="mask-button"
           />
         )}
         <IconButton

@@ -5,6 +5,9 @@ export type DeskAction =
   | "next"
   | "previous"
   | "delete"
+  | "mask"
+  | "purge"
+  | "shield"
   | "mute"
   | "mute60"
   | "mute600"
@@ -19,6 +22,9 @@ export const KEYS: readonly { keys: readonly string[]; action: DeskAction; label
   { keys: ["j", "ArrowDown"], action: "next", label: "key.next" },
   { keys: ["k", "ArrowUp"], action: "previous", label: "key.previous" },
   { keys: ["d", "Delete"], action: "delete", label: "key.delete" },
+  { keys: ["x"], action: "mask", label: "key.mask" },
+  { keys: ["D"], action: "purge", label: "key.purge" },
+  { keys: ["S"], action: "shield", label: "key.shield" },
   { keys: ["1"], action: "mute60", label: "key.mute60" },
   { keys: ["2"], action: "mute600", label: "key.mute600" },
   { keys: ["3"], action: "mute3600", label: "key.mute3600" },

@@ -114,6 +114,19 @@ const SAID: Record<string, Said> = {
     const of = whose(room, stream);
     return by.id === null ? t("log.picture.over.itself", { whose: of }) : t("log.picture.over", { by: by.name, whose: of });
   },
+  comment_masked: ({ data }) => {
+    const { user, text, by } = data as { user?: Person; text: string; by: Person };
+    return t("log.masked", { by: by.name, user: user?.name ?? "", text });
+  },
+  comments_purged: ({ data }) => {
+    const { user, count, by } = data as { user: Person; count: number; by: Person };
+    return t("log.purged", { by: by.name, user: user.name, n: count });
+  },
+  modes: ({ data }) => t("log.modes", { by: (data.by as Person).name }),
+  shield: ({ data }) => {
+    const { on, by } = data as { on: boolean; by: Person | null };
+    return by ? t(on ? "log.shield.on" : "log.shield.off", { by: by.name }) : t("log.shield.over");
+  },
   role: ({ data }) => {
     const { user, role, by } = data as { user: Person; role: "viewer" | "moderator" | "senior_moderator"; by: Person };
     return t("log.role", { by: by.name, user: user.name, role: t(`role.${role}`) });

@@ -9,12 +9,12 @@ export class Pause {
   private readonly frozen = signal<Timeline>([]);
 
   readonly paused = computed(() => this.reasons.value.size > 0);
-  /** What to show: as it was when the pause began, without what was deleted since. */
+  /** What to show: as it was when the pause began, without what was deleted or masked since. */
   readonly shown: ReadonlySignal<Timeline> = computed(() => {
     const current = this.live.value;
     if (!this.paused.value) return current;
-    const there = new Set(current.map((comment) => comment.id));
-    return this.frozen.value.filter((comment) => there.has(comment.id));
+    const there = new Map(current.map((comment) => [comment.id, comment]));
+    return this.frozen.value.flatMap((comment) => there.get(comment.id) ?? []);
   });
   readonly waiting = computed(() => {
     if (!this.paused.value) return 0;

@@ -16,10 +16,11 @@ interface UserPanelProps {
   room: Room;
   user: Author;
   onMute: (user: Person) => void;
+  onPurge: (user: Person) => void;
   onClose: () => void;
 }
 
-export function UserPanel({ room, user, onMute, onClose }: UserPanelProps) {
+export function UserPanel({ room, user, onMute, onPurge, onClose }: UserPanelProps) {
   const theirs = room.comments.value.filter((event) => event.user?.id === user.id);
   const muted = room.staff.has(user.id, "mute");
   const self = user.id === room.you.user.value?.id;
@@ -57,6 +58,18 @@ export function UserPanel({ room, user, onMute, onClose }: UserPanelProps) {
         <div class="style-row">
           <button class="button little outline" onClick={() => invite(room, user)} aria-label={t("guests.invite.label", { name: user.name })} data-testid="invite-button">
             {t("guests.invite")}
+          </button>
+        </div>
+      )}
+      {!self && room.can("purge") && (
+        <div class="style-row">
+          <button
+            class="button little outline"
+            onClick={() => onPurge(user)}
+            aria-label={t("purge.label", { name: user.name })}
+            data-testid="purge-button"
+          >
+            {t("purge.button")}
           </button>
         </div>
       )}

@@ -4,6 +4,7 @@ import { guests } from "./guests.en";
 import { ingest } from "./ingest.en";
 import { recording } from "./recording.en";
 import { lottery } from "./lottery.en";
+import { modes } from "./modes.en";
 import { quiz } from "./quiz.en";
 import { packet } from "./packet.en";
 import { points } from "./points.en";
@@ -32,6 +33,7 @@ export const en = {
   ...wallet,
   ...lottery,
   ...quiz,
+  ...modes,
   ...replay,
   ...vision,
   ...transparency,
@@ -316,8 +318,6 @@ export const en = {
   "settings.slow.every": "One comment every {span}",
   "settings.slow.hint": "Doesn't hold for moderators and you.",
   "settings.who": "Who may comment",
-  "settings.who.everyone": "Everyone who is signed in",
-  "settings.who.moderators": "Moderators only",
   "desk.mutes": "Muted",
   "desk.mutes.none": "Nobody is muted",
   "desk.by": "by {name}",

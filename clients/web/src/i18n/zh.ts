@@ -5,6 +5,7 @@ import { guests } from "./guests.zh";
 import { ingest } from "./ingest.zh";
 import { recording } from "./recording.zh";
 import { lottery } from "./lottery.zh";
+import { modes } from "./modes.zh";
 import { quiz } from "./quiz.zh";
 import { packet } from "./packet.zh";
 import { points } from "./points.zh";
@@ -33,6 +34,7 @@ export const zh: Record<Key, string> = {
   ...wallet,
   ...lottery,
   ...quiz,
+  ...modes,
   ...replay,
   ...vision,
   ...transparency,
@@ -317,8 +319,6 @@ export const zh: Record<Key, string> = {
   "settings.slow.every": "每 {span} 可发一条",
   "settings.slow.hint": "对房管和你本人不生效。",
   "settings.who": "谁可以评论",
-  "settings.who.everyone": "所有登录观众",
-  "settings.who.moderators": "仅房管",
   "desk.mutes": "禁言中",
   "desk.mutes.none": "没有被禁言的观众",
   "desk.by": "操作人：{name}",

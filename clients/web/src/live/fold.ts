@@ -2,6 +2,8 @@
  * The state of a room as a fold of its log, the same as the server's `rooms/state.py`; both are held to
  * `tests/vectors/fold.json`. Pure: a changed state is a new object, an unchanged one is the same.
  */
+import { corrected } from "./corrections";
+import { NO_MODES } from "./modes";
 import type { Coupon, LiveEvent, Pause, Play, Product, RoomInfo, RoomSettings, RoomState, RoomStatus, Sale } from "./wire";
 import { EMPTY_STAGE, type OnStage } from "./stage_wire";
 
@@ -16,7 +18,7 @@ const BLURRED_KEPT = GUESTS_KEPT + 1;
 export function emptyState(room: string): RoomState {
   return {
     room: { id: room, title: "", status: "idle", host: { id: "", name: "" }, started_at_ms: null, ended_at_ms: null },
-    settings: { slow_mode_s: 0, who_may_comment: "everyone" },
+    settings: NO_MODES,
     products: [],
     pins: [],
     coupons: [],
@@ -64,10 +66,7 @@ const rules: Record<string, Rule> = {
     return {
       ...state,
       room: data.title === undefined ? state.room : { ...state.room, title: data.title },
-      settings: {
-        slow_mode_s: data.slow_mode_s ?? state.settings.slow_mode_s,
-        who_may_comment: data.who_may_comment ?? state.settings.who_may_comment,
-      },
+      settings: { ...state.settings, ...settingsOf(data) },
     };
   },
 
@@ -79,12 +78,9 @@ const rules: Record<string, Rule> = {
   comment: (state, event) =>
     event.data.deleted === true ? state : { ...state, comments: [...state.comments, event].slice(-COMMENTS_KEPT) },
 
-  "comment.deleted": (state, event) => ({
-    ...state,
-    comments: state.comments
-      .filter((comment) => comment.id !== event.data.id)
-      .map((comment) => unquoted(comment, event.data.id as string)),
-  }),
+  "comment.deleted": withCorrected,
+  "comment.masked": withCorrected,
+  "comment.purged": withCorrected,
 
   "product.added": (state, event) => ({ ...state, products: [...state.products, productOf(event)] }),
 
@@ -202,12 +198,14 @@ function withoutPlay(state: RoomState, event: LiveEvent): RoomState {
   return { ...state, plays: state.plays.filter((play) => play.id !== event.data.id) };
 }
 
-/** A reply keeps its place, but loses the words that it quotes of a deleted comment. */
-function unquoted(comment: LiveEvent, gone: string): LiveEvent {
-  const quoted = comment.data.reply_to as { id: string } | undefined;
-  return quoted?.id === gone
-    ? { ...comment, data: { ...comment.data, reply_to: { ...quoted, text: "" } } }
-    : comment;
+function withCorrected(state: RoomState, event: LiveEvent): RoomState {
+  const comments = corrected(state.comments, event);
+  return comments === state.comments ? state : { ...state, comments: [...comments] };
+}
+
+/** Those of the fields that are settings; what isn't known yet is none. */
+function settingsOf(data: object): Partial<RoomSettings> {
+  return Object.fromEntries(Object.entries(data).filter(([name]) => Object.hasOwn(NO_MODES, name)));
 }
 
 /** Announced, or begun: what was announced before keeps its place. */

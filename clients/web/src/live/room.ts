@@ -4,6 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 import type { PublisherHealth } from "./api";
 import { ServerClock } from "./clock";
 import { Connection } from "./connection";
+import { corrected } from "./corrections";
 import { asRefusal, type Refusal } from "./errors";
 import { emptyState, fold } from "./fold";
 import { GiftSide } from "./gifts";
@@ -316,9 +317,7 @@ export class Room {
     if (event.kind === "comment") this.addComments([event]);
     this.gifts.take(event);
     if (event.kind === "packet.ended") this.packetEnded.value = event.data as unknown as PacketEnded;
-    if (event.kind === "comment.deleted") {
-      this.comments.value = withoutComments(this.comments.value, new Set([event.data.id as string]));
-    }
+    this.comments.value = corrected(this.comments.value, event);
   }
 
   private addComments(events: readonly LiveEvent[], fresh = true): void {

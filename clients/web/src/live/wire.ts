@@ -1,6 +1,7 @@
 /** What travels between the server and the pages: docs/protocol.md as types. */
 
 import type { GiftCommands } from "./gifts";
+import type { RoomSettings, WhoMayComment } from "./modes";
 import type { Opens, Packet, PacketTerms, Share } from "./packet_wire";
 import type { PeopleCommands } from "./people";
 import type { Level, PointsCommands } from "./points";
@@ -10,11 +11,11 @@ import type { Address, Claim, Coupon, Order, Sale } from "./shop_wire";
 import type { Guest, StageCommands, StageState } from "./stage_wire";
 import type { Wallet } from "./wallet";
 
+export type { RoomSettings, Shield, WhoMayComment } from "./modes";
 export type * from "./roles";
 export type * from "./shop_wire";
 
 export type RoomStatus = "idle" | "live" | "interrupted" | "ended";
-export type WhoMayComment = "everyone" | "moderators";
 
 export const COLORS = ["white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"] as const;
 export type Color = (typeof COLORS)[number];
@@ -80,6 +81,8 @@ export interface CommentData {
   lane?: Lane;
   reply_to?: { id: string; name: string; text: string };
   deleted?: boolean;
+  /** A moderator has masked its words. */
+  masked?: boolean;
 }
 
 export interface RoomInfo {
@@ -101,11 +104,6 @@ export interface RoomInfo {
 export interface Pause {
   on: boolean;
   picture: string | null;
-}
-
-export interface RoomSettings {
-  slow_mode_s: number;
-  who_may_comment: WhoMayComment;
 }
 
 /** The fold of a room's log. */
@@ -154,6 +152,7 @@ export interface You {
   coupons?: Claim[];
   wallet?: Wallet | null;
   following?: boolean;
+  followed_since_ms?: number | null;
   followers?: number;
   level?: Level | null;
   /** Where the caller is on the way to the stage. */
@@ -296,6 +295,21 @@ export interface Commands extends GiftCommands, PeopleCommands, PointsCommands, 
   "order.address": [{ room: string; order: string; address: Address }, { order: Order }];
   "order.cancel": [{ room: string; order: string }, { order: Order }];
   "moderate.delete": [{ room: string; event: string }, object];
+  "moderate.mask": [{ room: string; event: string }, { text: string }];
+  "moderate.purge": [{ room: string; user: string; since_ms?: number }, { count: number }];
+  "room.modes": [
+    {
+      room: string;
+      slow_mode_s?: number;
+      who_may_comment?: WhoMayComment;
+      followed_for_s?: number;
+      member_level?: number;
+      emoji_only?: boolean;
+      shield?: boolean;
+      shield_for_s?: number;
+    },
+    { settings: RoomSettings },
+  ];
   "product.add": [
     {
       room: string;

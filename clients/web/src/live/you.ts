@@ -10,6 +10,8 @@ import type { QuizWon } from "./quiz_wire";
 import { own, stricter, type OwnSanction, type Sanction, type Warning } from "./sanction_wire";
 import type { Action, Claim, NumberedEvent, Order, Person, Role, You } from "./wire";
 
+const TOOK_BACK: Partial<Record<string, "masked" | "purged">> = { comment_masked: "masked", comments_purged: "purged" };
+
 export class YourSide {
   readonly user = signal<Person | null>(null);
   readonly role = signal<Role>("guest");
@@ -34,6 +36,8 @@ export class YourSide {
   readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
 
   readonly following = signal(false);
+  /** Null: not at all. */
+  readonly followedSince = signal<number | null>(null);
   /** Of the room's host. */
   readonly followers = signal(0);
   readonly level = signal<Level | null>(null);
@@ -42,6 +46,9 @@ export class YourSide {
   /** What was last done about the caller's own picture, until it has been seen. */
   readonly picture = signal<PictureNotice | null>(null);
   readonly points = computed(() => this.wallet.value?.points ?? null);
+
+  /** What a moderator has last done to comments of the caller's, until that was read. */
+  readonly tookBack = signal<"masked" | "purged" | null>(null);
 
   private last = 0;
 
@@ -65,6 +72,7 @@ export class YourSide {
     if (you.coupons) this.coupons.value = you.coupons;
     if (you.wallet !== undefined) this.wallet.value = you.wallet;
     this.following.value = you.following ?? false;
+    this.followedSince.value = you.followed_since_ms ?? null;
     this.followers.value = you.followers ?? 0;
     this.level.value = you.level ?? null;
     this.guest.value = you.guest ?? null;
@@ -102,8 +110,10 @@ export class YourSide {
     this.won.value = { ...this.won.value, [won.lottery]: won };
   }
 
-  setFollow({ following, followers }: { following: boolean; followers: number }): void {
+  setFollow({ following, followers }: { following: boolean; followers: number }, sinceMs?: number): void {
     this.following.value = following;
+    if (!following) this.followedSince.value = null;
+    else if (sinceMs !== undefined) this.followedSince.value ??= sinceMs;
     this.followers.value = followers;
   }
 
@@ -114,7 +124,7 @@ export class YourSide {
     else if (event.kind === "wallet") this.setWallet(data);
     else if (event.kind === "lottery") this.addWon(data as unknown as Won);
     else if (event.kind === "quiz") this.quizWins.value = [...this.quizWins.value, data as unknown as QuizWon].slice(-3);
-    else if (event.kind === "follow") this.setFollow(data as { following: boolean; followers: number });
+    else if (event.kind === "follow") this.setFollow(data as { following: boolean; followers: number }, event.at_ms);
     else if (event.kind === "level") this.level.value = data as unknown as Level;
     else if (event.kind === "picture_hit") this.picture.value = data as unknown as PictureNotice;
     else if (event.kind === "guest") this.guest.value = data.guest as Guest;
@@ -123,7 +133,9 @@ export class YourSide {
 
   /** What is about this room, or about all. */
   private applyHere({ kind, data }: NumberedEvent): void {
-    if (kind === "muted") this.mute.value = stricter(this.mute.value, own(data.sanction as Sanction));
+    const tookBack = TOOK_BACK[kind];
+    if (tookBack) this.tookBack.value = tookBack;
+    else if (kind === "muted") this.mute.value = stricter(this.mute.value, own(data.sanction as Sanction));
     else if (kind === "banned") this.ban.value = stricter(this.ban.value, own(data.sanction as Sanction));
     else if (kind === "unmuted" && this.mute.value?.sanction === data.sanction) this.mute.value = null;
     else if (kind === "unbanned" && this.ban.value?.sanction === data.sanction) this.ban.value = null;

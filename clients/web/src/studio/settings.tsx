@@ -1,18 +1,15 @@
 import { useEffect, useState } from "preact/hooks";
 
-import { span } from "../i18n/format";
 import { t } from "../i18n";
 import { roomSettings, type Recorded } from "../live/api";
 import type { Room } from "../live/room";
-import type { WhoMayComment } from "../live/wire";
 import { useTask } from "../ui/hooks";
+import { ModesPanel } from "../ui/modes";
 import { toast, toastError } from "../ui/toasts";
 import { PausePicture } from "./pause";
 
-const SLOW_MODES_S = [0, 3, 5, 10, 30, 60, 300];
-
 export function Settings({ room }: { room: Room }) {
-  const { room: info, settings } = room.state.value;
+  const { room: info } = room.state.value;
   const [title, setTitle] = useState(info.title);
   const task = useTask();
   const [recording, setRecording] = useState<Recorded>("default");
@@ -21,12 +18,9 @@ export function Settings({ room }: { room: Room }) {
   }, [room]);
   const change = (fields: {
     title?: string;
-    slow_mode_s?: number;
-    who_may_comment?: WhoMayComment;
     recording?: Recorded;
   }) =>
     task.run(() => room.send("room.change", fields).then(() => toast(t("saved")), toastError));
-  const choices = [...new Set([...SLOW_MODES_S, settings.slow_mode_s])].sort((a, b) => a - b);
   return (
     <div class="stack settings">
       <form
@@ -54,36 +48,7 @@ export function Settings({ room }: { room: Room }) {
         </div>
       </form>
       <PausePicture room={room} />
-      <label class="field">
-        <span class="label">{t("settings.slow")}</span>
-        <select
-          class="input"
-          value={settings.slow_mode_s}
-          disabled={task.busy}
-          onChange={(event) => void change({ slow_mode_s: Number(event.currentTarget.value) })}
-          data-testid="slow-mode"
-        >
-          {choices.map((seconds) => (
-            <option key={seconds} value={seconds}>
-              {seconds === 0 ? t("settings.slow.off") : t("settings.slow.every", { span: span(seconds * 1000) })}
-            </option>
-          ))}
-        </select>
-        <span class="hint">{t("settings.slow.hint")}</span>
-      </label>
-      <label class="field">
-        <span class="label">{t("settings.who")}</span>
-        <select
-          class="input"
-          value={settings.who_may_comment}
-          disabled={task.busy}
-          onChange={(event) => void change({ who_may_comment: event.currentTarget.value as WhoMayComment })}
-          data-testid="who-may-comment"
-        >
-          <option value="everyone">{t("settings.who.everyone")}</option>
-          <option value="moderators">{t("settings.who.moderators")}</option>
-        </select>
-      </label>
+      <ModesPanel room={room} />
       <label class="field">
         <span class="label">{t("settings.recording")}</span>
         <select

@@ -127,7 +127,14 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
         />
         <div class="actions">
           <div class="actions-composer">
-            <Composer room={room} replyTo={replyTo} />
+            <Composer
+              room={room}
+              replyTo={replyTo}
+              ways={{
+                onGift: () => (open.value = { sheet: "gift" }),
+                onBuy: () => (open.value = { sheet: "shelf" }),
+              }}
+            />
           </div>
           <button
             class="round"
