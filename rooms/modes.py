@@ -36,14 +36,6 @@ class Gate:
     hold_first: bool = False
     filter_level: int = 0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether everybody passes, as often as they like, whatever they say."""
-        return self == _OPEN
-
-
-_OPEN = Gate()
-
 
 @dataclass(frozen=True, slots=True)
 class ShieldRules:
@@ -77,25 +69,32 @@ def shield_up(room: RoomRow, now_ms: int) -> bool:
 
 def gates_of(room: RoomRow, now_ms: int) -> tuple[Gate, ...]:
     """What a comment in the room has to pass now; nothing in a room that uses no modes."""
-    own = Gate(
-        who=room.who_may_comment,
-        slow_mode_s=room.slow_mode_s,
-        followed_for_s=room.followed_for_s if room.who_may_comment == "followers" else 0,
-        member_level=room.member_level if room.who_may_comment == "members" else 1,
-        emoji_only=bool(room.emoji_only),
-    )
-    gates = () if own.is_open else (own,)
+    plain = room.who_may_comment == "everyone" and not room.slow_mode_s and not room.emoji_only
+    gates = () if plain else (_own_gate(room),)
     if room.shield is None or not shield_up(room, now_ms):
         return gates
-    shield = Gate(
-        who=room.shield["who_may_comment"],
-        slow_mode_s=room.shield["slow_mode_s"],
-        followed_for_s=room.shield["followed_for_s"],
-        newcomer_s=room.shield["newcomer_s"],
-        hold_first=room.shield["hold_first"],
-        filter_level=room.shield["filter_level"],
+    return (*gates, _shield_gate(room.shield))
+
+
+def _own_gate(room: RoomRow) -> Gate:
+    return Gate(
+        who=room.who_may_comment,
+        slow_mode_s=room.slow_mode_s,
+        followed_for_s=room.followed_for_s,
+        member_level=room.member_level,
+        emoji_only=bool(room.emoji_only),
     )
-    return (*gates, shield)
+
+
+def _shield_gate(shield: dict[str, Any]) -> Gate:
+    return Gate(
+        who=shield["who_may_comment"],
+        slow_mode_s=shield["slow_mode_s"],
+        followed_for_s=shield["followed_for_s"],
+        newcomer_s=shield["newcomer_s"],
+        hold_first=shield["hold_first"],
+        filter_level=shield["filter_level"],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ export const modes = {
   "modes.you.emoji.error": "Only emoji may be sent right now.",
   "modes.way.follow": "Follow",
   "modes.way.gift": "Send a gift",
-  "modes.way.buy": "See the products",
+  "modes.way.buy": "Products",
   "modes.way.again": "Try again",
   "error.members_only": "Only the host's fans may comment right now.",
   "error.buyers_only": "Only who has bought something here may comment right now.",

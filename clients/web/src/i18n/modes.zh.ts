@@ -41,7 +41,7 @@ export const modes: Record<keyof typeof en, string> = {
   "modes.you.emoji.error": "当前只能发送表情。",
   "modes.way.follow": "关注",
   "modes.way.gift": "送礼物",
-  "modes.way.buy": "看看商品",
+  "modes.way.buy": "看商品",
   "modes.way.again": "再试一次",
   "error.members_only": "当前仅粉丝团成员可以评论。",
   "error.buyers_only": "当前仅买过商品的用户可以评论。",

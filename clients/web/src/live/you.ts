@@ -10,6 +10,8 @@ import type { QuizWon } from "./quiz_wire";
 import { own, stricter, type OwnSanction, type Sanction, type Warning } from "./sanction_wire";
 import type { Action, Claim, NumberedEvent, Order, Person, Role, You } from "./wire";
 
+const TOOK_BACK: Partial<Record<string, "masked" | "purged">> = { comment_masked: "masked", comments_purged: "purged" };
+
 export class YourSide {
   readonly user = signal<Person | null>(null);
   readonly role = signal<Role>("guest");
@@ -131,8 +133,8 @@ export class YourSide {
 
   /** What is about this room, or about all. */
   private applyHere({ kind, data }: NumberedEvent): void {
-    if (kind === "comment_masked") this.tookBack.value = "masked";
-    else if (kind === "comments_purged") this.tookBack.value = "purged";
+    const tookBack = TOOK_BACK[kind];
+    if (tookBack) this.tookBack.value = tookBack;
     else if (kind === "muted") this.mute.value = stricter(this.mute.value, own(data.sanction as Sanction));
     else if (kind === "banned") this.ban.value = stricter(this.ban.value, own(data.sanction as Sanction));
     else if (kind === "unmuted" && this.mute.value?.sanction === data.sanction) this.mute.value = null;
