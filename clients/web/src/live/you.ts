@@ -139,13 +139,17 @@ export class YourSide {
     else if (kind === "banned") this.ban.value = stricter(this.ban.value, own(data.sanction as Sanction));
     else if (kind === "unmuted" && this.mute.value?.sanction === data.sanction) this.mute.value = null;
     else if (kind === "unbanned" && this.ban.value?.sanction === data.sanction) this.ban.value = null;
-    else if (kind === "warned") {
-      const { id, reason } = data.sanction as Sanction;
-      this.warning.value = { warning: id, reason };
-    } else if (kind === "warning_accepted" && this.warning.value?.warning === data.warning) this.warning.value = null;
     else if (kind === "role") {
       this.role.value = data.role as Role;
       this.can.value = new Set(data.can as Action[]);
+    } else this.applyWarning(kind, data);
+  }
+
+  private applyWarning(kind: string, data: NumberedEvent["data"]): void {
+    if (kind === "warned") {
+      const { id, reason } = data.sanction as Sanction;
+      this.warning.value = { warning: id, reason };
     }
+    if (kind === "warning_accepted" && this.warning.value?.warning === data.warning) this.warning.value = null;
   }
 }
