@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 
 from tests.e2e.world import WAIT_MS, Person, arrive, demo_node
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(150)]
 
 
 async def act(host: Person, who: str, kind: str, reason: str, seconds: str | None = None) -> None:
