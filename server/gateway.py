@@ -179,7 +179,7 @@ class Gateway:
                 raise too_many_connections("user", limit)
 
     async def _identify(self, auth: Any) -> Identity:
-        if auth is None or (isinstance(auth, dict) and "token" not in auth):
+        if auth is None or (isinstance(auth, dict) and auth.keys() <= {"device"}):
             return GUEST
         if not isinstance(auth, dict) or not isinstance(auth.get("token"), str):
             raise Refused("bad_token", "Give the token as auth: {token}, or no auth at all.")
