@@ -34,8 +34,8 @@ class _Target:
 
 class Deletions:
     """The commands ``moderate.delete`` and ``moderate.mask``. ``answered`` corrects what people were answered
-    when they commented; ``deleted(tx, room, event, by)`` is told of each deletion in its transaction, with the
-    room locked: what else is settled by it."""
+    when they commented; ``deleted(tx, room, event, by)`` is told of each deletion in its transaction, with
+    the room locked: what else is settled by it."""
 
     def __init__(
         self,
