@@ -3,7 +3,7 @@ answers; the staff's note keeps it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +34,20 @@ class _Target:
 
 class Deletions:
     """The commands ``moderate.delete`` and ``moderate.mask``. ``answered`` corrects what people were answered
-    when they commented."""
+    when they commented; ``deleted(tx, room, event, by)`` is told of each deletion in its transaction, with
+    the room locked: what else is settled by it."""
 
-    def __init__(self, standing: RoomStanding, audit: AuditTrail, answered: Answered) -> None:
+    def __init__(
+        self,
+        standing: RoomStanding,
+        audit: AuditTrail,
+        answered: Answered,
+        deleted: Callable[[Unit, str, str, Caller], None] = lambda tx, room_id, event_id, caller: None,
+    ) -> None:
         self._standing = standing
         self._audit = audit
         self._answered = answered
+        self._deleted = deleted
 
     def delete(self, tx: Unit, cmd: DeleteComment, caller: Caller) -> Steps[Any]:
         """Refuses with ``forbidden``, ``outranked``, ``not_found`` (also when it is deleted already)."""
@@ -48,6 +56,7 @@ class Deletions:
         self._correct(tx, event, Corrections(deleted=frozenset((event.id,))))
         tx.append(cmd.room, "comment.deleted", {"id": event.id})
         self._tell(tx, "comment_deleted", target, {"id": event.id}, caller)
+        self._deleted(tx, cmd.room, event.id, caller)
         self._audit.note(tx, cmd.room, caller, "moderate.delete", event.id, {"text": target.text})
         return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,32 +136,57 @@ class Comments:
             pace = tx.get(PACES, cmd.room, caller.id or "")
             tx.put(PACES, PaceRow(cmd.room, caller.id or "", tx.now_ms, pace.recent if pace else None))
         if checked is not None and checked.verdict == "hold" and self._held is not None:
-            return {"held": self._held.hold(tx, cmd.room, caller, data, checked)}
-        fan_of = (room.host_id, caller.id or "")
-        levels = self._levels.badges(caller.id) + self._fans.badges(tx, *fan_of)
-        user = caller.card | {"badges": self._standing.badges(role) + levels}
-        self._fans.said(tx, *fan_of, caller.name)
-        event = self._append(tx, cmd, data, user, staff=staff, shadowed=shadowed)
+            held = self._held.hold(tx, cmd.room, caller, data, checked)
+            return held if isinstance(held, Refused) else {"held": held}
+        event = self._say(tx, room, caller, role, data, staff=staff, shadowed=shadowed)
         return {"event": orjson.Fragment(event.body)}
 
-    def _append(
+    def approval_rows(self, tx: Unit, room_id: str, author_id: str, reply_to: str | None) -> Steps[None]:
+        """What ``approve`` reads beside the author's standing. After ``ROOMS`` in the lock order."""
+        yield self._fans.rows(tx, tx.room(room_id).host_id, author_id)
+        if reply_to:
+            yield EVENTS.rows(reply_to)
+
+    def approve(
+        self, tx: Unit, room_id: str, author: Caller, data: dict[str, Any], reply_to: str | None
+    ) -> LogEvent:
+        """Say what a moderator has let through, now and as its author. It needs no room in the budget. What
+        it replies to may be gone by now: then it stands without. Refuses with ``muted``, ``forbidden``, …"""
+        room = tx.room(room_id)
+        role = self._standing.require(tx, room_id, author, "comment")
+        self._standing.refuse_muted(tx, room_id, author)
+        shadowed = self._standing.is_shadowed(tx, room_id, author)
+        if reply_to:
+            with contextlib.suppress(Refused):
+                said = tx.get(EVENTS, reply_to)
+                data = {**data, "reply_to": quote(said, room, author.id if shadowed else None)}
+        return self._say(tx, room, author, role, data, staff=True, shadowed=shadowed)
+
+    def _say(
         self,
         tx: Unit,
-        cmd: PostComment,
+        room: RoomRow,
+        author: Caller,
+        role: str,
         data: dict[str, Any],
-        user: dict[str, Any],
         *,
         staff: bool,
         shadowed: bool,
     ) -> LogEvent:
-        """A comment that nobody but its sender sees takes none of what the room can read."""
-        shown = shadowed or staff or self._fits(tx, cmd.room, user["id"])
+        """A comment that nobody but its sender sees takes none of what the room can read, nor does the
+        ``staff``'s, or one that they have let through."""
+        fan_of = (room.host_id, author.id or "")
+        levels = self._levels.badges(author.id) + self._fans.badges(tx, *fan_of)
+        user = author.card | {"badges": self._standing.badges(role) + levels}
+        self._fans.said(tx, *fan_of, author.name)
+        shown = shadowed or staff or self._fits(tx, room.id, user["id"])
         visibility = Visibility.ALL if shown else Visibility.SENDER
         if shadowed:
             visibility = Visibility.SHADOW
-        event = tx.append(cmd.room, "comment", data, user=user, visibility=visibility, reply_to=cmd.reply_to)
+        reply_to = data["reply_to"]["id"] if "reply_to" in data else None
+        event = tx.append(room.id, "comment", data, user=user, visibility=visibility, reply_to=reply_to)
         if shadowed:
-            tx.brief(cmd.room, "comment_shadowed", {"event": orjson.Fragment(event.body)})
+            tx.brief(room.id, "comment_shadowed", {"event": orjson.Fragment(event.body)})
         return event
 
     def _refuse(self, tx: Unit, room: RoomRow, cmd: PostComment, caller: Caller, modes: Admission) -> str:

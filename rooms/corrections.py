@@ -7,7 +7,7 @@ known, whatever the comment's own row or bytes still say.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -50,6 +50,8 @@ class Corrections:
 
     def of(self, event: LogEvent) -> LogEvent:
         """The entry as it is after them. The same object where they say nothing of it."""
+        if event.kind == "comment.restored":
+            return self._of_restored(event)
         if event.kind != "comment" or event.visibility == Visibility.DELETED:
             return event
         if event.id in self.deleted:
@@ -67,6 +69,21 @@ class Corrections:
             if quoted and any(purge.takes_quoted(quoted) for purge in self.purges):
                 event = without_text(event, (event.reply_to,))
         return without_text(event, self.deleted)
+
+    def _of_restored(self, event: LogEvent) -> LogEvent:
+        """What brought a comment back repeats it: without what was taken back of it since."""
+        wire = orjson.loads(event.body)
+        comment = wire["data"].get("comment")
+        if comment is None:
+            return event
+        before = orjson.dumps(comment)
+        body = self.of_body(before)
+        if body is before:
+            return event
+        wire["data"] = {"id": wire["data"]["id"]}
+        if body is not None:
+            wire["data"]["comment"] = orjson.loads(body)
+        return replace(event, body=orjson.dumps(wire))
 
     def of_body(self, body: bytes) -> bytes | None:
         """The same for a comment of which only the wire form is known; None: nothing of it is left."""
@@ -96,11 +113,13 @@ def corrections(events: Iterable[LogEvent]) -> Corrections:
     """What these entries take back of others."""
     deleted, masks, purges = set(), {}, []
     for event in events:
-        if event.kind not in KINDS:
+        if event.kind not in KINDS and event.kind != "comment.restored":
             continue
         data = event.data
         if event.kind == "comment.deleted":
             deleted.add(data["id"])
+        elif event.kind == "comment.restored":
+            deleted.discard(data["id"])
         elif event.kind == "comment.masked":
             masks[data["id"]] = data["text"]
         else:

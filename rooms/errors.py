@@ -150,6 +150,14 @@ _KINDS = (
         "As many are on stage as may be; `details.limit` says how many.",
         temporary=True,
     ),
+    ErrorKind("already_reported", 409, "You have reported this comment already."),
+    ErrorKind("already_appealed", 409, "This has been appealed already; `details.state` is how it stands."),
+    ErrorKind(
+        "claimed",
+        409,
+        "Another moderator has this item at the moment; `details.by` says who.",
+        temporary=True,
+    ),
     ErrorKind("user_muted", 409, "This user is muted here: lift the mute first.", temporary=True),
     ErrorKind("not_live", 404, "Nobody is live in this room at the moment.", temporary=True),
     ErrorKind(

@@ -182,8 +182,10 @@ def redact(body: bytes, **why: Any) -> bytes:
 
 
 def unquote(body: bytes) -> bytes:
-    """The wire form of a reply to a comment that was deleted: without the words that it quotes."""
+    """The wire form of what repeats the words of a comment that was deleted, without them: of a reply, or of
+    the entry that once brought the comment back."""
     event = orjson.loads(body)
+    event["data"].pop("comment", None)
     quoted = event["data"].get("reply_to")
     if quoted is not None:
         quoted["text"] = ""

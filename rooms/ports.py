@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from sqlalchemy import Connection
 
+from rooms.errors import Refused
 from rooms.log import LogEvent
 from rooms.rows import Steps
 from rooms.unit import Unit
@@ -156,8 +157,9 @@ class Held(Protocol):
 
     def hold(
         self, tx: Unit, room_id: str, caller: Caller, data: dict[str, Any], checked: CheckedText
-    ) -> dict[str, Any]:
-        """Let a comment wait, in the room whose lock is held; gives what its sender is told of it."""
+    ) -> dict[str, Any] | Refused:
+        """Let a comment wait, in the room whose lock is held; gives what its sender is told of it, or a
+        refusal that is to be returned, where too many wait already."""
         ...
 
 

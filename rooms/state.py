@@ -153,6 +153,18 @@ def corrected(state: RoomState, by: Corrections) -> RoomState:
     return replace(state, comments=tuple(kept))
 
 
+def _comment_restored(state: RoomState, event: LogEvent) -> RoomState:
+    """A comment that was hidden is in its place again, if it is one of those that are kept."""
+    comment = event.data.get("comment")
+    if comment is None or any(c.id == comment["id"] for c in state.comments):
+        return state
+    later = sum(orjson.loads(c.body)["offset"] > comment["offset"] for c in state.comments)
+    place = len(state.comments) - later
+    shown = Shown(comment["id"], orjson.dumps(comment))
+    comments = (*state.comments[:place], shown, *state.comments[place:])
+    return replace(state, comments=comments[-COMMENTS_KEPT:])
+
+
 def _product_added(state: RoomState, event: LogEvent) -> RoomState:
     return replace(state, products=(*state.products, event.data["product"]))
 
@@ -284,6 +296,7 @@ _RULES = {
     "comment.deleted": _corrected,
     "comment.masked": _corrected,
     "comment.purged": _corrected,
+    "comment.restored": _comment_restored,
     "product.added": _product_added,
     "product.changed": _product_changed,
     "product.removed": _product_removed,

@@ -17,6 +17,8 @@ from moderation.evasion.notes import NoteRef, Notes, WriteNote
 from moderation.evasion.service import AddressBanRef, AddressBans, BanAddress
 from moderation.pictures.acts import ClearPicture, PictureActs
 from moderation.purges import Purges
+from moderation.review import commands as review
+from moderation.review.queue import Queue
 from moderation.roles import Roles
 from moderation.sanctions.service import Sanctions
 from rooms import commands as c
@@ -78,6 +80,7 @@ class Services:
     deletions: Deletions
     purges: Purges
     modes: Modes
+    queue: Queue
     roles: Roles
     cashier: Cashier
     topups: TopUps
@@ -157,6 +160,11 @@ SPECS: dict[str, Spec] = {
         Spec("moderate.unshadow", c.Unshadow, "Lift such a mute.", lambda s: s.sanctions.unshadow),
         Spec("moderate.warn", c.Warn, "Warn somebody, who must accept it.", lambda s: s.sanctions.warn),
         Spec("warning.accept", c.AcceptWarning, "Acknowledge a warning.", lambda s: s.sanctions.accept),
+        Spec("report", review.Report, "Tell the moderators of a comment.", lambda s: s.queue.reports.report),
+        Spec("appeal", review.Appeal, "Ask for a sanction to be lifted.", lambda s: s.queue.appeals.appeal),
+        Spec("review.claim", review.ItemRef, "Take an item of the queue.", lambda s: s.queue.review.claim),
+        Spec("review.release", review.ItemRef, "Leave it to others.", lambda s: s.queue.review.release),
+        Spec("review.decide", review.Decide, "Decide on an item.", lambda s: s.queue.review.decide),
         Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),
         Spec("picture.clear", ClearPicture, "Say that a picture is fine.", lambda s: s.picture_acts.clear),
         Spec("moderate.mask", c.MaskComment, "Mask what a comment says.", lambda s: s.deletions.mask),

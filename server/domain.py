@@ -18,6 +18,10 @@ from moderation.evasion.traces import Tracer
 from moderation.permissions import Action, may
 from moderation.pictures.acts import PictureActs
 from moderation.purges import PURGE_TIMER, Purges
+from moderation.review.appeals import APPEAL_TIMER
+from moderation.review.holding import HELD_TIMER
+from moderation.review.queue import make_queue
+from moderation.review.reports import ANSWER_TIMER
 from moderation.roles import Roles
 from moderation.rulebook.service import RulebookService
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
@@ -74,6 +78,7 @@ from server.house_rules import (
     fan_rules,
     gift_rules,
     guest_rules,
+    hold_rules,
     picture_rules,
     point_rules,
     recording_rules,
@@ -176,13 +181,18 @@ class Domain:
         stage = Guests(standing, audit, guest_rules(rules, settings.media))
         kept = Recordings(standing, texts, audit, recording_rules(settings.recording))
         sanctions = Sanctions(standing, texts, audit, stage)
+        queue = make_queue(
+            standing, texts, audit, texts.rules, sanctions, hold_rules(settings.moderation), answered
+        )
+        speaking = Comments(standing, texts, comments, self.fans, self.levels, audit, queue.holding)
+        queue.holding.speaking = speaking
         products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
         lifecycle = Lifecycle(standing, texts, audit, grace, over, kept.went_live, has_picture=has_picture)
         pictures = PictureActs(
             standing, audit, PicturesOnAir(lifecycle, stage), picture_rules(settings.vision)
         )
         return Services(
-            comments=Comments(standing, texts, comments, self.fans, self.levels, audit),
+            comments=speaking,
             lifecycle=lifecycle,
             catalogue=products(standing, texts, audit),
             orders=Orders(standing, order_rules, coupons),
@@ -191,9 +201,10 @@ class Domain:
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
             sanctions=sanctions,
-            deletions=Deletions(standing, audit, answered),
+            deletions=Deletions(standing, audit, answered, queue.reports.comment_deleted),
             purges=Purges(standing, audit, answered),
             modes=Modes(standing, audit, shield_rules(rules)),
+            queue=queue,
             roles=Roles(standing, audit),
             cashier=self._make_cashier(coupons),
             likes=LikeCounter(rules.likes_per_s),
@@ -272,6 +283,9 @@ class Domain:
                 polls.TURN_TIMER: services.polls.turn,
                 polls.OVER_TIMER: services.polls.room_over,
                 SANCTION_TIMER: services.sanctions.run_out,
+                HELD_TIMER: services.queue.holding.run_out,
+                APPEAL_TIMER: services.queue.appeals.run_out,
+                ANSWER_TIMER: services.queue.reports.answer,
                 guests.DUE_TIMER: services.guests.due,
                 guests.OVER_TIMER: services.guests.room_over,
                 PACKET_TIMER: services.packets.run_out,

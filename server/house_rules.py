@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from moderation.pictures.acts import PictureRules
+from moderation.review.holding import HoldRules
 from rooms.budget import BudgetRules
 from rooms.comments import CommentRules
 from rooms.gifts.fans import FanRules
@@ -13,7 +14,7 @@ from rooms.points.rules import PointRules, Task
 from rooms.recordings.service import RecordingRules
 from rooms.wallet.coins import CoinPack, CoinRules
 from server.config.recording import Recording
-from server.config.sections import Coins, Media, Rooms
+from server.config.sections import Coins, Media, Moderation, Rooms
 from server.config.sections import Gifts as GiftSettings
 from server.config.sections import Points as PointSettings
 from server.config.vision import Vision
@@ -45,6 +46,10 @@ def shield_rules(rules: Rooms) -> ShieldRules:
 def coin_rules(coins: Coins) -> CoinRules:
     packs = [CoinPack(pack.id, pack.coins, pack.price_minor, pack.currency) for pack in coins.packs]
     return CoinRules(packs, coins.worth_minor)
+
+
+def hold_rules(rules: Moderation) -> HoldRules:
+    return HoldRules(held_ms=rules.held_s * 1000, per_user=rules.held_per_user, per_room=rules.held_per_room)
 
 
 def gift_rules(gifts: GiftSettings, coins: Coins) -> GiftRules:

@@ -47,6 +47,7 @@ from server.picture import Picture, Surroundings
 from server.presence import Presence
 from server.proxies import client_of, proxy_middleware
 from server.replay_desk import ReplayDesk
+from server.review import ReviewDesk
 from server.shop_front import ShopFront
 from server.signins import SignIns
 from server.socket.admission import Admission
@@ -130,6 +131,7 @@ class Node:
         self.checkpoints.count(news)
         self.webhooks.news(news)
         self.domain.evasion.hear(news)
+        self.review.news(news)
 
     def _make_domain(self) -> None:
         settings = self.settings
@@ -150,6 +152,15 @@ class Node:
         self.audit = AuditKeeper(
             self.store, self._clock_ms, details_days=settings.moderation.audit_details_days
         )
+        self.review = ReviewDesk(
+            self.store,
+            self.services.queue.review,
+            self.users.connections,
+            self._clock_ms,
+            self.registry,
+            kept_days=settings.moderation.review_kept_days,
+        )
+        self.live.for_left.append(self.review.left)
         self.housekeeping = Housekeeping(
             self.store,
             self.checkpoints,
@@ -158,6 +169,7 @@ class Node:
             more=(
                 self.services.cashier.count_owed,
                 self.audit.age,
+                self.review.prune,
                 self.domain.evasion.forget,
                 self.domain.stills.prune,
             ),
@@ -461,6 +473,7 @@ class Node:
         if self.presence is not None:
             await self.presence.close()
         await self.live.close()
+        await self.review.close()
         await self.domain.timers.close()
         await self.domain.rulebooks.close()
         await self.webhooks.close()

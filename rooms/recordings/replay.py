@@ -103,8 +103,8 @@ def read_excerpt(
 
 def is_shown(event: LogEvent) -> bool:
     """Whether a replay has it. Of deleted comments nothing is left, neither they nor that they were; a masked
-    one is as it is now from the beginning."""
-    return event.visibility == Visibility.ALL and event.kind not in KINDS
+    one is as it is now from the beginning, and one that was brought back is in its place."""
+    return event.visibility == Visibility.ALL and event.kind not in (*KINDS, "comment.restored")
 
 
 def placed(media_ms: int, event: LogEvent) -> bytes:

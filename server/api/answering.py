@@ -19,6 +19,7 @@ from server.api.shapes import points as pt
 from server.api.shapes import quizzes as q
 from server.api.shapes import recordings as rec
 from server.api.shapes import replays as rp
+from server.api.shapes import review as rv
 from server.api.shapes import rooms as r
 from server.api.shapes import rulebooks as rb
 from server.api.shapes import shop as s
@@ -60,6 +61,9 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/rooms/{room}/mutes"): Answer(Page[r.Sanction]),
     ("GET", "/api/v1/rooms/{room}/sanctions"): Answer(Page[r.KeptSanction]),
     ("GET", "/api/v1/sanctions"): Answer(Page[r.KeptSanction]),
+    ("GET", "/api/v1/appeals"): Answer(Page[rv.Appeal]),
+    ("GET", "/api/v1/rooms/{room}/review"): Answer(rv.ReviewPage),
+    ("GET", "/api/v1/rooms/{room}/review/{item}"): Answer(rv.WholeReviewItem),
     ("GET", "/api/v1/rooms/{room}/audit"): Answer(Page[r.AuditLine]),
     ("GET", "/api/v1/rooms/{room}/audit/chain"): Answer(r.AuditChain),
     ("GET", "/api/v1/rooms/{room}/transparency"): Answer(r.Transparency),

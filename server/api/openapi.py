@@ -83,6 +83,7 @@ _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/sanctions"): ("user", "in_force", "cursor", "limit"),
     ("GET", "/api/v1/payments/owed"): ("cursor", "limit", "status"),
     ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),
+    ("GET", "/api/v1/rooms/{room}/review"): ("state", "kind", "cursor", "limit"),
     ("GET", "/api/v1/products/audit"): ("cursor", "limit"),
     ("GET", "/api/v1/products/export"): ("format",),
     ("GET", "/api/v1/rooms/{room}/audit"): ("cursor", "limit", *_OF_AUDIT),

@@ -318,13 +318,17 @@ class Hook(Section):
 
 
 class Moderation(Section):
-    """Word lists beside those that come with Danmart, who else is asked about comments, and how long trails
-    tell of people."""
+    """Word lists beside those that come with Danmart, who else is asked about comments, how long and how many
+    of them may wait for a moderator, and how long trails tell of people."""
 
     word_lists: tuple[Path, ...] = ()
     hook: Hook = Field(default_factory=Hook)
     audit_details_days: int | None = Field(default=None, ge=1, le=3650)
     """After this many days what the audit trails say of people is erased; None: never."""
+    held_s: int = Field(default=900, ge=60, le=86_400)
+    held_per_user: int = Field(default=3, ge=1, le=100)
+    held_per_room: int = Field(default=500, ge=1, le=10_000)
+    review_kept_days: int = Field(default=90, ge=1, le=3650)
 
 
 class Pack(Section):

@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from moderation.permissions import Action, Role, may
+from moderation.review.holding import told
+from moderation.review.reading import review_part, told_of_appeal
+from moderation.review.rules import Item
+from moderation.review.store import read_own
 from moderation.sanctions.rules import SanctionKind
 from moderation.sanctions.store import Found, own_part, read_in_force, read_page
 from moderation.standing import can, read_roles_of, refused_by, role_of
@@ -33,6 +37,7 @@ from rooms.wallet.news import read_wallets
 from server.live.view import RoomView
 
 PAID_SHOWN_MS = 3_600_000
+APPEALS_SHOWN_MS = 14 * 86_400_000
 TRIES = 4
 SANCTIONS_SHOWN = 500
 
@@ -83,7 +88,7 @@ def read_sides(
     """Who each of them is in the room that they want to enter; for each the same as if it had asked alone.
 
     A refusal is ``room_not_found``, ``unauthenticated`` or ``banned``. However many they are, it is two
-    statements, eleven more a room, and others only for the staff and for those who missed private events.
+    statements, twelve more a room, and others only for the staff and for those who missed private events.
     """
     rooms = read_rooms(conn, {ask.cmd.room for ask in asked})
     users: dict[str, list[str]] = {}
@@ -109,11 +114,12 @@ class _Facts:
     followers: int
     earned: Mapping[str, int]
     guests: Mapping[str, Guest]
+    review: Mapping[str, list[Item]]
 
 
 def _read_facts(conn: Connection, room: RoomRow, user_ids: list[str] | None, now_ms: int) -> _Facts:
     if not user_ids:
-        return _Facts(room, {}, {}, {}, {}, {}, {}, read_followers(conn, room.host_id), {}, {})
+        return _Facts(room, {}, {}, {}, {}, {}, {}, read_followers(conn, room.host_id), {}, {}, {})
     return _Facts(
         room,
         read_roles_of(conn, room.id, user_ids),
@@ -125,6 +131,7 @@ def _read_facts(conn: Connection, room: RoomRow, user_ids: list[str] | None, now
         read_followers(conn, room.host_id),
         read_earned(conn, user_ids),
         read_guests_of(conn, room.id, user_ids),
+        read_own(conn, room.id, user_ids, since_ms=now_ms - APPEALS_SHOWN_MS),
     )
 
 
@@ -160,6 +167,8 @@ def _side(
         "followed_since_ms": facts.following.get(caller.id) if caller.id is not None else None,
         "followers": facts.followers,
         "guest": None,
+        "held": [],
+        "appeals": [],
         "level": standing(levels, facts.earned.get(caller.id, 0)) if caller.id is not None else None,
     }
     if caller.id is not None:
@@ -173,6 +182,7 @@ def _side(
 def _own(conn: Connection, cmd: Enter, user_id: str, facts: _Facts, seq: int) -> dict[str, Any]:
     items = read_private(conn, user_id, head=seq, after=cmd.after_you)
     guest = facts.guests.get(user_id)
+    own = facts.review.get(user_id, ())
     return {
         "seq": seq,
         "items": [orjson.Fragment(item) for item in items],
@@ -180,6 +190,8 @@ def _own(conn: Connection, cmd: Enter, user_id: str, facts: _Facts, seq: int) ->
         "coupons": facts.coupons.get(user_id, []),
         "wallet": facts.wallets.get(user_id),
         "guest": guest.wire() if guest else None,
+        "held": [told(item) for item in own if item.kind == "held"],
+        "appeals": [told_of_appeal(item) for item in own if item.kind == "appeal"],
     }
 
 
@@ -192,6 +204,8 @@ def _staff(conn: Connection, cmd: Enter, role: Role, head: int, now_ms: int) -> 
         "mutes": [row.wire() for row in in_force if row.kind == SanctionKind.MUTE],
         "sanctions": [row.wire() for row in in_force],
     }
+    if may(role, Action.REVIEW):
+        staff["review"] = review_part(conn, cmd.room, can(role), now_ms)
     if may(role, Action.MANAGE_STAGE):
         staff["guests"] = [guest.wire() for guest in read_guests(conn, cmd.room)]
     if may(role, Action.SEE_ORDERS):

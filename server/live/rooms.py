@@ -60,6 +60,8 @@ class LiveRooms:
         """Told how a publisher at another node fares, for rooms that are watched here."""
         self.for_comments: list[Callable[[LogEvent], None]] = []
         """Told of each comment in a room that is watched here, as soon as it is published by any node."""
+        self.for_left: list[Callable[[Connection, str], None]] = []
+        """Told of each connection that leaves a room, while it still has what it may do there."""
         self._frames = Counter("danmart_frames_total", "Frames cut for rooms", registry=registry)
         self._sent = Counter("danmart_frames_sent_total", "Frames queued to viewers", registry=registry)
         self._holes = Counter(
@@ -176,6 +178,9 @@ class LiveRooms:
     def leave(self, connection: Connection) -> None:
         room = self._rooms.get(connection.room_id or "")
         self._fan.unseat(connection)
+        if connection.room_id is not None:
+            for told in self.for_left:
+                told(connection, connection.room_id)
         connection.room_id = None
         connection.actions = frozenset()
         connection.granted = None

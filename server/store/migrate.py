@@ -18,6 +18,7 @@ import moderation.evasion.hints
 import moderation.evasion.notes
 import moderation.evasion.trace_rows
 import moderation.pictures.store
+import moderation.review.store
 import moderation.rulebook.store
 import moderation.sanctions.store
 import moderation.standing  # noqa: F401

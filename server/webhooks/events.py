@@ -66,6 +66,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "comment.deleted": ("comment.deleted",),
     "comment.masked": ("comment.masked",),
     "comment.purged": ("comment.purged",),
+    "comment.restored": ("comment.restored",),
 }
 _ORDER_STATUSES = ("held", "paid", "cancelled", "expired", "refunded")
 _STAFF: dict[str, tuple[str, ...]] = {
@@ -106,6 +107,8 @@ _STAFF: dict[str, tuple[str, ...]] = {
     "modes": ("moderation.modes_changed",),
     "shield": ("moderation.shield",),
     "comment_refused": ("moderation.comment_refused",),
+    "review": ("moderation.review_changed",),
+    "review_full": ("moderation.review_full",),
     "role": ("moderation.role_changed",),
     "followed": ("host.followed",),
     "guest": ("guest.changed",),

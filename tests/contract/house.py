@@ -20,7 +20,12 @@ from moderation.evasion.service import LOOK_TIMER, AddressBans
 from moderation.evasion.traces import Tracer
 from moderation.pictures.acts import PictureActs, PictureRules
 from moderation.purges import PURGE_TIMER, Purges
+from moderation.review.appeals import APPEAL_TIMER
+from moderation.review.holding import HELD_TIMER, HoldRules
+from moderation.review.queue import make_queue
+from moderation.review.reports import ANSWER_TIMER
 from moderation.roles import Roles
+from moderation.rulebook.rules import RoomRules
 from moderation.rulebook.service import RulebookService
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
@@ -146,6 +151,8 @@ class House:
         recording: RecordingRules | None = None,
         answer_within_s: float = 8.0,
         patient: bool = True,
+        hold: HoldRules | None = None,
+        texts_type: type[Texts] = Texts,
     ) -> None:
         self.url = url
         self.now_ms = now_ms
@@ -164,7 +171,7 @@ class House:
         )
         standing, audit = RoomStanding(), AuditTrail()
         self.rulebooks = Rulebooks(self.store)
-        self.texts = texts = Texts(Patient(self.rulebooks) if patient else self.rulebooks)
+        self.texts = texts = texts_type(Patient(self.rulebooks) if patient else self.rulebooks)
         self.filter_desk = FilterDesk(self.store, RulebookService(audit), self.rulebooks, texts)
         coupons, facts, answered = CouponRedeeming(), HouseFacts(FanRules()), AnsweredComments()
         self.payments = Payments(coupons)
@@ -205,15 +212,20 @@ class House:
             on_air=kept.went_live,
             has_picture=has_picture,
         )
+        self.room_rules = RoomRules()
+        queue = make_queue(standing, texts, audit, self.rules_of, sanctions, hold or HoldRules(), answered)
+        queue.holding.speaking = speaking = Comments(
+            standing,
+            texts,
+            comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6)),
+            self.fans,
+            self.levels,
+            audit,
+            queue.holding,
+        )
         self.services = Services(
-            comments=Comments(
-                standing,
-                texts,
-                comments or CommentRules(per_window=1000, budget=BudgetRules(10**6, 10**6)),
-                self.fans,
-                self.levels,
-                audit,
-            ),
+            comments=speaking,
+            queue=queue,
             lifecycle=lifecycle,
             catalogue=Catalogue(standing, texts, audit, products_max=products_max, skus_max=skus_max),
             orders=Orders(standing, order_rules, coupons),
@@ -222,7 +234,7 @@ class House:
             coupons=Coupons(standing, texts, audit),
             gifts=gifts,
             sanctions=sanctions,
-            deletions=Deletions(standing, audit, answered),
+            deletions=Deletions(standing, audit, answered, queue.reports.comment_deleted),
             purges=Purges(standing, audit, answered),
             modes=Modes(standing, audit, ShieldRules()),
             roles=Roles(standing, audit),
@@ -265,6 +277,10 @@ class House:
                 "packet.opens": PacketPages(self.store).opens,
             },
         )
+
+    def rules_of(self, room_id: str) -> RoomRules:
+        """The rules that the test has set, for each room."""
+        return self.room_rules
 
     def _published(self, news: News) -> None:
         self.events += news.events
@@ -444,6 +460,9 @@ class House:
             polls.TURN_TIMER: self.services.polls.turn,
             polls.OVER_TIMER: self.services.polls.room_over,
             SANCTION_TIMER: self.services.sanctions.run_out,
+            HELD_TIMER: self.services.queue.holding.run_out,
+            APPEAL_TIMER: self.services.queue.appeals.run_out,
+            ANSWER_TIMER: self.services.queue.reports.answer,
             guests.DUE_TIMER: self.services.guests.due,
             guests.OVER_TIMER: self.services.guests.room_over,
             PACKET_TIMER: self.services.packets.run_out,

@@ -12,6 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Table, event
 
+from moderation.review.holding import told as told_of_held
+from moderation.review.reading import told_of_appeal
+from moderation.review.rules import Item, new_item
+from moderation.review.store import items_table
 from moderation.sanctions.rules import EVERYWHERE, SanctionKind, Terms
 from moderation.sanctions.store import NO_KINDS, StandingRow, standings_table
 from moderation.standing import MemberRow, members_table
@@ -27,7 +31,7 @@ from rooms.ports import Caller
 from rooms.rows import as_dict
 from rooms.shop.store import OrderRow, orders_table, read_open_orders
 from rooms.wallet.store import AccountRow, accounts_table
-from server.live.entering import PAID_SHOWN_MS, Ask, Enter, Side, read_sides
+from server.live.entering import APPEALS_SHOWN_MS, PAID_SHOWN_MS, Ask, Enter, Side, read_sides
 from server.store.engine import open_writer
 
 NOW_MS = 1_800_000_000_000
@@ -54,6 +58,8 @@ class Facts:
     follows: frozenset[tuple[str, str]] = frozenset()
     earned: dict[str, int] = field(default_factory=dict)
     guests: dict[tuple[str, str], str] = field(default_factory=dict)
+    held: list[tuple[str, str]] = field(default_factory=list)
+    appeals: list[tuple[tuple[str, str], str]] = field(default_factory=list)
 
 
 facts_of = st.builds(
@@ -78,6 +84,8 @@ facts_of = st.builds(
     follows=st.frozensets(st.tuples(st.just(HOST), st.sampled_from(USERS))),
     earned=st.dictionaries(st.sampled_from(USERS), st.integers(0, 200)),
     guests=st.dictionaries(places, st.sampled_from(["asked", "invited"])),
+    held=st.lists(places, max_size=4),
+    appeals=st.lists(st.tuples(places, st.sampled_from(["open", "decided", "old"])), max_size=4),
 )
 asks = st.builds(
     Ask,
@@ -142,6 +150,21 @@ def guest(place: tuple[str, str], status: Any) -> Guest:
     return Guest(*place, place[1], status, None, NOW_MS, NOW_MS + 1)
 
 
+def held(number: int, place: tuple[str, str]) -> Item:
+    body = orjson.dumps({"text": f"doubtful {number}"})
+    return new_item(
+        f"h{number:04}", place[0], "held", NOW_MS, user_id=place[1], due_at_ms=NOW_MS + 1, body=body
+    )
+
+
+def appeal(number: int, place: tuple[str, str], state: str) -> Item:
+    """``old``: decided so long ago that nobody needs to be told any more."""
+    decided_ms = {"open": None, "decided": NOW_MS, "old": NOW_MS - APPEALS_SHOWN_MS}[state]
+    fields = {"state": "open" if state == "open" else "decided", "decided_at_ms": decided_ms}
+    body = orjson.dumps({"text": "please"})
+    return new_item(f"p{number:04}", place[0], "appeal", NOW_MS, user_id=place[1], body=body, **fields)
+
+
 def write(conn: Connection, facts: Facts) -> None:
     tables: dict[Table, list[Any]] = {
         rooms_table: [room(name) for name in ROOMS],
@@ -163,6 +186,9 @@ def write(conn: Connection, facts: Facts) -> None:
     tables[followed_table] = [FollowedRow(HOST, len(facts.follows), 0)] if facts.follows else []
     tables[earned_table] = [EarnedRow(user, earned) for user, earned in facts.earned.items()]
     tables[guests_table] = [guest(place, status) for place, status in facts.guests.items()]
+    tables[items_table] = [held(n, place) for n, place in enumerate(facts.held)] + [
+        appeal(n, *about) for n, about in enumerate(facts.appeals)
+    ]
     for table, rows in tables.items():
         if rows:
             conn.execute(table.insert(), [as_dict(row) for row in rows])
@@ -202,6 +228,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
             "coupons": [],
             "wallet": None,
         }
+        none |= {"held": [], "appeals": []}
         none |= {"following": False, "followers": len(facts.follows), "level": None, "guest": None}
         return "unauthenticated" if name == "closed" else {"role": "guest", "user": None, **none}
     place, head = (name, caller.id), facts.heads.get(caller.id, 0)
@@ -229,6 +256,12 @@ def expected(facts: Facts, ask: Ask) -> Any:
         "following": (HOST, caller.id) in facts.follows,
         "followed_since_ms": 0 if (HOST, caller.id) in facts.follows else None,
         "followers": len(facts.follows),
+        "held": [told_of_held(held(n, place)) for n, where in enumerate(facts.held) if where == place],
+        "appeals": [
+            told_of_appeal(appeal(n, where, state))
+            for n, (where, state) in enumerate(facts.appeals)
+            if where[1] == caller.id and state in ("open", "decided")
+        ],
         "level": standing(LEVELS, facts.earned.get(caller.id, 0)),
         "guest": guest(place, facts.guests[place]).wire() if place in facts.guests else None,
     }
@@ -288,4 +321,4 @@ def test_a_thousand_who_enter_are_no_more_statements_than_one(engine: Engine) ->
             sides = read_sides(conn, [Ask(cmd, Caller(f"v{n}", "V")) for n in range(count)], NOW_MS)
             assert len(sides) == count
             counts.append(len(statements))
-    assert counts == [12, 13]  # who is sanctioned everywhere is another one, where several ask
+    assert counts == [13, 14]  # who is sanctioned everywhere is another one, where several ask

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from rooms.play.lotteries.store import lotteries_table
 from rooms.play.polls.store import polls_table
 from rooms.ports import Caller
+from rooms.rows import new_id
 from server.auth import Identity
 from server.commands import SPECS
 from server.signins import Place, SignIns
@@ -84,6 +85,11 @@ moderate.delete  -     -      x         x      x    x
 picture.clear    -     -      x         x      -    x
 moderate.mask    -     -      x         x      x    x
 moderate.purge   -     -      -         x      x    x
+report           -     x      x         x      x    x
+appeal           -     own    own       own    own  none
+review.claim     -     -      x         x      x    x
+review.release   -     -      x         x      x    x
+review.decide    -     -      x         x      x    x
 product.add      -     -      -         -      x    x
 product.change   -     -      -         -      x    x
 product.remove   -     -      -         -      x    x
@@ -203,6 +209,7 @@ UNLUCKY = {
     ("guest.ask", "self"): "forbidden",
     ("lottery.claim", "won"): "not_won",
     ("order.address", "won"): "not_found",
+    ("appeal", "none"): "not_found",
     ("points.redeem", "poor"): "insufficient_points",
     ("warning.accept", "none"): "not_found",
 }
@@ -352,6 +359,20 @@ async def coupon_payload(house: House, command: str, caller: Caller) -> dict[str
     return coupon | ({"seconds": 3} if command == "coupon.drop" else {})
 
 
+async def review_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    """A comment, reported where the command is about the queue."""
+    event = (await house.say(Caller("u-talker", "T"), "report me"))["id"]
+    if command == "report":
+        return {"event": event, "why": "spam"}
+    if command == "appeal":
+        user = OTHER if caller in (GUEST, OPERATOR) else caller
+        mute = await house.ok("moderate.mute", OPERATOR, user=user.id, seconds=60, reason="")
+        return {"sanction": mute["sanction"]["id"], "text": "please"}
+    # Somebody new each time: what has been judged of somebody's reports weighs.
+    await house.ok("report", Caller(new_id(), "R"), event=event, why="spam")
+    return {"item": event} | ({"decision": "uphold"} if command == "review.decide" else {})
+
+
 async def recording_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
     await house.go_live()
     if command == "recording.stop":
@@ -368,6 +389,9 @@ OF_PART = {
     "quiz": quiz_payload,
     "poll": poll_payload,
     "packet": packet_payload,
+    "appeal": review_payload,
+    "report": review_payload,
+    "review": review_payload,
 }
 
 

@@ -30,6 +30,9 @@ GET    /api/v1/rooms/{room}/members              -     -      -         -      x
 GET    /api/v1/rooms/{room}/stream-keys          -     -      -         -      x    x
 POST   /api/v1/rooms/{room}/stream-keys          -     -      -         -      x    x
 DELETE /api/v1/rooms/{room}/stream-keys/nowhere  -     -      -         -      x    x
+GET    /api/v1/rooms/{room}/review               -     -      x         x      x    x
+GET    /api/v1/rooms/{room}/review/nowhere       -     -      x         x      x    x
+GET    /api/v1/appeals                           -     x      x         x      x    x
 GET    /api/v1/rooms/{room}/publisher            -     -      -         -      x    x
 DELETE /api/v1/rooms/{room}/poster.jpg           -     -      x         x      x    x
 POST   /api/v1/rooms/{room}/pictures             -     -      -         -      x    x

@@ -328,9 +328,19 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
     await viewer.do("like", count=3)
     said = (await viewer.do("comment", text="hello"))["event"]["id"]
     await host.do("comment", text="hello you", reply_to=said)
+    reported = (await host.do("comment", text="report me"))["event"]["id"]
+    await viewer.do("report", event=reported, why="other", text="why not")
+    for command in ("review.claim", "review.release", "review.claim"):
+        await host.do(command, item=reported)
+    await host.read(f"{room}/review", f"{room}/review/{reported}")
+    await host.do("review.decide", item=reported, decision="dismiss")
+    await host.read(f"{room}/review?state=decided&kind=report")
     await host.do("moderate.delete", event=said)
     for seconds in (60, None):
         await host.do("moderate.mute", user=viewer.user, seconds=seconds, reason="noise")
+    mute = await host.do("moderate.mute", user=viewer.user, seconds=60, reason="noise")
+    await viewer.do("appeal", sanction=mute["sanction"]["id"], text="please")
+    await viewer.read("/appeals")
     await host.do("room.grant", user=viewer.user, role="moderator")
     await host.read(f"{room}/mutes", f"{room}/audit", f"{room}/members")
     await host.read(f"{room}/audit/chain", f"{room}/transparency", f"{room}/audit/export?format=json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import orjson
 from hypothesis import given
@@ -214,3 +215,39 @@ def test_a_shortened_frame_accounts_for_the_same_span(kinds: list[str]) -> None:
         left_out = each.payload()["skipped"].get("comment", 0)
         assert len(each.items) + left_out == len(kinds)
     assert frame.has_comments or short == frame
+
+
+def restored(offset: int, comment: LogEvent) -> LogEvent:
+    """What brings a hidden comment back, as the log has it."""
+    event = entry(offset, "comment.restored", id=comment.id, comment=orjson.loads(comment.body))
+    return replace(event, reply_to=comment.id)
+
+
+def test_a_comment_that_was_brought_back_reaches_who_was_away() -> None:
+    """Also from SQL, where its words are in their place again while its deletion is in the log still."""
+    comment = entry(1)
+    log = [comment, entry(2, "comment.deleted", id=comment.id), restored(3, comment)]
+    view = view_at()
+    assert view.take(log)
+    view.cut()
+    items = [orjson.loads(orjson.dumps(item)) for item in room_part(view, log, None)["items"]]
+    assert items[0]["data"]["text"] == f"{WORDS} 1"
+    assert items[2]["data"]["comment"]["data"]["text"] == f"{WORDS} 1"
+    assert [c.id for c in view.state.comments] == [comment.id]
+
+
+def test_a_comment_that_was_brought_back_and_deleted_after_all_leaves_no_words() -> None:
+    comment = entry(1)
+    log = [comment, entry(2, "comment.deleted", id=comment.id), restored(3, comment)]
+    view = view_at()
+    assert view.take(log)
+    view.cut()
+    assert view.take([entry(4, "comment.deleted", id=comment.id)])
+    view.redact([comment.id])
+    view.cut()
+    kept = view.missed(0)
+    assert kept is not None
+    assert not any(WORDS.encode() in event.body for event in kept)
+    assert WORDS.encode() not in view.snapshot()
+    missed = [*log, entry(4, "comment.deleted", id=comment.id)]
+    assert WORDS not in str(orjson.loads(orjson.dumps(room_part(view, missed, None))))

@@ -14,13 +14,17 @@ from server.api.shapes.gifts import Board, Gave, OfGiven
 from server.api.shapes.packets import PacketOpened, PacketOpens, PacketSent
 from server.api.shapes.people import Lifted, OfAddressBan, OfNote
 from server.api.shapes.points import Following, Redeemed, Shared
+from server.api.shapes.review import HeldComment, OfAppeal, OfReviewItem
 from server.api.shapes.rooms import Event, Sanction, Settings
 from server.api.shapes.shop import ClaimedCoupon, Coupon, Order, Sale, ShownProduct
 
 
 @with_config(OPEN)
-class OfEvent(TypedDict):
-    event: Event
+class Commented(TypedDict):
+    """``event``, or that it is ``held`` for a moderator."""
+
+    event: NotRequired[Event]
+    held: NotRequired[HeldComment]
 
 
 @with_config(OPEN)
@@ -161,7 +165,7 @@ class OfRecording(TypedDict):
 
 
 COMMANDS: dict[str, Any] = {
-    "comment": OfEvent,
+    "comment": Commented,
     "like": Counted,
     "buy": OfOrder,
     "order.pay": Paid,
@@ -191,6 +195,11 @@ COMMANDS: dict[str, Any] = {
     "picture.clear": Cleared,
     "moderate.mask": Masked,
     "moderate.purge": Purged,
+    "report": Nothing,
+    "appeal": OfAppeal,
+    "review.claim": OfReviewItem,
+    "review.release": OfReviewItem,
+    "review.decide": OfReviewItem,
     "product.add": OfProduct,
     "product.change": OfProduct,
     "product.remove": Nothing,

@@ -23,10 +23,13 @@ import "./desk.css";
 import { actionOf, KEYS, type DeskAction } from "./keys";
 import { ActionLog, Refused } from "./panels";
 import { Pause } from "./pause";
+import { QueueDesk } from "./queue";
+import { QUEUE_KEYS } from "./queue_keys";
+import { QueuePanel, useQueueKeys } from "./queue_panel";
 import { Sanctions } from "./sanctions";
 import { UserPanel } from "./user_panel";
 
-type Panel = "mutes" | "refused" | "log" | "guests" | "modes";
+type Panel = "queue" | "mutes" | "refused" | "log" | "guests" | "modes";
 /** What is asked before it is done. */
 type Asking = { mask: LiveEvent } | { purge: Person } | "shield" | null;
 
@@ -44,6 +47,10 @@ export function Desk({ room }: { room: Room }) {
     document.title = `${room.state.value.room.title} · ${t("title.desk")}`;
   });
   useSignalEffect(() => pause.set("selected", selected.value !== null));
+  const panel = useSignal<Panel>(room.can("review") ? "queue" : "mutes");
+  const queue = useMemo(() => new QueueDesk(room), [room]);
+  useEffect(() => () => queue.close(), [queue]);
+  useQueueKeys(queue, () => (panel.value = "queue"));
   useSignalEffect(() => {
     // Whose comments are all gone, deleted by whomever, holds nothing up.
     const user = selected.value?.user?.id;
@@ -94,7 +101,7 @@ export function Desk({ room }: { room: Room }) {
               onClose={() => (selected.value = null)}
             />
           )}
-          <Panels room={room} />
+          <Panels room={room} queue={queue} panel={panel} />
         </aside>
       </main>
       {muting.value && <MuteSheet room={room} user={muting.value} onClose={() => (muting.value = null)} />}
@@ -134,14 +141,14 @@ function ShieldChip({ room, onAsk }: { room: Room; onAsk: () => void }) {
   );
 }
 
-function Panels({ room }: { room: Room }) {
-  const panel = useSignal<Panel>("mutes");
+function Panels({ room, queue, panel }: { room: Room; queue: QueueDesk; panel: Signal<Panel> }) {
   const refused = room.staff.log.value.filter(({ kind }) => kind === "comment_refused" || kind === "comment_shadowed").length;
   const waiting = room.staff.guests.value.filter(({ status }) => status === "asked").length;
   return (
     <section class="card desk-panels">
       <Tabs
         tabs={[
+          ...(room.can("review") ? [{ name: "queue" as const, label: t("queue"), count: room.staff.review.waiting.value }] : []),
           { name: "mutes", label: t("sanction.in_force"), count: room.staff.sanctions.value.length },
           { name: "refused", label: t("desk.refused"), count: refused },
           { name: "modes", label: t("modes.title") },
@@ -152,6 +159,7 @@ function Panels({ room }: { room: Room }) {
         label={t("studio.panels")}
         onChange={(name) => (panel.value = name)}
       >
+        {panel.value === "queue" && <QueuePanel room={room} queue={queue} />}
         {panel.value === "mutes" && <Sanctions room={room} />}
         {panel.value === "refused" && <Refused room={room} />}
         {panel.value === "modes" && <ModesPanel room={room} />}
@@ -171,6 +179,19 @@ function Help({ onClose }: { onClose: () => void }) {
             <dt>
               {keys.map((key) => (
                 <kbd key={key}>{key === " " ? t("key.space") : key.replace("Arrow", "")}</kbd>
+              ))}
+            </dt>
+            <dd>{t(label)}</dd>
+          </div>
+        ))}
+      </dl>
+      <h3>{t("queue.keys")}</h3>
+      <dl class="keys">
+        {QUEUE_KEYS.map(({ keys, action, label }) => (
+          <div key={action}>
+            <dt>
+              {keys.map((key) => (
+                <kbd key={key}>{key.replace("Arrow", "")}</kbd>
               ))}
             </dt>
             <dd>{t(label)}</dd>

@@ -15,6 +15,7 @@ export type DeskAction =
   | "mute86400"
   | "unmute"
   | "pause"
+  | "queue"
   | "help"
   | "leave";
 
@@ -32,6 +33,7 @@ export const KEYS: readonly { keys: readonly string[]; action: DeskAction; label
   { keys: ["m"], action: "mute", label: "key.mute" },
   { keys: ["u"], action: "unmute", label: "key.unmute" },
   { keys: [" ", "p"], action: "pause", label: "key.pause" },
+  { keys: ["q"], action: "queue", label: "key.queue" },
   { keys: ["?"], action: "help", label: "key.help" },
   { keys: ["Escape"], action: "leave", label: "key.leave" },
 ];

@@ -14,6 +14,7 @@ import { replay } from "./replay.en";
 import { people } from "./people.en";
 import { refusals } from "./refusals.en";
 import { sanctions } from "./sanctions.en";
+import { review } from "./review.en";
 import { shop } from "./shop.en";
 import { vision } from "./vision.en";
 import { wallet } from "./wallet.en";
@@ -39,6 +40,7 @@ export const en = {
   ...replay,
   ...vision,
   ...transparency,
+  ...review,
   "title.lobby": "Live now",
   "title.viewer": "Live",
   "title.studio": "Studio",

@@ -15,6 +15,7 @@ import { replay } from "./replay.zh";
 import { people } from "./people.zh";
 import { refusals } from "./refusals.zh";
 import { sanctions } from "./sanctions.zh";
+import { review } from "./review.zh";
 import { shop } from "./shop.zh";
 import { vision } from "./vision.zh";
 import { wallet } from "./wallet.zh";
@@ -40,6 +41,7 @@ export const zh: Record<Key, string> = {
   ...replay,
   ...vision,
   ...transparency,
+  ...review,
   "title.lobby": "正在直播",
   "title.viewer": "直播间",
   "title.studio": "直播工作台",

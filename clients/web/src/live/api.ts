@@ -1,6 +1,7 @@
 /** The HTTP API, as far as the pages use it. */
 import { offline, refusalOf } from "./errors";
 import type { Board, Gift, Given, Span } from "./gifts";
+import type { Appealed, ReviewItem, WholeReviewItem } from "./review_wire";
 import type { Coupon, LiveEvent, Order, Person, Role, RoomStatus } from "./wire";
 
 export interface RoomCard {
@@ -148,4 +149,34 @@ export function givenGifts(room: string, token: string | null): Promise<Page<Giv
 /** A whole order: address, note and history too; for its buyer and its host. */
 export function wholeOrder(order: string, token: string | null): Promise<Order> {
   return json(`/api/v1/orders/${encodeURIComponent(order)}`, { token });
+}
+
+
+/** An item of the moderators' queue with what was said around it, and its writer's record. */
+export async function reviewItem(room: string, item: string, token: string | null): Promise<WholeReviewItem> {
+  return json(`/api/v1/rooms/${encodeURIComponent(room)}/review/${encodeURIComponent(item)}`, { token });
+}
+
+/** What waits for moderators, the longest first. */
+export async function reviewQueue(room: string, token: string | null): Promise<{ items: ReviewItem[]; waiting: number }> {
+  return json(`/api/v1/rooms/${encodeURIComponent(room)}/review?limit=200`, { token });
+}
+
+/** One's own appeals, of all rooms. */
+export async function ownAppeals(token: string | null): Promise<Page<Appealed>> {
+  return json("/api/v1/appeals", { token });
+}
+
+/** Appeals a sanction: by HTTP, as who is banned has no place in the room. */
+export async function appeal(
+  room: string,
+  wanted: { sanction: string; text: string; key: string },
+  token: string | null,
+): Promise<{ appeal: Appealed }> {
+  return json(`/api/v1/rooms/${encodeURIComponent(room)}/commands/appeal`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(wanted),
+    token,
+  });
 }

@@ -82,6 +82,13 @@ const rules: Record<string, Rule> = {
   "comment.masked": withCorrected,
   "comment.purged": withCorrected,
 
+  "comment.restored": (state, event) => {
+    const comment = event.data.comment as LiveEvent | undefined;
+    if (!comment || state.comments.some(({ id }) => id === comment.id)) return state;
+    const place = state.comments.filter(({ offset }) => offset <= comment.offset).length;
+    return { ...state, comments: state.comments.toSpliced(place, 0, comment).slice(-COMMENTS_KEPT) };
+  },
+
   "product.added": (state, event) => ({ ...state, products: [...state.products, productOf(event)] }),
 
   "product.changed": (state, event) => {

@@ -11,6 +11,7 @@ import { GiftSide } from "./gifts";
 import type { PacketEnded } from "./packet_wire";
 import { keepToken } from "./renewal";
 import type { OwnSanction } from "./sanction_wire";
+import type { HeldDecided } from "./review_wire";
 import { StaffSide } from "./staff";
 import { Timekeeper } from "./timekeeper";
 import { withComments, withoutComments, type Timeline } from "./timeline";
@@ -84,6 +85,8 @@ export class Room {
 
   /** Called with each comment that is new to this page, for what flies over the picture. */
   onComment: ((event: LiveEvent) => void) | null = null;
+  /** Called when moderators have decided about a comment that this viewer reported. */
+  onReportAnswered: ((outcome: "upheld" | "dismissed") => void) | null = null;
   /** Called with how many likes others gave since the last signal. */
   onReaction: ((count: number) => void) | null = null;
 
@@ -151,10 +154,11 @@ export class Room {
     return this.connection.send(command, { ...payload, room: this.id });
   }
 
-  /** Sends a comment; it is in the list as soon as the server has it. */
+  /** Sends a comment; it is in the list as soon as the server has it, or has let it wait. */
   async comment(payload: InRoom<"comment">): Promise<void> {
-    const { event } = await this.send("comment", payload);
-    this.addComments([event]);
+    const answer = await this.send("comment", payload);
+    if ("event" in answer) this.addComments([answer.event]);
+    else this.you.addHeld(answer.held);
   }
 
   async like(count: number): Promise<void> {
@@ -318,6 +322,7 @@ export class Room {
     this.gifts.take(event);
     if (event.kind === "packet.ended") this.packetEnded.value = event.data as unknown as PacketEnded;
     this.comments.value = corrected(this.comments.value, event);
+    if (event.kind === "comment.restored") this.addComments([event.data.comment as LiveEvent | undefined ?? []].flat(), false);
   }
 
   private addComments(events: readonly LiveEvent[], fresh = true): void {
@@ -333,6 +338,8 @@ export class Room {
     const missed = this.you.take(event);
     if (missed) void this.enter();
     else if (banned && this.you.ban.value === null) this.comeBack();
+    else if (event.kind === "held_decided") this.addComments([(event.data as unknown as HeldDecided).event ?? []].flat());
+    if (event.kind === "report_answered") this.onReportAnswered?.(event.data.outcome as "upheld" | "dismissed");
     if (event.kind === "comment_deleted") {
       this.comments.value = withoutComments(this.comments.value, new Set([event.data.id as string]));
     }

@@ -3,6 +3,8 @@ import { batch, computed, signal } from "@preact/signals";
 
 import { ENDED, GIVEN, type Sanction, type SanctionKind } from "./sanction_wire";
 import type { PictureHit, PictureOf } from "./picture_wire";
+import { ReviewSide } from "./review";
+import type { ReviewItem } from "./review_wire";
 import type { Guest } from "./stage_wire";
 import type { NumberedEvent, Order, Staff } from "./wire";
 
@@ -24,6 +26,8 @@ export class StaffSide {
   readonly orders = signal<readonly Order[]>([]);
   /** Who waits for the stage or is on it, first come first. */
   readonly guests = signal<readonly Guest[]>([]);
+  /** What waits for moderators. */
+  readonly review = new ReviewSide();
   /** Called with each order that comes in live. */
   onOrder: ((order: Order) => void) | null = null;
   /** Called with each change of who waits for the stage or is on it, as it comes in live. */
@@ -48,6 +52,7 @@ export class StaffSide {
     this.sanctions.value = staff.sanctions ?? staff.mutes;
     this.guests.value = staff.guests ?? [];
     for (const order of staff.orders ?? []) this.addOrder(order);
+    if (staff.review) this.review.entered(staff.review);
     this.last = staff.seq;
   }
 
@@ -89,6 +94,10 @@ export class StaffSide {
       return;
     }
     if (event.kind === "recording") return;
+    if (event.kind === "review") {
+      this.review.take(event.data.item as ReviewItem);
+      return;
+    }
     if (event.kind in GIVEN) this.given(event.data.sanction as Sanction);
     if (event.kind in ENDED) {
       const gone = event.data.sanction ?? event.data.warning;

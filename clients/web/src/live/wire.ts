@@ -1,5 +1,6 @@
 /** What travels between the server and the pages: docs/protocol.md as types. */
 
+import type { Appealed, HeldComment, ReviewCommands, ReviewPart } from "./review_wire";
 import type { GiftCommands } from "./gifts";
 import type { RoomSettings, WhoMayComment } from "./modes";
 import type { Opens, Packet, PacketTerms, Share } from "./packet_wire";
@@ -157,6 +158,9 @@ export interface You {
   level?: Level | null;
   /** Where the caller is on the way to the stage. */
   guest?: Guest | null;
+  /** Comments of theirs that wait for a moderator. */
+  held?: HeldComment[];
+  appeals?: Appealed[];
 }
 
 export interface Staff {
@@ -166,6 +170,7 @@ export interface Staff {
   sanctions?: Sanction[];
   orders?: Order[];
   guests?: Guest[];
+  review?: ReviewPart;
 }
 
 export interface Signals {
@@ -238,13 +243,16 @@ export interface WireError {
 }
 
 /** Each command's payload and what its answer holds beside `ok`. */
-export interface Commands extends GiftCommands, PeopleCommands, PointsCommands, SanctionCommands, StageCommands {
+export interface Commands extends GiftCommands, PeopleCommands, PointsCommands, ReviewCommands, SanctionCommands, StageCommands {
   enter: [{ room: string; after?: Position; after_you?: number; after_staff?: number }, Entered];
   leave: [{ room: string }, object];
   time: [object, { now_ms: number }];
   refresh: [{ token: string }, { user: Person; expires_at_ms: number }];
   stats: [{ room: string; via: "whep" | "hls"; behind_ms: number }, object];
-  comment: [{ room: string; text: string; color?: Color; lane?: Lane; reply_to?: string }, { event: LiveEvent }];
+  comment: [
+    { room: string; text: string; color?: Color; lane?: Lane; reply_to?: string },
+    { event: LiveEvent } | { held: HeldComment },
+  ];
   like: [{ room: string; count: number }, { counted: number }];
   buy: [
     {

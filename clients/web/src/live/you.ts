@@ -3,6 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import type { Level } from "./points";
 import type { PictureNotice } from "./picture_wire";
+import type { Appealed, HeldComment, HeldDecided } from "./review_wire";
 import type { Guest } from "./stage_wire";
 import type { Wallet } from "./wallet";
 import type { Won } from "./lottery_wire";
@@ -45,6 +46,12 @@ export class YourSide {
   readonly guest = signal<Guest | null>(null);
   /** What was last done about the caller's own picture, until it has been seen. */
   readonly picture = signal<PictureNotice | null>(null);
+  /** Comments of one's own that wait for a moderator, the oldest first. */
+  readonly waiting = signal<readonly HeldComment[]>([]);
+  /** What moderators decided of them, until it has been seen; the oldest first. */
+  readonly heldDecided = signal<readonly HeldDecided[]>([]);
+  /** By sanction. */
+  readonly appeals = signal<Readonly<Record<string, Appealed>>>({});
   readonly points = computed(() => this.wallet.value?.points ?? null);
 
   /** What a moderator has last done to comments of the caller's, until that was read. */
@@ -76,6 +83,8 @@ export class YourSide {
     this.followers.value = you.followers ?? 0;
     this.level.value = you.level ?? null;
     this.guest.value = you.guest ?? null;
+    this.waiting.value = you.held ?? [];
+    for (const appeal of you.appeals ?? []) this.addAppeal(appeal);
     this.last = you.seq;
   }
 
@@ -117,6 +126,23 @@ export class YourSide {
     this.followers.value = followers;
   }
 
+  addHeld(held: HeldComment): void {
+    this.waiting.value = [...this.waiting.value.filter(({ id }) => id !== held.id), held];
+  }
+
+  sawDecided(item: string): void {
+    this.heldDecided.value = this.heldDecided.value.filter((each) => each.item !== item);
+  }
+
+  addAppeal(appeal: Appealed): void {
+    this.appeals.value = { ...this.appeals.value, [appeal.sanction]: appeal };
+  }
+
+  private takeDecided(decided: HeldDecided): void {
+    this.waiting.value = this.waiting.value.filter(({ id }) => id !== decided.item);
+    this.heldDecided.value = [...this.heldDecided.value, decided].slice(-3);
+  }
+
   private apply(event: NumberedEvent): void {
     const { data } = event;
     if (event.kind === "order") this.addOrder(data.order as Order);
@@ -128,6 +154,7 @@ export class YourSide {
     else if (event.kind === "level") this.level.value = data as unknown as Level;
     else if (event.kind === "picture_hit") this.picture.value = data as unknown as PictureNotice;
     else if (event.kind === "guest") this.guest.value = data.guest as Guest;
+    else if (event.kind === "appeal") this.addAppeal(data.appeal as Appealed);
     else if (event.room === undefined || event.room === this.room) this.applyHere(event);
   }
 
@@ -139,6 +166,7 @@ export class YourSide {
     else if (kind === "banned") this.ban.value = stricter(this.ban.value, own(data.sanction as Sanction));
     else if (kind === "unmuted" && this.mute.value?.sanction === data.sanction) this.mute.value = null;
     else if (kind === "unbanned" && this.ban.value?.sanction === data.sanction) this.ban.value = null;
+    else if (kind === "held_decided") this.takeDecided(data as unknown as HeldDecided);
     else if (kind === "role") {
       this.role.value = data.role as Role;
       this.can.value = new Set(data.can as Action[]);

@@ -10,6 +10,7 @@ import { hasWords, slowModeS } from "../live/modes";
 import type { Room } from "../live/room";
 import type { OwnSanction } from "../live/sanction_wire";
 import { COLORS, commentOf, LANES, type Color, type Lane, type LiveEvent, type RoomSettings } from "../live/wire";
+import { Appeal } from "./appeal";
 import { BarredNotice, RefusedNotice, ShieldLine, SHUT_OUT, useBarred, type Ways } from "./barred";
 import { IconButton } from "./basics";
 import { useNow, useTask } from "./hooks";
@@ -53,7 +54,11 @@ function Box({ room, replyTo, ways }: ComposerProps) {
     case "guest":
       return <p class="composer-box off quiet small">{t("composer.guest")}</p>;
     case "muted":
-      return <MuteNotice room={room} />;
+      return (
+        <MuteNotice room={room}>
+          {room.you.mute.value && <Appeal key={room.you.mute.value.sanction} room={room} sanction={room.you.mute.value.sanction} />}
+        </MuteNotice>
+      );
     case "closed":
       return <p class="composer-box off quiet small">{t("composer.closed")}</p>;
     default:

@@ -9,6 +9,7 @@ import type { Room } from "../live/room";
 import { demoSignIn, forgetToken } from "../live/token";
 import type { Action } from "../live/wire";
 import { Blank, Spinner } from "./basics";
+import { Appeal } from "./appeal";
 import { BannedPage } from "./sanction_notice";
 
 interface GateProps {
@@ -21,7 +22,13 @@ interface GateProps {
 export function Gate({ room, needs, demoRole, children }: GateProps) {
   const closed = room.closedBy.value;
   if (closed) return <Closed code={closed.code} demoRole={demoRole} />;
-  if (room.you.ban.value) return <BannedPage room={room} />;
+  if (room.you.ban.value) {
+    return (
+      <BannedPage room={room}>
+        <Appeal room={room} sanction={room.you.ban.value.sanction} />
+      </BannedPage>
+    );
+  }
   if (!room.entered.value) return <Waiting />;
   if (!room.you.can.value.has(needs)) {
     return <Closed code={room.you.role.value === "guest" ? "unauthenticated" : "forbidden"} demoRole={demoRole} />;

@@ -14,8 +14,12 @@ import { Composer } from "../ui/composer";
 import { Countdown } from "../ui/countdown";
 import { Closed } from "../ui/gate";
 import { useMedia } from "../ui/hooks";
+import { Held } from "../ui/held";
 import { Icon } from "../ui/icon";
+import { ReportSheet } from "../ui/report";
+import { Appeal } from "../ui/appeal";
 import { BannedPage } from "../ui/sanction_notice";
+import { toast } from "../ui/toasts";
 import { BuySheet } from "./buy";
 import { GiftsOver } from "./gifts/over";
 import { GiftSheet } from "./gifts/sheet";
@@ -41,6 +45,7 @@ export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" | 
 export function Viewer({ room, player, via }: { room: Room; player: Player; via: Via }) {
   const open = useSignal<Open>(null);
   const replyTo = useSignal<LiveEvent | null>(null);
+  const reporting = useSignal<LiveEvent | null>(null);
   const resumed = useRef(false);
   const wide = useMedia("(min-width: 900px)");
   const likes = useMemo(() => new Likes((count) => room.like(count)), [room]);
@@ -89,11 +94,21 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
     return () => (room.onReaction = null);
   }, [room, hearts]);
 
+  useEffect(() => {
+    room.onReportAnswered = (outcome) => toast(t(`report.${outcome}`));
+    return () => (room.onReportAnswered = null);
+  }, [room]);
   useEffect(() => reportLatency(room, player), [room, player]);
 
   const closed = room.closedBy.value;
   if (closed) return <Closed code={closed.code} demoRole="viewer" />;
-  if (room.you.ban.value) return <BannedPage room={room} />;
+  if (room.you.ban.value) {
+    return (
+      <BannedPage room={room}>
+        <Appeal room={room} sanction={room.you.ban.value.sanction} />
+      </BannedPage>
+    );
+  }
 
   const like = (x?: number, y?: number) => {
     hearts.value?.rise(x, y);
@@ -119,12 +134,24 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
         <HeldReminder room={room} open={open} />
         <Chat
           room={room}
-          tools={(event) =>
-            room.can("comment") && (
-              <IconButton icon="reply" little label={t("reply")} onClick={() => (replyTo.value = event)} />
-            )
-          }
+          tools={(event) => (
+            <>
+              {room.can("comment") && (
+                <IconButton icon="reply" little label={t("reply")} onClick={() => (replyTo.value = event)} />
+              )}
+              {room.can("report") && event.user?.id !== room.you.user.value?.id && (
+                <IconButton
+                  icon="flag"
+                  little
+                  label={t("report.label", { name: event.user?.name ?? "" })}
+                  onClick={() => (reporting.value = event)}
+                  data-testid="report-button"
+                />
+              )}
+            </>
+          )}
         />
+        <Held room={room} />
         <div class="actions">
           <div class="actions-composer">
             <Composer
@@ -154,6 +181,7 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
         </div>
       </section>
       <Sheets room={room} player={player} open={open} />
+      {reporting.value && <ReportSheet room={room} event={reporting.value} onClose={() => (reporting.value = null)} />}
     </div>
   );
 }

@@ -1,0 +1,1 @@
+"""What waits for a moderator: held comments, reports, appeals, hits of the picture check."""

@@ -1,0 +1,164 @@
+"""Comments that wait for a moderator: implements the rooms' port ``Held``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from moderation.audit import AuditTrail
+from moderation.permissions import Role
+from moderation.review.ports import Speaking
+from moderation.review.rules import Item, expired, expires_at_ms, new_item, refuse_partial
+from moderation.review.showing import show
+from moderation.review.store import ITEMS, count_held, read_item
+from rooms.errors import Refused
+from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
+from rooms.ports import SYSTEM, Caller, CheckedText
+from rooms.rows import Steps, new_id
+from rooms.unit import Unit
+
+HELD_TIMER = "review.held"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRules:
+    """How long a comment may wait, in ms, and how many may: of one sender, and in a room."""
+
+    held_ms: int = 15 * 60_000
+    per_user: int = 3
+    per_room: int = 500
+
+
+class Holding:
+    """Comments held, let through, refused, run out. ``speaking`` is given later: it holds comments here."""
+
+    speaking: Speaking
+
+    def __init__(self, audit: AuditTrail, rules: HoldRules) -> None:
+        self._audit = audit
+        self._rules = rules
+
+    def hold(
+        self, tx: Unit, room_id: str, caller: Caller, data: dict[str, Any], checked: CheckedText
+    ) -> dict[str, Any] | Refused:
+        """Let a comment wait, in the room whose lock is held; gives what its sender is told of it. When too
+        many wait already it gives a refusal, ``too_many``; that of the room's tells its staff."""
+        user_id = caller.id or ""
+        if self._count(tx, room_id, user_id) >= self._rules.per_user:
+            details = {"limit": self._rules.per_user, "reason": "held"}
+            return Refused("too_many", "Wait for a moderator to look at those before.", details=details)
+        if self._count(tx, room_id, None) >= self._rules.per_room:
+            tx.brief(room_id, "review_full", {"limit": self._rules.per_room}, action="review")
+            details = {"limit": self._rules.per_room, "reason": "queue"}
+            message = "The moderators can't keep up with what they have to look at."
+            return Refused("too_many", message, details=details, temporary=True)
+        item = new_item(
+            new_id(),
+            room_id,
+            "held",
+            tx.now_ms,
+            user_id=user_id,
+            user_name=caller.name,
+            due_at_ms=tx.now_ms + self._rules.held_ms,
+            offset=tx.room(room_id).head,
+            body=orjson.dumps(_facts(data, checked)),
+        )
+        tx.put(ITEMS, item)
+        tx.wake(HELD_TIMER, item.id, room_id, item.due_at_ms or 0)
+        show(tx, item)
+        return told(item) | {"codes": list(checked.codes)}
+
+    def _count(self, tx: Unit, room_id: str, user_id: str | None) -> int:
+        """Those in the database, and those that this unit is about to add."""
+        fresh = sum(
+            item.kind == "held" and item.room_id == room_id and user_id in (None, item.user_id)
+            for item in tx.fresh(ITEMS)
+        )
+        return count_held(tx.conn, room_id, user_id) + fresh
+
+    # decisions
+
+    def rows(self, tx: Unit, item: Item, caller: Caller) -> Steps[None]:
+        yield from self.speaking.approval_rows(tx, item.room_id, item.user_id, item.facts.get("reply_to"))
+
+    def refuse(self, tx: Unit, item: Item, caller: Caller, decider: Role, owner: Role) -> None:
+        refuse_partial(item, caller.id, decider, owner)
+
+    def carry_out(self, tx: Unit, item: Item, caller: Caller) -> Steps[Item]:
+        """Refuses with ``user_muted`` to let somebody speak who may not any more."""
+        yield from ()
+        facts = item.facts
+        said: dict[str, Any] = {}
+        if item.decision == "release":
+            user = tx.get(USERS, item.user_id)
+            author = Caller(
+                item.user_id, user.name if user else item.user_name, operator=bool(user and user.operator)
+            )
+            data = {name: facts[name] for name in ("text", "color", "lane")}
+            try:
+                event = self.speaking.approve(tx, item.room_id, author, data, facts.get("reply_to"))
+            except Refused as refusal:
+                raise Refused("user_muted", "Its writer may not speak here now.") from refusal
+            said["event"] = orjson.Fragment(event.body)
+        self._answer(tx, item, said)
+        detail = {
+            "item": item.id,
+            "kind": item.kind,
+            "waited_ms": item.waited_ms,
+            "rules": [reason["rule"] for reason in facts["reasons"]],
+            "text": facts["text"],
+        }
+        self._audit.note(tx, item.room_id, caller, f"review.{item.decision}", item.user_id, detail)
+        return item
+
+    def run_out(self, tx: Unit, timer: TimerRow) -> Steps[Any]:
+        """The timer of a held comment: it is refused, unless somebody has decided, or is looking at it."""
+        yield TIMERS.rows(timer.id)
+        found = read_item(tx.conn, timer.ref)
+        yield USERS.rows(found.user_id if found else "")
+        yield ROOMS.rows(timer.room_id)
+        yield ITEMS.rows(timer.ref)
+        if tx.get(TIMERS, timer.id) is None:
+            return {}
+        tx.drop(TIMERS, timer.id)
+        item = tx.get(ITEMS, timer.ref)
+        if item is None or item.state != "open" or tx.get(ROOMS, timer.room_id) is None:
+            return {}
+        gone = expired(item, tx.now_ms)
+        if gone is item:
+            tx.wake(HELD_TIMER, item.id, item.room_id, expires_at_ms(item, tx.now_ms) or tx.now_ms)
+            return {}
+        tx.put(ITEMS, gone)
+        self._answer(tx, gone, {})
+        show(tx, gone)
+        detail = {"item": item.id, "kind": item.kind, "waited_ms": gone.waited_ms, "text": item.facts["text"]}
+        self._audit.note(tx, item.room_id, SYSTEM, "review.expire", item.user_id, detail)
+        return {}
+
+    def _answer(self, tx: Unit, item: Item, said: dict[str, Any]) -> None:
+        what = {"item": item.id, "decision": item.decision, "reason": item.reason, **said}
+        tx.tell(item.user_id, "held_decided", what, room_id=item.room_id)
+
+
+def told(item: Item) -> dict[str, Any]:
+    """A comment that waits, as its sender sees it: nothing of the rules that hit."""
+    return {"id": item.id, "at_ms": item.at_ms, "until_ms": item.due_at_ms, "text": item.facts["text"]}
+
+
+def _facts(data: dict[str, Any], checked: CheckedText) -> dict[str, Any]:
+    reasons = [
+        {
+            "check": reason.check,
+            "code": reason.code,
+            "verdict": reason.verdict,
+            "rule": reason.rule,
+            "start": reason.start,
+            "end": reason.end,
+        }
+        for reason in checked.reasons
+    ]
+    facts = {name: data[name] for name in ("text", "color", "lane")} | {"reasons": reasons}
+    # The words that it quotes are looked up when it is released: they may be gone by then.
+    return facts | ({"reply_to": data["reply_to"]["id"]} if "reply_to" in data else {})

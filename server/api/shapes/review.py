@@ -1,0 +1,130 @@
+"""The moderators' queue."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
+
+from server.api.shapes.base import OPEN, Count, Person, TimeMs
+
+
+@with_config(OPEN)
+class Claim(TypedDict):
+    """Somebody works on it, until then or until they renew it."""
+
+    by: Person
+    until_ms: TimeMs
+
+
+@with_config(OPEN)
+class Reason(TypedDict):
+    """Why a comment is held; ``start`` and ``end`` are in code points, null for the text as a whole."""
+
+    check: str
+    code: str
+    verdict: str
+    rule: str
+    start: int | None
+    end: int | None
+
+
+@with_config(OPEN)
+class ReportText(TypedDict):
+    why: str
+    text: str
+
+
+@with_config(OPEN)
+class ReviewItem(TypedDict):
+    """What it is about depends on its kind: see docs/protocol.md, *Review*."""
+
+    id: str
+    kind: Literal["held", "report", "appeal", "picture"]
+    state: Literal["open", "decided", "expired"]
+    needs: Annotated[str, Field(description="The action that it takes to work on it.")]
+    user: Person
+    at_ms: TimeMs
+    due_at_ms: Annotated[TimeMs | None, Field(description="When it expires; null: never.")]
+    claim: Claim | None
+    decision: str | None
+    reason: str
+    by: Person | None
+    waited_ms: Annotated[int | None, Field(description="From the first to the decision.")]
+    text: NotRequired[str]
+    reasons: NotRequired[list[Reason]]
+    color: NotRequired[str]
+    lane: NotRequired[str]
+    reply_to: NotRequired[str]
+    said_at_ms: NotRequired[TimeMs]
+    whys: NotRequired[Annotated[dict[str, int], Field(description="How many gave which reason.")]]
+    texts: NotRequired[list[ReportText]]
+    reports: NotRequired[Count]
+    hidden: NotRequired[bool]
+    # A sanction as `moderate.mute` answers it.
+    sanction: NotRequired[dict[str, Any]]
+
+
+@with_config(OPEN)
+class WholeReviewItem(ReviewItem):
+    # Each an Event of kind `comment`, passed on as it is stored.
+    around: list[Any]
+    history: Annotated[
+        dict[str, int],
+        Field(description="By kind and decision, such as `held_refuse`: its writer's record in the room."),
+    ]
+
+
+@with_config(OPEN)
+class ReviewTimes(TypedDict):
+    """Of the last hundred decisions of the last 24 hours."""
+
+    decided: Count
+    p50_ms: int | None
+    p90_ms: int | None
+
+
+@with_config(OPEN)
+class ReviewPage(TypedDict):
+    """``waiting``: how many are open, of all kinds."""
+
+    items: list[ReviewItem]
+    next: str | None
+    waiting: Count
+    times: ReviewTimes
+
+
+@with_config(OPEN)
+class OfReviewItem(TypedDict):
+    item: ReviewItem
+
+
+@with_config(OPEN)
+class HeldComment(TypedDict):
+    """A comment that a moderator is to look at first; ``codes`` say what of it, not which rule."""
+
+    id: str
+    at_ms: TimeMs
+    until_ms: TimeMs
+    text: str
+    codes: list[str]
+
+
+@with_config(OPEN)
+class Appeal(TypedDict):
+    """An appeal as its writer sees it; ``state`` `expired`: the sanction has run out before."""
+
+    id: str
+    sanction: str
+    state: Literal["open", "decided", "expired"]
+    text: str
+    at_ms: TimeMs
+    decision: Literal["grant", "refuse", "expired"] | None
+    reason: str
+    decided_at_ms: TimeMs | None
+
+
+@with_config(OPEN)
+class OfAppeal(TypedDict):
+    appeal: Appeal
