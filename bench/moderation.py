@@ -159,8 +159,8 @@ def _worst(choose: Callable[[list[float]], float], parts: list[Any]) -> float | 
 
 
 def speed(ours: Ours, cases: Sequence[Case], rounds: int, count: int) -> dict[str, Any]:
-    """Comments a second of one core's time, the median of ``rounds``; what one took of it, in microseconds, and
-    by the clock on the wall, in which other processes have a part."""
+    """Comments a second of one core's time, the median of ``rounds``; what one took of it, in µs, and by the
+    clock on the wall, in which other processes have a part."""
     dice = random.Random(11)
     kinds = [[clean_text(c.text, MAX_CHARS) for c in cases if c.label == label] for label in ("fine", "bad")]
     fine, bad = (list(filter(None, texts)) for texts in kinds)
