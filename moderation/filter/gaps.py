@@ -34,6 +34,8 @@ _WORDS = frozenset(
     then they this tie ties tin ting tip tit tits to toe tom ton too top tot tow toy try tub two uk um
     un up us use van vat very vet via wag wank war was wat way we wed well were wet what when where who
     why wide will win wit with woman women won word wore work yes yet you your yours zip
+    hard hand blow foot head face hole back black kick side time home love look cheap mother father soft light
+    dark short full half high down off page point print press
     """.split()  # noqa: SIM905 - a list of them fills pages
 ) - {"cock", "cum", "ass", "tits", "hoe", "sex", "wank", "rapist", "orn", "oop", "sh", "ers", "ing", "ed"}
 

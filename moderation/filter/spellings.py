@@ -19,6 +19,7 @@ _VERBAL = _PLURAL | {"ed", "er", "ers", "ing", "ings", "in", "y", "ty"}
 _WITHOUT_E = frozenset({"ing", "ings", "in", "y"})
 _WITHOUT_Y = frozenset({"ies", "iez", "ied", "ier"})
 _UPSIDE_DOWN = str.maketrans("nupdbq", "undpqb")
+_ALIKE = (("f", "ph"), ("u", "v"), ("w", "vv"), ("i", "l"), ("m", "rn"))
 _ALIKE_MIN = 4
 """Respelled, reversed or spelled out, shorter words would be found where nobody meant them."""
 _PARTS_MAX = 4
@@ -129,8 +130,8 @@ def _spaced(entry: Entry, seen: Normalised, open_start: bool, open_end: bool) ->
 
 
 def _respelled(word: str) -> set[str]:
-    """Letters by others that are read or look alike: phuck, fvck, vvhore."""
-    ways = {word.replace("f", "ph", 1), word.replace("u", "v"), word.replace("w", "vv")}
+    """Letters by others that are read or look alike: phuck, fvck, vvhore, shlt."""
+    ways = {word.replace(*pair) for pair in _ALIKE}
     return ways - {word}
 
 
