@@ -113,6 +113,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
     await host.read("/payments/owed")
     await host.do("room.pause", on=False)
+    await host.do("picture.clear")
     await host.do("room.end")
     assert described.operations() - described.held == ELSEWHERE
 
