@@ -45,9 +45,15 @@ function Level({ held, category }: { held: Held; category: string }) {
   const entries = book.categories.find((each) => each.category === category)?.entries ?? 0;
   const firm = place.room !== null && (book.firm.includes("levels") || book.firm.includes(`levels.${category}`));
   const least = firm ? inherited : 0;
-  const choose = (level: number) => {
-    const wanted = Math.max(level, least);
+  /** Where the slider is, or as low as it may be: it is put there itself, as the state may be that already. */
+  const move = (slider: HTMLInputElement): number => {
+    const wanted = Math.max(Number(slider.value), least);
+    slider.value = String(wanted);
     setShown(wanted);
+    return wanted;
+  };
+  const choose = (slider: HTMLInputElement) => {
+    const wanted = move(slider);
     if (wanted !== holds) held.change({ levels: { [category]: wanted } });
   };
   const id = `level-${category}`;
@@ -66,8 +72,8 @@ function Level({ held, category }: { held: Held; category: string }) {
         value={shown}
         disabled={busy}
         aria-valuetext={levelName(shown)}
-        onInput={(event) => setShown(Math.max(Number(event.currentTarget.value), least))}
-        onChange={(event) => choose(Number(event.currentTarget.value))}
+        onInput={(event) => move(event.currentTarget)}
+        onChange={(event) => choose(event.currentTarget)}
         data-testid={id}
       />
       <output class={`level-meaning at-${shown}`} for={id}>
