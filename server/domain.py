@@ -70,7 +70,7 @@ from server.draws import Draws
 from server.evasion import Evasion
 from server.facts import HouseFacts
 from server.filter_desk import FilterDesk
-from server.filter_hook import FilterHook, HookPorts
+from server.filter_hook import FilterHook, HookMeters, HookPorts
 from server.gifts import GiftKeeper
 from server.house_rules import (
     coin_rules,
@@ -150,6 +150,7 @@ class Domain:
 
     def _make_filter_hook(self) -> FilterHook | None:
         settings, ground = self._settings.moderation.hook, self._ground
+        meters = HookMeters(ground.registry)
         if settings.url is None:
             return None
         quick = self._settings.outbound.model_copy(update={"timeout_s": settings.timeout_ms / 1000})
@@ -165,7 +166,7 @@ class Domain:
             ground.clock_ms,
         )
         limit = comment_rules(self._settings.rooms, shared=False).max_chars
-        return FilterHook(settings, ports, ground.registry, max_chars=limit)
+        return FilterHook(settings, ports, meters, max_chars=limit)
 
     def _make_services(self) -> Services:
         settings, rules = self._settings, self._settings.rooms

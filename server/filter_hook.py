@@ -61,13 +61,32 @@ class HookPorts:
     clock_ms: Callable[[], int]
 
 
+class HookMeters:
+    """What becomes of external checks. There where none is set, too: with nothing to tell."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.asked = Counter(
+            "danmart_filter_hook_total", "What became of external checks", ["outcome"], registry=registry
+        )
+        self.took = Histogram(
+            "danmart_filter_hook_seconds",
+            "What an external check takes",
+            registry=registry,
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3),
+        )
+        self.state = Enum(
+            "danmart_filter_hook_circuit",
+            "Whether the external check is asked",
+            states=["closed", "open", "half_open"],
+            registry=registry,
+        )
+
+
 class FilterHook:
     """Asks about comments before they go to the writer. At most ``concurrent`` at once; who finds as many
     under way isn't asked about and goes by the fallback."""
 
-    def __init__(
-        self, settings: Hook, ports: HookPorts, registry: CollectorRegistry, *, max_chars: int
-    ) -> None:
+    def __init__(self, settings: Hook, ports: HookPorts, meters: HookMeters, *, max_chars: int) -> None:
         assert settings.url is not None and settings.secret is not None  # noqa: S101, PT018  the node sees to it
         self._settings = settings
         self._url = str(settings.url)
@@ -78,21 +97,7 @@ class FilterHook:
         self._under_way = 0
         self._said_ms = 0
         self._kept: OrderedDict[tuple[str, str, str, str], Reasons] = OrderedDict()
-        self._asked = Counter(
-            "danmart_filter_hook_total", "What became of external checks", ["outcome"], registry=registry
-        )
-        self._took = Histogram(
-            "danmart_filter_hook_seconds",
-            "What an external check takes",
-            registry=registry,
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3),
-        )
-        self._state = Enum(
-            "danmart_filter_hook_circuit",
-            "Whether the external check is asked",
-            states=["closed", "open", "half_open"],
-            registry=registry,
-        )
+        self._meters = meters
 
     async def ask(self, cmd: PostComment, caller: Caller) -> Reasons:
         """What the external check adds to what the filter finds in a comment. Raises nothing but
@@ -122,11 +127,11 @@ class FilterHook:
     async def _answer(self, body: bytes) -> Reasons | None:
         """The answer, or None if there is none, for whatever reason."""
         if self._under_way >= self._settings.concurrent:
-            self._asked.labels("full").inc()
+            self._meters.asked.labels("full").inc()
             return None
         circuit = self._circuit.let_through(self._ports.clock_ms())
         if circuit is None:
-            self._asked.labels("open").inc()
+            self._meters.asked.labels("open").inc()
             return None
         self._turn(circuit)
         self._under_way += 1
@@ -135,7 +140,7 @@ class FilterHook:
             return await self._post(body)
         finally:
             self._under_way -= 1
-            self._took.observe(asyncio.get_running_loop().time() - begun)
+            self._meters.took.observe(asyncio.get_running_loop().time() - begun)
 
     async def _post(self, body: bytes) -> Reasons | None:
         now_ms = self._ports.clock_ms()
@@ -158,11 +163,11 @@ class FilterHook:
             self._failed(str(error))
             return None
         self._turn(self._circuit.succeeded())
-        self._asked.labels(reasons[0].verdict if reasons else "allow").inc()
+        self._meters.asked.labels(reasons[0].verdict if reasons else "allow").inc()
         return reasons
 
     def _failed(self, why: str) -> None:
-        self._asked.labels("failed").inc()
+        self._meters.asked.labels("failed").inc()
         now_ms = self._ports.clock_ms()
         was = self._circuit.state
         self._turn(self._circuit.failed(now_ms))
@@ -172,5 +177,5 @@ class FilterHook:
 
     def _turn(self, circuit: Circuit) -> None:
         if circuit.state != self._circuit.state:
-            self._state.state(circuit.state)
+            self._meters.state.state(circuit.state)
         self._circuit = circuit

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from moderation.rulebook.rules import DEFAULT_RULES, RoomRules
 from moderation.rulebook.shield import under_shield
 from rooms.log import LogEvent
 from rooms.ports import NOTHING, About, CheckedText
+from server.word_files import came_along
 
 TIMED_ONE_IN = 64
 _BUCKETS = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3)
@@ -49,17 +49,11 @@ class FixedBook:
     words: Sequence[Words]
 
 
-@lru_cache(1)
-def came_along() -> TextFilter:
-    """The lists that come with Danmart, compiled once: they don't change while the process runs."""
-    return TextFilter.load()
-
-
 class OneBook:
     """The same for each room: the lists that come along and those of the config, and the default rules."""
 
     def __init__(self, word_lists: Sequence[Path] = (), rules: RoomRules = DEFAULT_RULES) -> None:
-        self._book = FixedBook(rules, (TextFilter.load(word_lists) if word_lists else came_along(),))
+        self._book = FixedBook(rules, (TextFilter.load(word_lists) if word_lists else came_along().words,))
 
     def book(self, room_id: str | None) -> Book:
         return self._book

@@ -12,10 +12,11 @@ from moderation.audit import read_audit
 from moderation.filter import TextFilter
 from moderation.filter.word_lists import Entry
 from moderation.rulebook.rules import RoomRules
+from rooms.commands import PostComment
 from rooms.comments import Comments
 from rooms.errors import Refused
 from rooms.log import room_events
-from rooms.ports import About, Caller
+from rooms.ports import About, Caller, TextReason
 from rooms.shop.sheets import read_csv
 from rooms.unit import Unit
 from rooms.wording import Worded
@@ -129,3 +130,21 @@ async def test_what_is_masked_is_nowhere_in_the_log(strict: House) -> None:
     assert event["data"]["text"] == "you *****"
     bodies = await strict.rows(select(room_events.c.body))
     assert not any(b"idiot" in row["body"] for row in bodies)
+
+
+async def test_what_somebody_else_found_joins_what_the_filter_finds(strict: House) -> None:
+    """It makes the filter stricter, never milder; and staff aren't judged by it either."""
+    says: tuple[TextReason, ...] = (TextReason("hook", "external", "deny", "spam"),)
+
+    async def look_over(cmd: PostComment, caller: Caller) -> tuple[TextReason, ...]:
+        return says
+
+    strict.commands._look_over = look_over
+    error = await strict.error("comment", VIEWER, text="hello there")
+    assert (error["code"], error["details"]) == ("text_refused", [{"code": "external"}])
+    await strict.ok("comment", MODERATOR, text="hello there")
+    (note,) = await filtered(strict)
+    assert note["detail"]["rules"] == [{"check": "hook", "code": "external", "rule": "spam"}]
+    says = ()
+    await strict.ok("comment", VIEWER, text="hello there")
+    assert await strict.code("comment", VIEWER, text="kill yourself") == "text_refused"

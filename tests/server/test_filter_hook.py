@@ -20,7 +20,7 @@ from rooms.commands import PostComment
 from rooms.ports import Caller
 from server.config.sections import Hook
 from server.config.sections import Outbound as OutboundSettings
-from server.filter_hook import FilterHook, HookPorts
+from server.filter_hook import FilterHook, HookMeters, HookPorts
 from server.outbound import Outbound
 from server.signing import verify
 from server.texts import FixedBook, OneBook, Texts
@@ -107,7 +107,7 @@ async def shop_with(rules: RoomRules | None = None, **more: Any) -> AsyncIterato
 
     texts = Texts(Shelf(rules or RoomRules()))
     ports = HookPorts(Outbound(reach), texts, is_staff, lambda: shop.now_ms)
-    shop.hook = FilterHook(settings, ports, shop.registry, max_chars=200)
+    shop.hook = FilterHook(settings, ports, HookMeters(shop.registry), max_chars=200)
     try:
         yield shop
     finally:
