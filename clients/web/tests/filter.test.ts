@@ -1,10 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 
 import { isTooMild, MEASURES, readList } from "../src/live/rulebook";
-
-vi.stubGlobal("localStorage", { getItem: () => "en", setItem: () => undefined });
-vi.stubGlobal("document", { documentElement: {} });
-const { draftOf } = await import("../src/studio/filter/list_editor");
+import { draftOf } from "../src/studio/filter/draft";
 
 describe("a file that becomes a list", () => {
   it("is named and read as its name says", () => {

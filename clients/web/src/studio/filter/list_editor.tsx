@@ -8,14 +8,7 @@ import { putList, type Form, type Place, type WordList } from "../../live/rulebo
 import { Notice } from "../../ui/basics";
 import { useTask } from "../../ui/hooks";
 import { Sheet } from "../../ui/sheet";
-
-export interface Draft {
-  name: string;
-  form: Form;
-  text: string;
-  /** What was read; 0: a new list. */
-  version: number;
-}
+import { draftOf, type Draft } from "./draft";
 
 interface Fault {
   line: number | null;
@@ -23,14 +16,6 @@ interface Fault {
 }
 
 const NAME = /^[a-z0-9_]{1,32}$/;
-
-/** A file's name as a list's, and the form that its ending says. */
-export function draftOf(file: string, text: string): Draft {
-  const [, stem = file, ending = ""] = /^(.*?)(?:\.([a-z]+))?$/i.exec(file) ?? [];
-  const name = stem.toLowerCase().replace(/[^a-z0-9_]+/g, "_").replace(/^_+|_+$/g, "").slice(0, 32);
-  const form = ending.toLowerCase() === "toml" || ending.toLowerCase() === "csv" ? (ending.toLowerCase() as Form) : "txt";
-  return { name, form, text, version: 0 };
-}
 
 export function ListEditor({ place, draft, onClose, onSaved }: {
   place: Place;

@@ -10,7 +10,8 @@ import { useTask } from "../../ui/hooks";
 import { Icon } from "../../ui/icon";
 import { Confirm } from "../../ui/sheet";
 import { toast, toastError } from "../../ui/toasts";
-import { ListEditor, type Draft } from "./list_editor";
+import type { Draft } from "./draft";
+import { ListEditor } from "./list_editor";
 
 export function Lists({ place, onChanged }: { place: Place; onChanged: () => void }) {
   const [lists, setLists] = useState<WordLists | null>(null);
