@@ -99,7 +99,7 @@ class AddressBans:
         """The bans of accounts that came of it are lifted too. Refuses with ``forbidden``, ``not_found``."""
         reached = read_reached(tx.conn, cmd.ban)
         yield USERS.rows(*sorted(reached))
-        yield ROOMS.rows(cmd.room)
+        yield ROOMS.rows(cmd.room, *self._sanctions.appealed.rooms_of(tx.conn, reached))
         yield from self._standing.load(cmd.room, caller.id)
         yield ADDRESS_BANS.rows(cmd.ban)
         ban = tx.get(ADDRESS_BANS, cmd.ban)

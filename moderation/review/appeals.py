@@ -6,18 +6,21 @@ a sanction that holds in all rooms is for operators alone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, Protocol
 
 import orjson
+from sqlalchemy import Connection
 
 from moderation.audit import AuditTrail
 from moderation.permissions import Action, Role
 from moderation.review.commands import Appeal
 from moderation.review.ports import RulesOf
 from moderation.review.reading import told_of_appeal
-from moderation.review.rules import Item, expired, expires_at_ms, new_item, refuse_partial
+from moderation.review.rules import Item, decided, expired, expires_at_ms, let_go, new_item, refuse_partial
 from moderation.review.showing import show
-from moderation.review.store import ITEMS, read_item
+from moderation.review.store import ITEMS, read_appealed, read_item
 from moderation.sanctions.rules import EVERYWHERE, SanctionKind
 from moderation.sanctions.store import SANCTIONS, SanctionRow
 from moderation.standing import RoomStanding
@@ -119,6 +122,39 @@ class Appeals:
         if item.decision == "grant":
             yield from self._lifting.overturn(tx, item.room_id, item.about, caller)
         self._tell(tx, item)
+        action = "appeal.granted" if item.decision == "grant" else "appeal.refused"
+        self._note(tx, item, caller, action)
+        return item
+
+    # what settles them otherwise
+
+    def rooms_of(self, conn: Connection, user_ids: Collection[str]) -> list[str]:
+        """The rooms in which these people's appeals wait."""
+        return read_appealed(conn, user_ids) if user_ids else []
+
+    def sanction_over(self, tx: Unit, sanction_id: str, caller: Caller, *, lifted: bool) -> None:
+        """Somebody has lifted the sanction by themselves: its appeal, if one waits, is granted by them. If
+        another took its place, nothing is left to be decided; that one can be appealed. The appeal's room
+        must be locked."""
+        found = read_item(tx.conn, sanction_id)
+        items = {item.id: item for item in tx.take_in(ITEMS, [found] if found else [])}
+        item = items.get(sanction_id)
+        if item is None or item.kind != "appeal" or item.state != "open":
+            return
+        if tx.asked(ROOMS, item.room_id):  # else it was written since: its timer, or who decides, finds out
+            self._settle(tx, let_go(item, item.claim_id), caller, lifted=lifted)
+
+    def _settle(self, tx: Unit, item: Item, caller: Caller, *, lifted: bool) -> None:
+        if lifted:
+            done = decided(item, "grant", "", caller.id or "", caller.name, tx.now_ms)
+        else:
+            done = replace(item, state="expired", decision="expired", decided_at_ms=tx.now_ms)
+        tx.put(ITEMS, done)
+        self._tell(tx, done)
+        show(tx, done)
+        self._note(tx, done, caller, "appeal.granted" if lifted else "appeal.expired")
+
+    def _note(self, tx: Unit, item: Item, caller: Caller, action: str) -> None:
         facts = item.facts
         detail = {
             "sanction": item.about,
@@ -127,9 +163,7 @@ class Appeals:
             "reason": item.reason,
             "text": facts["text"],
         }
-        action = "appeal.granted" if item.decision == "grant" else "appeal.refused"
         self._audit.note(tx, item.room_id, caller, action, item.user_id, detail)
-        return item
 
     def run_out(self, tx: Unit, timer: TimerRow) -> Steps[Any]:
         """The timer of an appeal whose sanction has run out: nothing is left to be decided."""
@@ -151,8 +185,7 @@ class Appeals:
         tx.put(ITEMS, gone)
         self._tell(tx, gone)
         show(tx, gone)
-        detail = {"sanction": item.about, "kind": item.facts["sanction"]["kind"], "waited_ms": gone.waited_ms}
-        self._audit.note(tx, item.room_id, SYSTEM, "appeal.expired", item.user_id, detail)
+        self._note(tx, gone, SYSTEM, "appeal.expired")
         return {}
 
     def _tell(self, tx: Unit, item: Item) -> None:

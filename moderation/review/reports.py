@@ -26,9 +26,11 @@ from moderation.review.store import (
     count_reports,
     read_item,
     read_record,
+    read_reported,
     read_untold,
 )
 from moderation.standing import RoomStanding
+from rooms.corrections import Purge
 from rooms.errors import Refused
 from rooms.heads import EVENTS, ROOMS, TIMERS, USERS, TimerRow
 from rooms.log import LogEvent, Visibility
@@ -43,6 +45,8 @@ TEXT_MAX_CHARS = 200
 TEXTS_KEPT = 5
 """Of what reporters have written beside their reasons, the first few are enough to decide by."""
 TOLD_AT_ONCE = 50
+SETTLED_AT_ONCE = 200
+"""Of one person's comments. What is left waits for a moderator, and is quickly decided."""
 
 
 class Reports:
@@ -150,9 +154,20 @@ class Reports:
         """A moderator has deleted a comment by themselves: its reports, if there are any, were right. The
         room must be locked."""
         found = read_item(tx.conn, event_id)
-        items = {item.id: item for item in tx.take_in(ITEMS, [found] if found else [])}
-        item = items.get(event_id)
-        if item is None or item.room_id != room_id or item.state not in ("gathering", "open"):
+        for item in tx.take_in(ITEMS, [found] if found else []):
+            if item.id == event_id and item.room_id == room_id:
+                self._were_right(tx, item, caller)
+
+    def comments_purged(self, tx: Unit, room_id: str, span: Purge, caller: Caller) -> None:
+        """The same for all that somebody has said in a part of the room's log; of very many, the newest."""
+        found = read_reported(tx.conn, room_id, span.user_id, span.first, span.to, SETTLED_AT_ONCE)
+        for item in tx.take_in(ITEMS, found):
+            theirs = (item.room_id, item.user_id, item.kind) == (room_id, span.user_id, "report")
+            if theirs and span.first <= item.offset <= span.to:
+                self._were_right(tx, item, caller)
+
+    def _were_right(self, tx: Unit, item: Item, caller: Caller) -> None:
+        if item.state not in ("gathering", "open"):
             return
         whose = replace(item, state="open", claim_id="", claim_until_ms=0)
         done = decided(whose, "uphold", "", caller.id or "", caller.name, tx.now_ms)

@@ -178,6 +178,25 @@ def read_appeals(conn: Connection, user_id: str, *, since_ms: int, limit: int = 
     return [Item(*row) for row in conn.execute(query.order_by(_i.at_ms.desc()).limit(limit))]
 
 
+def read_appealed(conn: Connection, user_ids: Collection[str]) -> list[str]:
+    """The rooms in which these users' appeals wait."""
+    query = select(_i.room_id).where(_i.user_id.in_(user_ids), _i.kind == "appeal", _i.state == OPEN)
+    return list(conn.scalars(query.distinct()))
+
+
+def read_reported(
+    conn: Connection, room_id: str, user_id: str, first: int, to: int, limit: int
+) -> list[Item]:
+    """What is reported, and undecided, of somebody's comments between two offsets of the room's log, both
+    included, the newest first."""
+    query = (
+        select(items_table)
+        .where(_i.user_id == user_id, _i.kind == "report", _i.state.in_(("gathering", OPEN)))
+        .where(_i.room_id == room_id, _i.offset >= first, _i.offset <= to)
+    )
+    return [Item(*row) for row in conn.execute(query.order_by(_i.offset.desc()).limit(limit))]
+
+
 def read_record(conn: Connection, user_id: str) -> dict[str, int]:
     """How many of somebody's reports were upheld, and how many dismissed; on comments, not of rooms."""
     query = select(_r.outcome, func.count()).where(_r.user_id == user_id, _r.outcome != "")

@@ -76,6 +76,26 @@ class StageDoor(Protocol):
         ...
 
 
+class Appealed(Protocol):
+    """Where those wait who have asked for a sanction to be lifted."""
+
+    def rooms_of(self, conn: Connection, user_ids: Collection[str]) -> Collection[str]:
+        """The rooms in which these people's appeals wait. Nobody who is locked appeals anew."""
+        ...
+
+    def sanction_over(self, tx: Unit, sanction_id: str, caller: Caller, *, lifted: bool) -> None:
+        """Somebody has lifted it, or put another in its place. The room of the appeal must be locked."""
+        ...
+
+
+class _NobodyAppeals:
+    def rooms_of(self, conn: Connection, user_ids: Collection[str]) -> Collection[str]:
+        return ()
+
+    def sanction_over(self, tx: Unit, sanction_id: str, caller: Caller, *, lifted: bool) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class _Act:
     """A sanction that somebody wants to give, or (``seconds`` and ``reason`` left out) to lift."""
@@ -106,6 +126,8 @@ class Sanctions:
         self._texts = texts
         self._audit = audit
         self._stage = stage
+        self.appealed: Appealed = _NobodyAppeals()
+        """Given later: it lifts sanctions here."""
 
     # what moderators do: each refuses with ``forbidden``, ``outranked``, ``not_found``
 
@@ -177,9 +199,9 @@ class Sanctions:
     ) -> Steps[SanctionRow | None]:
         """Lift a sanction, whoever gave it; whether ``by`` may is the caller's to ask (``rules.may_lift``).
 
-        The sanctioned user's and the room's rows must be locked already (``read_sanction`` says whose). Gives
-        the sanction as it is now, or None if there is none or it was over before. Writes nothing into the
-        audit trail.
+        The sanctioned user's and the room's rows must be locked already (``read_sanction`` says whose); so
+        must the rooms of their appeals, for which nothing is left to decide, unless this is the decision.
+        Gives the sanction as it is now, or None if there is none or it was over before. Doesn't note it.
         """
         found = read_sanction(tx.conn, sanction_id)
         if found is None:
@@ -189,7 +211,10 @@ class Sanctions:
         row = tx.get(SANCTIONS, sanction_id)
         if row is None or not row.in_force(tx.now_ms):
             return None
-        return self._over(tx, room_id, row, why, by)
+        over = self._over(tx, room_id, row, why, by)
+        if why is Over.LIFTED:
+            self.appealed.sanction_over(tx, sanction_id, by, lifted=True)
+        return over
 
     def run_out(self, tx: Unit, timer: TimerRow) -> Steps[Any]:
         """The timer of a sanction: tell everybody concerned, unless it was lifted or replaced meanwhile."""
@@ -213,7 +238,7 @@ class Sanctions:
         cmd, caller = act.cmd, act.caller
         yield USERS.rows(cmd.user)
         stages = self._stages(tx, act)
-        yield ROOMS.rows(cmd.room, *stages)
+        yield ROOMS.rows(cmd.room, *stages, *self.appealed.rooms_of(tx.conn, (cmd.user,)))
         yield from self._standing.load(cmd.room, caller.id, cmd.user)
         tx.room(cmd.room)
         actor, target = self._roles(tx, act)
@@ -228,6 +253,7 @@ class Sanctions:
         sanction = _sanction(tx, act, name, reason, actor)
         if before is not None:
             _close(tx, before, Over.REPLACED, caller)
+            self.appealed.sanction_over(tx, before.id, caller, lifted=False)
         self._impose(tx, act, sanction)
         for room_id in stages:
             self._silence(tx, room_id, sanction)
@@ -251,7 +277,7 @@ class Sanctions:
     def _lift(self, tx: Unit, act: _Act, noted: str) -> Steps[Any]:
         cmd, caller = act.cmd, act.caller
         yield USERS.rows(cmd.user)
-        yield ROOMS.rows(cmd.room)
+        yield ROOMS.rows(cmd.room, *self.appealed.rooms_of(tx.conn, (cmd.user,)))
         yield from self._standing.load(cmd.room, caller.id, cmd.user)
         tx.room(cmd.room)
         actor, target = self._roles(tx, act)
@@ -263,6 +289,7 @@ class Sanctions:
             raise Refused("not_found", "Nothing like that is in force on this user.")
         rules.refuse_undoing(actor, caller.id, terms)
         self._over(tx, cmd.room, row, Over.LIFTED, caller)
+        self.appealed.sanction_over(tx, row.id, caller, lifted=True)
         detail: dict[str, Any] = {"sanction": row.id}
         if act.everywhere:
             detail["everywhere"] = True
