@@ -23,6 +23,8 @@ from rooms.rows import Steps
 from rooms.unit import Unit
 
 REPLY_QUOTE_CHARS = 40
+RESTRICTED = "restricted"
+"""Why a comment waits that is fine by itself. Its sender isn't told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ class Comments:
             about = About("comment", cmd.room, caller.id, tx.now_ms, found, modes.filter_level)
             checked = self._judge(tx, cmd.text, data, about, caller)
             if checked.verdict == "deny" or (checked.verdict == "hold" and self._held is None):
-                return Refused("text_refused", details=[{"code": code} for code in checked.codes])
+                codes = [code for code in checked.codes if code != RESTRICTED]
+                return Refused("text_refused", details=[{"code": code} for code in codes])
         if modes.slow_mode_s:
             pace = tx.get(PACES, cmd.room, caller.id or "")
             tx.put(PACES, PaceRow(cmd.room, caller.id or "", tx.now_ms, pace.recent if pace else None))
@@ -210,7 +213,7 @@ class Comments:
         if self._held is None:
             return ()
         restricted = self._standing.is_restricted(tx, room_id, caller)
-        found = (TextReason("standing", "restricted", "hold"),) if restricted else ()
+        found = (TextReason("standing", RESTRICTED, "hold"),) if restricted else ()
         return found + modes.reasons_to_hold(tx.now_ms)
 
     def _judge(self, tx: Unit, raw: str, data: dict[str, Any], about: About, caller: Caller) -> CheckedText:

@@ -189,9 +189,9 @@ class Domain:
         queue.holding.speaking = speaking
         products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
         lifecycle = Lifecycle(standing, texts, audit, grace, over, kept.went_live, has_picture=has_picture)
-        pictures = PictureActs(
-            standing, audit, PicturesOnAir(lifecycle, stage), picture_rules(settings.vision)
-        )
+        on_air = PicturesOnAir(lifecycle, stage)
+        pictures = PictureActs(standing, audit, on_air, picture_rules(settings.vision), queue.hits)
+        queue.hits.pictures = pictures
         return Services(
             comments=speaking,
             lifecycle=lifecycle,
@@ -203,7 +203,7 @@ class Domain:
             gifts=gifts,
             sanctions=sanctions,
             deletions=Deletions(standing, audit, answered, queue.reports.comment_deleted),
-            purges=Purges(standing, audit, answered),
+            purges=Purges(standing, audit, answered, queue.reports.comments_purged),
             modes=Modes(standing, audit, shield_rules(rules)),
             queue=queue,
             roles=Roles(standing, audit),

@@ -78,11 +78,20 @@ class OnAir(Protocol):
 class Queue(Protocol):
     """Where moderators find what they have to look at."""
 
-    def __call__(self, tx: Unit, room_id: str, facts: dict[str, Any], /) -> object: ...
+    def raise_picture(
+        self, tx: Unit, room_id: str, stream: str, publisher_id: str, facts: dict[str, Any]
+    ) -> object:
+        """A hit, with what they are to see of it. The room must be locked."""
+        ...
+
+    def cleared(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> None:
+        """Somebody has looked at that picture already. The room must be locked."""
+        ...
 
 
 class PictureActs:
-    """``act``, ``calm`` and ``refuse`` are the system's, ``clear`` is a command."""
+    """``act``, ``calm`` and ``refuse`` are the system's, ``clear`` is a command; ``rows`` and ``fine`` are
+    for who decides in the queue."""
 
     def __init__(
         self,
@@ -90,7 +99,7 @@ class PictureActs:
         audit: Audit,
         on_air: OnAir,
         rules: PictureRules,
-        queue: Queue = lambda tx, room_id, hit: None,
+        queue: Queue,
     ) -> None:
         self._standing, self._audit = standing, audit
         self._on_air, self._rules, self._queue = on_air, rules, queue
@@ -143,7 +152,10 @@ class PictureActs:
             )
             tx.at_flush(lambda conn: keep_newest(conn, spotted.room_id, STILLS_KEPT))
         tx.brief(spotted.room_id, "picture_hit", hit)
-        self._queue(tx, spotted.room_id, hit)
+        shown = {name: hit[name] for name in ("measure", "classes", "score", "picture")}
+        self._queue.raise_picture(
+            tx, spotted.room_id, spotted.name, spotted.told[-1] if spotted.told else "", shown
+        )
         detail = {"classes": hit["classes"], "score": hit["score"], "at_ms": spotted.at_ms}
         self._audit.note(tx, spotted.room_id, SYSTEM, f"picture.{spotted.measure}", spotted.name, detail)
         return hit
@@ -176,23 +188,33 @@ class PictureActs:
     def clear(self, tx: Unit, cmd: ClearPicture, caller: Caller) -> Steps[Any]:
         """A moderator has looked, and it is fine. Refuses with ``forbidden``, also operators apart whose
         picture it is: a second pair of eyes is the point of it."""
-        slot = None if cmd.stream == HOST else cmd.stream
-        stream = cmd.room if slot is None else f"{cmd.room}:{slot}"
         yield ROOMS.rows(cmd.room)
         yield from self._standing.load(cmd.room, caller.id)
-        yield PICTURE_STATES.rows(stream)
+        yield from self.rows(cmd.room, cmd.stream)
         tx.room(cmd.room)
         self._standing.require(tx, cmd.room, caller, Action.REVIEW)
+        slot = None if cmd.stream == HOST else cmd.stream
         if not caller.operator and self._on_air.publisher(tx, cmd.room, slot) == caller.id:
             raise Refused("forbidden", "It is your own picture: a moderator has to look at it.")
-        state = tx.get(PICTURE_STATES, stream) or _unknown(stream, cmd.room)
+        until_ms = self.fine(tx, cmd.room, cmd.stream, caller)
+        self._queue.cleared(tx, cmd.room, cmd.stream, caller)
+        return {"stream": cmd.stream, "quiet_until_ms": until_ms}
+
+    def rows(self, room_id: str, stream: str) -> Steps[None]:
+        """What ``fine`` needs of a picture, beside the room."""
+        yield PICTURE_STATES.rows(_full_name(room_id, stream))
+
+    def fine(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> int:
+        """It is blurred no longer, may be published again, and is let be until the time that this gives."""
+        name = _full_name(room_id, stream)
+        state = tx.get(PICTURE_STATES, name) or _unknown(name, room_id)
         until_ms = tx.now_ms + self._rules.quiet_ms
         if state.blurred:
-            state = self._sharp(tx, state, cmd.stream)
+            state = self._sharp(tx, state, stream)
         tx.put(PICTURE_STATES, replace(state, quiet_until_ms=until_ms, refused_until_ms=0))
-        tx.brief(cmd.room, "picture_over", {"stream": cmd.stream, "by": caller.card})
-        self._audit.note(tx, cmd.room, caller, "picture.clear", cmd.stream, {"until_ms": until_ms})
-        return {"stream": cmd.stream, "quiet_until_ms": until_ms}
+        tx.brief(room_id, "picture_over", {"stream": stream, "by": caller.card})
+        self._audit.note(tx, room_id, caller, "picture.clear", stream, {"until_ms": until_ms})
+        return until_ms
 
     def _sharp(self, tx: Unit, state: PictureState, name: str) -> PictureState:
         tx.append(state.room_id, "stream.blurred", {"stream": name, "on": False})
@@ -218,6 +240,11 @@ def refuse_broken_off(state: PictureState | None, now_ms: int) -> None:
         wait_ms = state.refused_until_ms - now_ms
         message = "This stream was broken off because of its picture: wait a moment, or ask a moderator."
         raise Refused("picture_refused", message, retry_after_ms=wait_ms, temporary=True)
+
+
+def _full_name(room_id: str, stream: str) -> str:
+    """What a stream is called in the media layer."""
+    return room_id if stream == HOST else f"{room_id}:{stream}"
 
 
 def _unknown(stream: str, room_id: str) -> PictureState:

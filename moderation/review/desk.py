@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from moderation.audit import AuditTrail
 from moderation.permissions import Action, Role
 from moderation.review import rules
 from moderation.review.commands import Decide, ItemRef
 from moderation.review.ports import Deciding
-from moderation.review.rules import Item, new_item
+from moderation.review.rules import Item
 from moderation.review.showing import show
-from moderation.review.store import ITEMS, read_claimed, read_item, read_queue
+from moderation.review.store import ITEMS, read_claimed, read_item
 from moderation.standing import RoomStanding
 from rooms.errors import Refused
 from rooms.heads import ROOMS, USERS
 from rooms.ports import Caller, TextRules
-from rooms.rows import Steps, new_id
+from rooms.rows import Steps
 from rooms.unit import Unit
 
 REASON_MAX_CHARS = 200
@@ -35,12 +32,11 @@ class Review:
         self,
         standing: RoomStanding,
         texts: TextRules,
-        audit: AuditTrail,
         kinds: Mapping[str, Deciding],
     ) -> None:
         self._standing = standing
         self._texts = texts
-        self._kinds = {**kinds, "picture": Pictures(audit)}
+        self._kinds = kinds
 
     def claim(self, tx: Unit, cmd: ItemRef, caller: Caller) -> Steps[Any]:
         """Also how a claim is renewed. Refuses with ``forbidden``, ``not_found``, ``over``, ``claimed``."""
@@ -89,28 +85,6 @@ class Review:
                 show(tx, free)
         return {}
 
-    def raise_picture(self, tx: Unit, room_id: str, facts: dict[str, Any]) -> Item:
-        """Let moderators look at what the picture check has found; ``facts`` is what they are shown. While
-        one waits in the room, what comes after takes its place. The room must be locked."""
-        found = read_queue(tx.conn, room_id, [Action.REVIEW], kind="picture", limit=1)
-        items = [i for i in tx.take_in(ITEMS, found) if i.room_id == room_id and i.kind == "picture"]
-        known = next((item for item in items if item.state == "open"), None)
-        room = tx.room(room_id)
-        item = new_item(
-            known.id if known else new_id(),
-            room_id,
-            "picture",
-            known.at_ms if known else tx.now_ms,
-            offset=room.head,
-            claim_id=known.claim_id if known else "",
-            claim_name=known.claim_name if known else "",
-            claim_until_ms=known.claim_until_ms if known else 0,
-            body=orjson.dumps(facts),
-        )
-        tx.put(ITEMS, item)
-        show(tx, item)
-        return item
-
     def _item(self, tx: Unit, cmd: ItemRef, caller: Caller) -> Steps[tuple[Item, Role]]:
         known = read_item(tx.conn, cmd.item)
         owner = known.user_id if known else ""
@@ -125,23 +99,3 @@ class Review:
             raise Refused("not_found", "There is no such item in this room's queue.")
         self._standing.require(tx, cmd.room, caller, item.action)
         return item, role
-
-
-class Pictures:
-    """What moderators say of a hit of the picture check: right (``uphold``), or a mistake (``dismiss``)."""
-
-    def __init__(self, audit: AuditTrail) -> None:
-        self._audit = audit
-
-    def rows(self, tx: Unit, item: Item, caller: Caller) -> Steps[None]:
-        yield from ()
-
-    def refuse(self, tx: Unit, item: Item, caller: Caller, decider: Role, owner: Role) -> None:
-        """Anybody who reviews may say what they see."""
-
-    def carry_out(self, tx: Unit, item: Item, caller: Caller) -> Steps[Item]:
-        yield from ()
-        detail = {"item": item.id, "kind": item.kind, "waited_ms": item.waited_ms}
-        action = "review.refuse" if item.decision == "uphold" else "review.release"
-        self._audit.note(tx, item.room_id, caller, action, item.id, detail)
-        return item

@@ -68,7 +68,7 @@ class Holding:
         tx.put(ITEMS, item)
         tx.wake(HELD_TIMER, item.id, room_id, item.due_at_ms or 0)
         show(tx, item)
-        return told(item) | {"codes": list(checked.codes)}
+        return told(item)
 
     def _count(self, tx: Unit, room_id: str, user_id: str | None) -> int:
         """Those in the database, and those that this unit is about to add."""
@@ -143,7 +143,8 @@ class Holding:
 
 
 def told(item: Item) -> dict[str, Any]:
-    """A comment that waits, as its sender sees it: nothing of the rules that hit."""
+    """A comment that waits, as its sender sees it. Nothing of why: it may be for something that they aren't
+    told of, and then it has to look as it does otherwise."""
     return {"id": item.id, "at_ms": item.at_ms, "until_ms": item.due_at_ms, "text": item.facts["text"]}
 
 

@@ -31,6 +31,18 @@ class Speaking(Protocol):
         ...
 
 
+class Pictures(Protocol):
+    """Where a picture is cleared of what was found in it. ``stream`` is ``host``, or a guest's slot."""
+
+    def rows(self, room_id: str, stream: str) -> Steps[None]:
+        """What ``fine`` needs. After ``ROOMS`` in the lock order."""
+        ...
+
+    def fine(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> object:
+        """Blur it no longer, and let it be for a while."""
+        ...
+
+
 class Deciding(Protocol):
     """What a decision on one kind of item does. The item's room and the user whom it is about are locked."""
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from moderation.audit import AuditTrail
-from moderation.review.appeals import Appeals, Lifting
+from moderation.review.appeals import Appeals
 from moderation.review.desk import Review
+from moderation.review.hits import Hits
 from moderation.review.holding import Holding, HoldRules
 from moderation.review.ports import Deciding, RulesOf
 from moderation.review.reports import Reports
+from moderation.sanctions.service import Sanctions
 from moderation.standing import RoomStanding
 from rooms.ports import Answered, TextRules
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """``holding`` still has to be told where comments are said that are let through."""
+    """``holding`` still has to be told where comments are said that are let through, ``hits`` where pictures
+    are cleared."""
 
     holding: Holding
     reports: Reports
     appeals: Appeals
+    hits: Hits
     review: Review
 
 
@@ -29,12 +33,14 @@ def make_queue(
     texts: TextRules,
     audit: AuditTrail,
     rules: RulesOf,
-    lifting: Lifting,
+    sanctions: Sanctions,
     hold: HoldRules,
     answered: Answered,
 ) -> Queue:
     holding = Holding(audit, hold)
     reports = Reports(standing, texts, audit, rules, answered)
-    appeals = Appeals(standing, texts, audit, rules, lifting)
-    kinds: dict[str, Deciding] = {"held": holding, "report": reports, "appeal": appeals}
-    return Queue(holding, reports, appeals, Review(standing, texts, audit, kinds))
+    appeals = Appeals(standing, texts, audit, rules, sanctions)
+    sanctions.appealed = appeals
+    hits = Hits(audit)
+    kinds: dict[str, Deciding] = {"held": holding, "report": reports, "appeal": appeals, "picture": hits}
+    return Queue(holding, reports, appeals, hits, Review(standing, texts, kinds))

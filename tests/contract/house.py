@@ -223,6 +223,8 @@ class House:
             audit,
             queue.holding,
         )
+        on_air = PicturesOnAir(lifecycle, stage)
+        queue.hits.pictures = pictures = PictureActs(standing, audit, on_air, PictureRules(), queue.hits)
         self.services = Services(
             comments=speaking,
             queue=queue,
@@ -235,7 +237,7 @@ class House:
             gifts=gifts,
             sanctions=sanctions,
             deletions=Deletions(standing, audit, answered, queue.reports.comment_deleted),
-            purges=Purges(standing, audit, answered),
+            purges=Purges(standing, audit, answered, queue.reports.comments_purged),
             modes=Modes(standing, audit, ShieldRules()),
             roles=Roles(standing, audit),
             cashier=self.cashier,
@@ -252,7 +254,7 @@ class House:
             offers=Offers(texts, audit),
             guests=stage,
             recordings=kept,
-            picture_acts=PictureActs(standing, audit, PicturesOnAir(lifecycle, stage), PictureRules()),
+            picture_acts=pictures,
             notes=Notes(standing, texts, audit),
             address_bans=AddressBans(standing, texts, audit, sanctions),
         )

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from moderation.audit import read_audit
+from moderation.audit.transparency import Deeds, Numbers
 from moderation.pictures.acts import STILLS_KEPT, Measure, Spotted, refuse_broken_off, still_path
 from moderation.pictures.store import PictureState, picture_states_table, read_state, read_still, stills_table
 from rooms.errors import Refused
@@ -177,6 +178,62 @@ async def test_nobody_clears_a_picture_of_their_own(live: House) -> None:
     await live.ok("picture.clear", SENIOR)
     await live.ok("picture.clear", OPERATOR, stream=slot)
     assert blurs(live)[2:] == [("host", False), (slot, False)]
+
+
+def waiting(house: House) -> dict[str, dict[str, Any]]:
+    """The queue's items of pictures, by their streams, as they are now."""
+    items = {event["data"]["item"]["id"]: event["data"]["item"] for event in house.briefed("review")}
+    return {item["stream"]: item for item in items.values()}
+
+
+async def test_a_hit_waits_in_the_queue_and_a_mistake_clears_the_picture(live: House) -> None:
+    await hit(live, "blur")
+    item = waiting(live)["host"]
+    assert (item["kind"], item["state"], item["measure"], item["score"]) == ("picture", "open", "blur", 0.93)
+    assert item["picture"] == staff(live)[0]["data"]["picture"]
+    assert item["at_ms"] == live.now_ms
+    live.now_ms += 5_000
+    assert await live.code("review.decide", HOST, item=item["id"], decision="dismiss") == "forbidden"
+    await live.ok("review.decide", MODERATOR, item=item["id"], decision="dismiss")
+    assert blurs(live) == [("host", True), ("host", False)]
+    assert not await hit(live, "blur")
+    lines = await live.store.read(lambda conn: read_audit(conn, ROOM))
+    noted = {line["action"]: line for line in lines}
+    assert noted["picture.clear"]["target"] == "host"
+    facts = noted["review.release"]["facts"]
+    assert (facts["kind"], facts["waited_ms"]) == ("picture", 5_000)
+    numbers = Numbers()
+    for line in lines:
+        numbers.take(Deeds(0, line["action"], line["facts"], 1))
+    assert numbers.wire()["false_positives"] == {"count": 1, "of": 1, "share": 1.0}
+
+
+async def test_a_hit_that_was_right_changes_nothing(live: House) -> None:
+    await hit(live, "blur")
+    await live.ok("review.decide", MODERATOR, item=waiting(live)["host"]["id"], decision="uphold")
+    assert blurs(live) == [("host", True)]
+    assert await hit(live, "blur")
+    assert await actions(live) == ["picture.blur", "picture.blur"]
+
+
+async def test_each_stream_has_an_item_and_who_clears_the_picture_settles_it(live: House) -> None:
+    slot = await come(live, VIEWER)
+    await hit(live, "blur")
+    await hit(live, "alert", (slot, VIEWER))
+    first = waiting(live)
+    await live.ok("review.claim", SENIOR, item=first["host"]["id"])
+    await hit(live, "blur")
+    assert waiting(live)["host"]["claim"]["by"] == SENIOR.card
+    assert {stream: item["id"] for stream, item in waiting(live).items()} == {
+        stream: item["id"] for stream, item in first.items()
+    }
+    await live.ok("picture.clear", MODERATOR)
+    now = waiting(live)
+    assert (now["host"]["state"], now["host"]["decision"]) == ("decided", "dismiss")
+    assert now[slot]["state"] == "open"
+    assert await live.code("review.decide", SENIOR, item=first["host"]["id"], decision="uphold") == "over"
+    lines = await live.store.read(lambda conn: read_audit(conn, ROOM))
+    assert [line["actor"] for line in lines if line["action"] == "review.release"] == [MODERATOR.card]
 
 
 async def test_few_stills_are_kept_and_none_for_long(live: House) -> None:

@@ -38,6 +38,7 @@ from tests.contract.house import (
     open_house,
 )
 
+DENIED = "make money from home, telegram me"
 SECOND = Caller("u-mod2", "Cai")
 CROWD = [Caller(f"u-crowd{n}", f"Crowd {n}") for n in range(8)]
 
@@ -123,7 +124,6 @@ async def test_a_held_comment_is_told_to_its_sender_and_shown_to_moderators_alon
         "at_ms": house.now_ms,
         "until_ms": house.now_ms + 15 * 60_000,
         "text": "a doubtful word",
-        "codes": ["insult"],
     }
     assert len(await house.log()) == head
     (event,) = house.briefed("review")
@@ -155,7 +155,7 @@ async def test_a_held_comment_is_told_to_its_sender_and_shown_to_moderators_alon
         ],
     }
     (waiting,) = (await side(house, VIEWER)).you["held"]
-    assert waiting == {name: held[name] for name in ("id", "at_ms", "until_ms", "text")}
+    assert waiting == held
     assert (await side(house, OTHER)).you["held"] == []
     staff = (await side(house, MODERATOR)).staff
     assert staff is not None
@@ -234,7 +234,13 @@ async def test_what_it_replies_to_is_quoted_as_it_is_when_it_is_let_through(hous
     await decide(house, one, "release")
     await decide(house, other, "release")
     quoting, bare = (event.data for event in (await house.log())[-2:])
-    assert quoting["reply_to"] == {"id": first["id"], "name": OTHER.name, "text": "is it good?"}
+    assert quoting["reply_to"] == {
+        "id": first["id"],
+        "name": OTHER.name,
+        "user": OTHER.id,
+        "offset": first["offset"],
+        "text": "is it good?",
+    }
     assert "reply_to" not in bare
     assert not any(b"and cheap?" in event.body for event in await house.log())
 
@@ -285,6 +291,34 @@ async def test_no_more_wait_than_fit(migrated_url: str) -> None:
         (item, *_) = [event["data"]["item"]["id"] for event in house.briefed("review")]
         await decide(house, item, "refuse")
         await hold(house, by=VIEWER)
+
+
+async def test_who_is_restricted_waits_and_is_not_told_why(house: House) -> None:
+    plain = (await house.ok("comment", VIEWER, text="a doubtful word"))["held"]
+    await house.ok("moderate.restrict", MODERATOR, user=OTHER.id, seconds=3600, reason="looks like Lin")
+    answer = await house.ok("comment", OTHER, text="a word like any other")
+    assert answer["held"].keys() == plain.keys()
+    item = house.briefed("review")[-1]["data"]["item"]
+    assert [(reason["check"], reason["code"]) for reason in item["reasons"]] == [("standing", "restricted")]
+    assert await texts(house) == []
+    await decide(house, item["id"], "release")
+    assert await texts(house) == ["a word like any other"]
+    assert {told["kind"] for told in house.told(OTHER)} == {"held_decided"}
+    entered = orjson.dumps([answer, (await side(house, OTHER)).you, house.told(OTHER)])
+    assert b"restrict" not in entered
+    assert b"looks like" not in entered
+    (line,) = [line for line in await noted(house, "filter.hold") if line["target"] == OTHER.id]
+    assert [rule["code"] for rule in line["detail"]["rules"]] == ["restricted"]
+    await house.ok("moderate.unrestrict", MODERATOR, user=OTHER.id)
+    await house.say(OTHER, "and at once again")
+
+
+async def test_a_refusal_says_nothing_of_a_restriction(house: House) -> None:
+    await house.ok("moderate.restrict", MODERATOR, user=OTHER.id, seconds=3600, reason="")
+    error = await house.error("comment", OTHER, text=DENIED)
+    assert error["code"] == "text_refused"
+    assert "restricted" not in [each["code"] for each in error["details"]]
+    assert error["details"]
 
 
 # Claims
@@ -512,6 +546,29 @@ async def test_deleting_a_reported_comment_settles_its_reports(house: House) -> 
     assert house.told(OTHER, "report_answered")[-1]["data"]["outcome"] == "upheld"
 
 
+async def test_purging_somebody_settles_the_reports_of_what_they_said(house: House) -> None:
+    house.room_rules = RoomRules(reports_to_queue=2, reports_to_hide=3)
+    hidden, seen, gathering = [await house.say(VIEWER, text) for text in ("one", "two", "three")]
+    other = await house.say(OTHER, "not theirs")
+    await report(house, hidden["id"], *CROWD[:3])
+    await report(house, seen["id"], *CROWD[:2])
+    await report(house, gathering["id"], CROWD[0])
+    await report(house, other["id"], *CROWD[:2])
+    await house.ok("moderate.purge", SENIOR, user=VIEWER.id)
+    items = {event["data"]["item"]["id"]: event["data"]["item"] for event in house.briefed("review")}
+    for event in (hidden, seen, gathering):
+        item = items[event["id"]]
+        assert (item["state"], item["decision"], item["by"]) == ("decided", "uphold", SENIOR.card)
+        assert await house.code("review.decide", SENIOR, item=event["id"], decision="dismiss") == "over"
+    assert items[other["id"]]["state"] == "open"
+    assert len(await noted(house, "report.upheld")) == 3
+    while await house.run_timers():
+        pass
+    outcomes = [told["data"]["outcome"] for told in house.told(CROWD[0], "report_answered")]
+    assert outcomes == ["upheld"] * 3
+    assert await texts(house) == ["not theirs"]
+
+
 async def test_hundreds_of_reporters_are_answered_some_at_a_time(house: House) -> None:
     house.room_rules = RoomRules(reports_to_queue=1, reports_to_hide=0)
     event = await house.say(VIEWER, "unpopular")
@@ -532,7 +589,8 @@ async def test_hits_of_the_picture_check_are_one_item_while_it_waits(house: Hous
     def hit(score: int) -> Any:
         def steps(tx: Any) -> Any:
             yield ROOMS.rows(ROOM)
-            return {"id": house.services.queue.review.raise_picture(tx, ROOM, {"score": score}).id}
+            facts = {"score": score}
+            return {"id": house.services.queue.hits.raise_picture(tx, ROOM, "host", "", facts).id}
 
         return steps
 
@@ -751,10 +809,44 @@ async def test_an_appeal_ends_with_its_sanction(house: House) -> None:
     assert await house.code("review.decide", SENIOR, item=sanction, decision="grant") == "over"
 
 
-async def test_an_appeal_is_upheld_though_somebody_lifted_the_sanction_meanwhile(house: House) -> None:
+async def test_who_lifts_a_sanction_grants_its_appeal(house: House) -> None:
     sanction = await muted(house)
     await house.ok("appeal", VIEWER, sanction=sanction, text="please")
+    await house.ok("review.claim", SENIOR, item=sanction)
+    house.now_ms += 3_000
     await house.ok("moderate.unmute", MODERATOR, user=VIEWER.id)
-    await decide(house, sanction, "grant", by=SENIOR)
+    item = house.briefed("review")[-1]["data"]["item"]
+    assert (item["state"], item["decision"], item["by"]) == ("decided", "grant", MODERATOR.card)
+    assert await house.code("review.decide", SENIOR, item=sanction, decision="grant") == "over"
     assert len(house.told(VIEWER, "unmuted")) == 1
-    assert len(await noted(house, "appeal.granted")) == 1
+    answers = [told["data"]["appeal"]["decision"] for told in house.told(VIEWER, "appeal")]
+    assert answers == [None, "grant"]
+    (line,) = await noted(house, "appeal.granted")
+    assert (line["actor"], line["detail"]["waited_ms"]) == (MODERATOR.card, 3_000)
+    house.now_ms += 60_000
+    await house.run_timers()
+    assert len(house.told(VIEWER, "appeal")) == 2
+
+
+async def test_an_appeal_ends_with_a_sanction_that_another_replaces(house: House) -> None:
+    sanction = await muted(house)
+    await house.ok("appeal", VIEWER, sanction=sanction, text="please")
+    again = await muted(house)
+    item = house.briefed("review")[-1]["data"]["item"]
+    assert (item["id"], item["state"], item["by"]["id"]) == (sanction, "expired", None)
+    answers = [told["data"]["appeal"]["decision"] for told in house.told(VIEWER, "appeal")]
+    assert answers == [None, "expired"]
+    assert not await may_speak(house)
+    await house.ok("appeal", VIEWER, sanction=again, text="please")
+    assert await noted(house, "appeal.granted") == []
+
+
+async def test_a_sanction_everywhere_is_lifted_in_another_room_than_it_was_appealed_in(house: House) -> None:
+    sanction = await muted(house, by=OPERATOR, everywhere=True)
+    await house.ok("appeal", VIEWER, sanction=sanction, text="please")
+    await house.create("silk")
+    await house.ok("moderate.unmute", OPERATOR, room="silk", user=VIEWER.id, everywhere=True)
+    told = house.told(VIEWER, "appeal")[-1]["data"]["appeal"]
+    assert (told["decision"], told["id"]) == ("grant", sanction)
+    (line,) = await noted(house, "appeal.granted")
+    assert line["actor"] == OPERATOR.card

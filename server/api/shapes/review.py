@@ -37,6 +37,14 @@ class ReportText(TypedDict):
 
 
 @with_config(OPEN)
+class Finding(TypedDict):
+    """What the picture check has found, and how sure it is."""
+
+    name: str
+    score: float
+
+
+@with_config(OPEN)
 class ReviewItem(TypedDict):
     """What it is about depends on its kind: see docs/protocol.md, *Review*."""
 
@@ -64,6 +72,11 @@ class ReviewItem(TypedDict):
     hidden: NotRequired[bool]
     # A sanction as `moderate.mute` answers it.
     sanction: NotRequired[dict[str, Any]]
+    stream: NotRequired[Annotated[str, Field(description="`host`, or a guest's slot.")]]
+    measure: NotRequired[Literal["alert", "blur", "interrupt"]]
+    classes: NotRequired[list[Finding]]
+    score: NotRequired[Annotated[float, Field(description="The surest class's, from 0 to 1.")]]
+    picture: NotRequired[Annotated[str | None, Field(description="The path of a still.")]]
 
 
 @with_config(OPEN)
@@ -102,13 +115,12 @@ class OfReviewItem(TypedDict):
 
 @with_config(OPEN)
 class HeldComment(TypedDict):
-    """A comment that a moderator is to look at first; ``codes`` say what of it, not which rule."""
+    """A comment that a moderator is to look at first; why isn't said."""
 
     id: str
     at_ms: TimeMs
     until_ms: TimeMs
     text: str
-    codes: list[str]
 
 
 @with_config(OPEN)

@@ -1,0 +1,86 @@
+"""What the picture check has found, in the queue: raised, decided, and settled by who clears the picture.
+
+A stream has at most one item that waits; what is found in it meanwhile takes the place of what was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from moderation.audit import AuditTrail
+from moderation.permissions import Action, Role
+from moderation.review.ports import Pictures
+from moderation.review.rules import Item, decided, let_go, new_item
+from moderation.review.showing import show
+from moderation.review.store import ITEMS, read_queue
+from rooms.errors import Refused
+from rooms.ports import Caller
+from rooms.rows import Steps, new_id
+from rooms.unit import Unit
+
+
+class Hits:
+    """``pictures`` is given later: it raises hits here. Decided, a hit was right (``uphold``) or a mistake
+    (``dismiss``), which clears the picture."""
+
+    pictures: Pictures
+
+    def __init__(self, audit: AuditTrail) -> None:
+        self._audit = audit
+
+    def raise_picture(
+        self, tx: Unit, room_id: str, stream: str, publisher_id: str, facts: dict[str, Any]
+    ) -> Item:
+        """Let moderators look at what was found in a stream's picture; ``facts`` is what they are shown. The
+        room must be locked."""
+        body = orjson.dumps({**facts, "stream": stream, "_publisher": publisher_id})
+        item = self._waiting(tx, room_id, stream)
+        if item is None:
+            item = new_item(new_id(), room_id, "picture", tx.now_ms, about=stream)
+        item = replace(item, offset=tx.room(room_id).head, body=body)
+        tx.put(ITEMS, item)
+        show(tx, item)
+        return item
+
+    def cleared(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> None:
+        """Somebody has looked at that picture by themselves, and it was fine. The room must be locked."""
+        item = self._waiting(tx, room_id, stream)
+        if item is None:
+            return
+        free = let_go(item, item.claim_id)
+        done = decided(free, "dismiss", "", caller.id or "", caller.name, tx.now_ms)
+        self._note(tx, done, caller)
+        tx.put(ITEMS, done)
+        show(tx, done)
+
+    def _waiting(self, tx: Unit, room_id: str, stream: str) -> Item | None:
+        found = read_queue(tx.conn, room_id, [Action.REVIEW], kind="picture")
+        for item in tx.take_in(ITEMS, found):
+            if (item.room_id, item.kind, item.about, item.state) == (room_id, "picture", stream, "open"):
+                return item
+        return None
+
+    # decisions
+
+    def rows(self, tx: Unit, item: Item, caller: Caller) -> Steps[None]:
+        yield from self.pictures.rows(item.room_id, item.about)
+
+    def refuse(self, tx: Unit, item: Item, caller: Caller, decider: Role, owner: Role) -> None:
+        """Anybody who reviews may say what they see, but not of their own picture."""
+        if caller.id == item.facts["_publisher"] and decider is not Role.OPERATOR:
+            raise Refused("forbidden", "It is your own picture: somebody else has to look at it.")
+
+    def carry_out(self, tx: Unit, item: Item, caller: Caller) -> Steps[Item]:
+        yield from ()
+        if item.decision == "dismiss":
+            self.pictures.fine(tx, item.room_id, item.about, caller)
+        self._note(tx, item, caller)
+        return item
+
+    def _note(self, tx: Unit, item: Item, caller: Caller) -> None:
+        detail = {"item": item.id, "kind": item.kind, "waited_ms": item.waited_ms, "stream": item.about}
+        action = "review.refuse" if item.decision == "uphold" else "review.release"
+        self._audit.note(tx, item.room_id, caller, action, item.id, detail)
