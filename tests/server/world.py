@@ -82,9 +82,16 @@ class Person:
     async def _refused(self, data: Any) -> None:
         self._put("connect_error", data)
 
-    async def connect(self, url: str, auth: Any, transports: tuple[str, ...]) -> None:
+    async def connect(
+        self, url: str, auth: Any, transports: tuple[str, ...], headers: dict[str, str] | None = None
+    ) -> None:
         await self.sio.connect(
-            url, namespaces=["/live"], auth=auth, transports=list(transports), wait_timeout=DEADLINE_S
+            url,
+            headers=headers or {},
+            namespaces=["/live"],
+            auth=auth,
+            transports=list(transports),
+            wait_timeout=DEADLINE_S,
         )
         self._socket = self.sio.eio.ws
 
@@ -200,6 +207,7 @@ class World:
         *,
         auth: Any = None,
         transports: tuple[str, ...] = ("websocket",),
+        headers: dict[str, str] | None = None,
         **claims: Any,
     ) -> Person:
         """Somebody connected: ``user`` with a token, or without one as a guest."""
@@ -207,7 +215,7 @@ class World:
         self._people.append(person)
         if auth is None and user is not None:
             auth = {"token": token(user, name, **claims)}
-        await person.connect(self.url, auth, transports)
+        await person.connect(self.url, auth, transports, headers)
         return person
 
     async def refusal(self, auth: Any, transport: str = "websocket") -> dict[str, Any] | None:
