@@ -30,7 +30,6 @@ from tests.support.recorded import put_recording
 OPERATOR = {"operator": True, "may_host": True}
 ELSEWHERE = {
     ("GET", "/api/v1/rooms/{room}/poster.jpg"),  # a picture: no JSON
-    ("GET", "/api/v1/rooms/{room}/stills/{still}.jpg"),  # the same
     ("GET", "/api/v1/rooms/{room}/publisher"),  # below, as somebody would have to publish
     ("POST", "/api/v1/demo/token"),  # of a demo
     ("POST", "/api/v1/payments/{payment}/refund"),  # of a refund that failed
@@ -40,7 +39,10 @@ ELSEWHERE = {
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    env = {"DANMART_OUTBOUND__ALLOW_PRIVATE": "127.0.0.0/30"}
+    env = {
+        "DANMART_OUTBOUND__ALLOW_PRIVATE": "127.0.0.0/30",
+        "DANMART_LISTEN__TRUSTED_PROXIES": '["127.0.0.1/32"]',
+    }
     with shared_node(tmp_path_factory.mktemp("node"), **env) as node:
         yield node
 
@@ -107,7 +109,9 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await of_points(host, viewer)
     await of_recordings(host)
     await of_replays(host, world.node)
-    await of_people(host, viewer, await world.join(viewer.user))
+    far = {"X-Forwarded-For": "203.0.113.7"}
+    await of_people(host, viewer, await world.join(viewer.user, headers=far))
+    await of_evasion(host, viewer)
     await of_rulebooks(host)
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -336,7 +340,10 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
     await host.read(f"{room}/review", f"{room}/review/{reported}")
     await host.do("review.decide", item=reported, decision="dismiss")
     await host.read(f"{room}/review?state=decided&kind=report")
+    await host.do("moderate.mask", event=said)
     await host.do("moderate.delete", event=said)
+    await viewer.do("comment", text="hello again")
+    await host.do("moderate.purge", user=viewer.user)
     for seconds in (60, None):
         await host.do("moderate.mute", user=viewer.user, seconds=seconds, reason="noise")
     mute = await host.do("moderate.mute", user=viewer.user, seconds=60, reason="noise")
@@ -356,12 +363,27 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
     await viewer.do("warning.accept", warning=warning)
     await host.read(f"{room}/sanctions", f"{room}/sanctions?user={viewer.user}&in_force=false", "/sanctions")
     await host.do("room.change", slow_mode_s=1)
+    await host.do("room.modes", shield=True)
     await host.do("publish.token")
     made = await host.ask("POST", f"{room}/stream-keys", json={"label": "OBS"})
     await host.read(f"{room}/stream-keys")
     await host.ask("DELETE", f"{room}/stream-keys/{made['id']}")
     await host.ask("DELETE", f"{room}/poster.jpg")
     await host.ask("POST", f"{room}/pictures", data=_picture(), headers={"Content-Type": "image/png"})
+
+
+async def of_evasion(host: Caller, viewer: Caller) -> None:
+    room, user = f"/rooms/{host.room}", {"user": viewer.user}
+    for mark in ("watch", "restrict"):
+        await host.do(f"moderate.{mark}", **user, seconds=None, reason="looks like somebody")
+    note = (await host.do("moderate.note", **user, text="asked twice"))["note"]["id"]
+    terms = {"width": "network", "seconds": 600, "reason": "raid"}
+    ban = (await host.do("moderate.ban_address", **user, **terms))["ban"]["id"]
+    await host.read(f"{room}/people/{viewer.user}", f"{room}/address-bans")
+    await host.do("moderate.unban_address", ban=ban)
+    await host.do("moderate.note.delete", note=note)
+    for mark in ("watch", "restrict"):
+        await host.do(f"moderate.un{mark}", **user)
 
 
 async def of_webhooks(host: Caller, receiver: Receiver) -> None:
