@@ -7,6 +7,7 @@ transaction of the command, the rest in transactions of their own, until none is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,12 +46,20 @@ class _Found:
 
 
 class Purges:
-    """The command ``moderate.purge``, and the portions that follow it."""
+    """The command ``moderate.purge``, and the portions that follow it. ``purged(tx, room, purge, by)`` is told
+    of each in its transaction, with the room locked: what else is settled by it."""
 
-    def __init__(self, standing: RoomStanding, audit: AuditTrail, answered: Answered) -> None:
+    def __init__(
+        self,
+        standing: RoomStanding,
+        audit: AuditTrail,
+        answered: Answered,
+        purged: Callable[[Unit, str, Purge, Caller], None] = lambda tx, room_id, span, caller: None,
+    ) -> None:
         self._standing = standing
         self._audit = audit
         self._answered = answered
+        self._purged = purged
 
     def purge(self, tx: Unit, cmd: PurgeComments, caller: Caller) -> Steps[Any]:
         """Can't be undone. Refuses with ``forbidden``, ``outranked``, ``not_found``: there is nothing."""
@@ -74,6 +83,7 @@ class Purges:
         if found.count > AT_ONCE:
             tx.wake(PURGE_TIMER, f"{span.first}:{span.to}:{span.user_id}", cmd.room, tx.now_ms)
         self._tell(tx, cmd, caller, said, found)
+        self._purged(tx, cmd.room, span, caller)
         return {"count": found.count}
 
     def _tell(

@@ -190,7 +190,11 @@ class Domain:
         products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
         lifecycle = Lifecycle(standing, texts, audit, grace, over, kept.went_live, has_picture=has_picture)
         pictures = PictureActs(
-            standing, audit, PicturesOnAir(lifecycle, stage), picture_rules(settings.vision)
+            standing,
+            audit,
+            PicturesOnAir(lifecycle, stage),
+            picture_rules(settings.vision),
+            queue.review.raise_picture,
         )
         return Services(
             comments=speaking,
@@ -203,7 +207,7 @@ class Domain:
             gifts=gifts,
             sanctions=sanctions,
             deletions=Deletions(standing, audit, answered, queue.reports.comment_deleted),
-            purges=Purges(standing, audit, answered),
+            purges=Purges(standing, audit, answered, queue.reports.comments_purged),
             modes=Modes(standing, audit, shield_rules(rules)),
             queue=queue,
             roles=Roles(standing, audit),

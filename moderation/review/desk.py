@@ -89,8 +89,8 @@ class Review:
                 show(tx, free)
         return {}
 
-    def raise_picture(self, tx: Unit, room_id: str, facts: dict[str, Any]) -> Item:
-        """Let moderators look at what the picture check has found; ``facts`` is what they are shown. While
+    def raise_picture(self, tx: Unit, room_id: str, hit: dict[str, Any]) -> Item:
+        """Let moderators look at what the picture check has found; ``hit`` is what they are shown. While
         one waits in the room, what comes after takes its place. The room must be locked."""
         found = read_queue(tx.conn, room_id, [Action.REVIEW], kind="picture", limit=1)
         items = [i for i in tx.take_in(ITEMS, found) if i.room_id == room_id and i.kind == "picture"]
@@ -105,7 +105,7 @@ class Review:
             claim_id=known.claim_id if known else "",
             claim_name=known.claim_name if known else "",
             claim_until_ms=known.claim_until_ms if known else 0,
-            body=orjson.dumps(facts),
+            body=orjson.dumps({"hit": hit}),
         )
         tx.put(ITEMS, item)
         show(tx, item)

@@ -26,9 +26,11 @@ from moderation.review.store import (
     count_reports,
     read_item,
     read_record,
+    read_reported,
     read_untold,
 )
 from moderation.standing import RoomStanding
+from rooms.corrections import Purge
 from rooms.errors import Refused
 from rooms.heads import EVENTS, ROOMS, TIMERS, USERS, TimerRow
 from rooms.log import LogEvent, Visibility
@@ -43,6 +45,8 @@ TEXT_MAX_CHARS = 200
 TEXTS_KEPT = 5
 """Of what reporters have written beside their reasons, the first few are enough to decide by."""
 TOLD_AT_ONCE = 50
+SETTLED_AT_ONCE = 500
+"""Of somebody's reported comments, when all that they said is deleted; the hidden ones first."""
 
 
 class Reports:
@@ -154,6 +158,19 @@ class Reports:
         item = items.get(event_id)
         if item is None or item.room_id != room_id or item.state not in ("gathering", "open"):
             return
+        self._settle_as_right(tx, item, caller)
+
+    def comments_purged(self, tx: Unit, room_id: str, span: Purge, caller: Caller) -> None:
+        """The same for all of somebody's comments: one that reports have hidden must not come back with the
+        words that are kept aside. The room must be locked."""
+        found = read_reported(tx.conn, room_id, span.user_id, SETTLED_AT_ONCE)
+        for item in tx.take_in(ITEMS, found):
+            reported_here = item.kind == "report" and item.room_id == room_id
+            waits = item.state in ("gathering", "open")
+            if reported_here and waits and span.takes(item.user_id, item.offset):
+                self._settle_as_right(tx, item, caller)
+
+    def _settle_as_right(self, tx: Unit, item: Item, caller: Caller) -> None:
         whose = replace(item, state="open", claim_id="", claim_until_ms=0)
         done = decided(whose, "uphold", "", caller.id or "", caller.name, tx.now_ms)
         tx.put(ITEMS, self.settle(tx, done, caller))

@@ -125,6 +125,15 @@ def read_queue(
     return [Item(*row) for row in conn.execute(query.limit(limit))]
 
 
+def read_reported(conn: Connection, room_id: str, user_id: str, limit: int) -> list[Item]:
+    """Somebody's comments in a room of which reports wait or gather, the hidden ones first, then the newest."""
+    query = select(items_table).where(
+        _i.user_id == user_id, _i.kind == "report", _i.state.in_((OPEN, "gathering")), _i.room_id == room_id
+    )
+    query = query.order_by(_i.hidden.desc(), _i.at_ms.desc(), _i.id).limit(limit)
+    return [Item(*row) for row in conn.execute(query)]
+
+
 def read_claimed(conn: Connection, room_id: str, user_id: str) -> list[Item]:
     """The open items of the room that somebody has taken, whether or not the lease has run out."""
     query = select(items_table).where(_i.room_id == room_id, _i.state == OPEN, _i.claim_id == user_id)

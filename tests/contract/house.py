@@ -235,7 +235,7 @@ class House:
             gifts=gifts,
             sanctions=sanctions,
             deletions=Deletions(standing, audit, answered, queue.reports.comment_deleted),
-            purges=Purges(standing, audit, answered),
+            purges=Purges(standing, audit, answered, queue.reports.comments_purged),
             modes=Modes(standing, audit, ShieldRules()),
             roles=Roles(standing, audit),
             cashier=self.cashier,
@@ -252,7 +252,9 @@ class House:
             offers=Offers(texts, audit),
             guests=stage,
             recordings=kept,
-            picture_acts=PictureActs(standing, audit, PicturesOnAir(lifecycle, stage), PictureRules()),
+            picture_acts=PictureActs(
+                standing, audit, PicturesOnAir(lifecycle, stage), PictureRules(), queue.review.raise_picture
+            ),
             notes=Notes(standing, texts, audit),
             address_bans=AddressBans(standing, texts, audit, sanctions),
         )

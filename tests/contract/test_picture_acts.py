@@ -94,6 +94,16 @@ async def test_an_alert_is_the_staffs_alone(live: House) -> None:
     assert (line["action"], line["target"], line["detail"]["score"]) == ("picture.alert", "host", 0.93)
 
 
+async def test_a_hit_waits_in_the_queue_until_a_moderator_says_whether_it_was_right(live: House) -> None:
+    await hit(live, "alert")
+    item = live.briefed("review")[-1]["data"]["item"]
+    (alert,) = staff(live)
+    assert (item["kind"], item["state"], item["hit"]) == ("picture", "open", alert["data"])
+    assert item["id"] != alert["data"]["id"]
+    answer = await live.ok("review.decide", MODERATOR, item=item["id"], decision="dismiss")
+    assert answer["item"]["decision"] == "dismiss"
+
+
 async def test_a_blur_is_said_once_and_taken_back_once(live: House) -> None:
     assert await hit(live, "blur")
     assert await hit(live, "blur")

@@ -64,6 +64,8 @@ class ReviewItem(TypedDict):
     hidden: NotRequired[bool]
     # A sanction as `moderate.mute` answers it.
     sanction: NotRequired[dict[str, Any]]
+    # What the picture check has found, as in the staff's event `picture_hit`.
+    hit: NotRequired[dict[str, Any]]
 
 
 @with_config(OPEN)

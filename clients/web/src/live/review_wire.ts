@@ -1,4 +1,5 @@
 /** The moderators' queue, reports and appeals on the wire: docs/protocol.md, *Review*. */
+import type { PictureHit } from "./picture_wire";
 import type { LiveEvent, Person } from "./wire";
 
 export type ReviewKind = "held" | "report" | "appeal" | "picture";
@@ -37,6 +38,7 @@ export interface ReviewItem {
   reports?: number;
   hidden?: boolean;
   sanction?: { kind: string; until_ms: number | null; reason: string; by: Person; at_ms: number; everywhere?: boolean };
+  hit?: PictureHit;
 }
 
 export interface WholeReviewItem extends ReviewItem {
