@@ -17,8 +17,8 @@ from moderation.evasion.address_bans import (
 from moderation.evasion.ranges import SECONDS_MAX, SECONDS_MIN
 from moderation.evasion.trace_rows import read_marks
 from moderation.evasion.traces import Mark, Trace
-from moderation.permissions import Action
-from moderation.sanctions.rules import Over
+from moderation.permissions import Action, Role
+from moderation.sanctions.rules import Over, may_lift
 from moderation.sanctions.service import Sanctions
 from moderation.sanctions.store import read_ban
 from moderation.standing import RoomStanding, is_staff_somewhere
@@ -96,16 +96,21 @@ class AddressBans:
         return {"ban": ban.wire()}
 
     def unban(self, tx: Unit, cmd: AddressBanRef, caller: Caller) -> Steps[Any]:
-        """The bans of accounts that came of it are lifted too. Refuses with ``forbidden``, ``not_found``."""
-        reached = read_reached(tx.conn, cmd.ban)
-        yield USERS.rows(*sorted(reached))
+        """The bans of accounts that came of it are lifted too. Refuses with ``forbidden``, ``not_found``,
+        ``outranked`` (somebody above the caller has banned the range)."""
+        reached, known = read_reached(tx.conn, cmd.ban), read_address_ban(tx.conn, cmd.ban)
+        giver_id = known.by_id if known else ""
+        yield USERS.rows(*sorted({*reached, giver_id}))
         yield ROOMS.rows(cmd.room, *self._sanctions.appealed.rooms_of(tx.conn, reached))
-        yield from self._standing.load(cmd.room, caller.id)
+        yield from self._standing.load(cmd.room, caller.id, giver_id or None)
         yield ADDRESS_BANS.rows(cmd.ban)
         ban = tx.get(ADDRESS_BANS, cmd.ban)
-        self._require(tx, cmd.room, caller, everywhere=bool(ban and ban.everywhere))
+        actor = self._require(tx, cmd.room, caller, everywhere=bool(ban and ban.everywhere))
         if ban is None or ban.room_id != cmd.room or not ban.in_force(tx.now_ms):
             raise Refused("not_found", "There is no such ban in force here.")
+        giver = self._standing.role_of_user(tx, cmd.room, giver_id)
+        if not may_lift(actor, caller.id, giver.value, giver_id):
+            raise Refused("outranked", "Somebody above you has banned this range.")
         tx.put(ADDRESS_BANS, replace(ban, until_ms=tx.now_ms))
         for sanction_id in reached.values():
             yield from self._sanctions.overturn(tx, cmd.room, sanction_id, caller, Over.LIFTED)
@@ -149,7 +154,7 @@ class AddressBans:
         tx.drop(TIMERS, timer.id)
         return {}
 
-    def _require(self, tx: Unit, room_id: str, caller: Caller, *, everywhere: bool) -> Any:
+    def _require(self, tx: Unit, room_id: str, caller: Caller, *, everywhere: bool) -> Role:
         tx.room(room_id)
         if everywhere:
             self._standing.require(tx, room_id, caller, Action.SANCTION_EVERYWHERE)

@@ -146,6 +146,15 @@ async def test_lifting_a_range_lifts_what_came_of_it(house: House, street: Stree
     await house.say(fresh(3), "me too")
 
 
+async def test_nobody_lifts_a_range_that_somebody_above_banned(house: House, street: Street) -> None:
+    await street.comes(VIEWER, HERE)
+    ban_id = await ban_address(house, VIEWER, OPERATOR)
+    await street.comes(fresh(1), HERE)
+    assert await house.code("moderate.unban_address", HOST, ban=ban_id) == "outranked"
+    assert await house.code("comment", fresh(1), text="hello") == "banned"
+    assert (await house.ok("moderate.unban_address", OPERATOR, ban=ban_id))["lifted"] == 1
+
+
 async def test_staff_are_out_of_reach_and_operators_reach_everywhere(house: House, street: Street) -> None:
     await street.comes(VIEWER, HERE)
     assert await house.code("moderate.ban_address", HOST, user=OPERATOR.id, seconds=600, reason="") == (

@@ -21,6 +21,7 @@ from tests.contract.house import (
     MODERATOR,
     OTHER,
     ROOM,
+    SENIOR,
     VIEWER,
     House,
     house_at,
@@ -225,6 +226,21 @@ async def test_who_is_muted_opens_and_sends_but_says_nothing(live: House) -> Non
     await live.ok("packet.open", OTHER, packet=packet)
     assert await live.code("packet.send", OTHER, coins=2, count=1, greeting="Hello") == "muted"
     await live.ok("packet.send", OTHER, coins=2, count=1)
+
+
+@pytest.mark.parametrize("sanction", ["shadow", "restrict"])
+async def test_whose_words_are_not_to_be_seen_says_none_beside_coins(live: House, sanction: str) -> None:
+    await live.grant_coins(OTHER, 10)
+    await live.ok(f"moderate.{sanction}", SENIOR, user=OTHER.id, seconds=60, reason="raid")
+    await live.ok("packet.send", OTHER, coins=2, count=1, greeting="buy at my shop")
+    assert last(await live.log(), "packet.opened")["packet"]["greeting"] == ""
+    assert not any(b"my shop" in event.body for event in await live.log())
+
+
+async def test_who_has_a_warning_to_read_says_nothing_beside_coins(live: House) -> None:
+    await live.ok("moderate.warn", MODERATOR, user=VIEWER.id, reason="be kind")
+    assert await live.code("packet.send", VIEWER, coins=2, count=1, greeting="Hello") == "warned"
+    await live.ok("packet.send", VIEWER, coins=2, count=1)
 
 
 async def test_one_packet_opened_on_two_nodes(shared_url: str) -> None:

@@ -499,6 +499,30 @@ async def test_a_hidden_comment_that_is_rightly_reported_stays_away(house: House
     assert b"_aside" not in item.body
 
 
+async def test_a_hidden_comment_goes_with_all_that_somebody_said(house: House) -> None:
+    house.room_rules = RoomRules(reports_to_hide=1)
+    hidden = await house.say(VIEWER, "these very words")
+    await report(house, hidden["id"], OTHER)
+    await house.say(VIEWER, "and these")
+    await house.ok("moderate.purge", SENIOR, user=VIEWER.id)
+    code = await house.code("review.decide", MODERATOR, item=hidden["id"], decision="dismiss")
+    assert code == "over"
+    assert await texts(house) == []
+    assert not any(b"these" in entry.body for entry in await house.log())
+    assert len(await noted(house, "report.upheld")) == 1
+
+
+async def test_a_purge_since_a_time_leaves_older_reports_to_be_decided(house: House) -> None:
+    house.room_rules = RoomRules(reports_to_hide=1)
+    hidden = await house.say(VIEWER, "fine in the end")
+    await report(house, hidden["id"], OTHER)
+    house.now_ms += 60_000
+    await house.say(VIEWER, "these very words")
+    await house.ok("moderate.purge", SENIOR, user=VIEWER.id, since_ms=house.now_ms)
+    await decide(house, hidden["id"], "dismiss")
+    assert await texts(house) == ["fine in the end"]
+
+
 async def test_staff_are_not_hidden_by_a_crowd(house: House) -> None:
     house.room_rules = RoomRules(reports_to_hide=1)
     event = await house.say(MODERATOR, "please be kind")

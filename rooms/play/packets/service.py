@@ -164,7 +164,11 @@ class Packets:
         if cmd.greeting is None or not cmd.greeting.strip():
             return ""
         self._standing.refuse_muted(tx, cmd.room, caller)
-        return worded(self._texts, cmd.greeting, GREETING_CHARS, About("comment", cmd.room))
+        self._standing.refuse_warned(tx, cmd.room, caller)
+        words = worded(self._texts, cmd.greeting, GREETING_CHARS, About("comment", cmd.room))
+        # Whose words nobody is to see, or not before a moderator has: neither beside coins.
+        unseen = self._standing.is_shadowed(tx, cmd.room, caller)
+        return "" if unseen or self._standing.is_restricted(tx, cmd.room, caller) else words
 
 
 def escrow(packet_id: str) -> Account:
