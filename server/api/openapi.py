@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from typing import Any, get_origin
 
 import orjson
@@ -150,7 +151,7 @@ def _schema(
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    names = re.findall(r"\{(\w+)\}", path)
     return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
 
 

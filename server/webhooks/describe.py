@@ -25,6 +25,7 @@ _WHAT = {
     "room.interrupted": "A room's publisher is away.",
     "room.ended": "A room's stream is over.",
     "room.changed": "A room's title or settings were changed; what was changed is there.",
+    "stream.blurred": "A picture is blurred because of what a check found in it, or no longer (`on`).",
     "room.pause": "The host has pressed pause, or goes on (`on`); `picture` is shown meanwhile.",
     "recording.ready": "A recording is complete and can be played: `recording`.",
     "recording.failed": "A recording came to nothing: `recording`.",

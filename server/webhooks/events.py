@@ -29,6 +29,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "room.status": ("room.idle", "room.live", "room.interrupted", "room.ended"),
     "room.changed": ("room.changed",),
     "room.pause": ("room.pause",),
+    "stream.blurred": ("stream.blurred",),
     "product.added": ("product.added", "stock.changed"),
     "product.changed": ("product.changed", "stock.changed"),
     "product.removed": ("product.removed",),

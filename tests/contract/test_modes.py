@@ -167,6 +167,8 @@ async def known_follower(house: House, *callers: Caller) -> None:
 
 async def test_a_shield_goes_up_and_comes_down(house: House) -> None:
     await known_follower(house, VIEWER)
+    await house.say(VIEWER, "hello")  # a first comment would wait for a moderator
+    house.now_ms += MINUTE_MS
     before = await modes(house, slow_mode_s=5)
     up = (await modes(house, shield=True))["shield"]
     assert up == {
@@ -228,6 +230,7 @@ async def test_an_old_timer_leaves_a_new_shield_alone(house: House) -> None:
 
 
 async def test_a_newcomer_is_sent_away_where_nothing_can_wait(house: House) -> None:
+    house.services.comments._held = None
     newcomer = Caller("u-new", "New")
     await known_follower(house, newcomer)
     await house.sign_in(newcomer)

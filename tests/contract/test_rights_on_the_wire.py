@@ -14,7 +14,7 @@ from tests.contract.house import GUEST, HOST, OTHER
 from tests.contract.wire_house import TRANSPORTS, WireHouse, wire_house_at
 
 CELLS = table.HEADER.split()
-ROOM_EACH = {"lottery", "quiz", "moderate"}
+ROOM_EACH = {"appeal", "lottery", "moderate", "quiz", "report", "review"}
 """What the cell before leaves behind is in the way: plays end when their time has come, and nobody replaces a
 sanction of somebody above. So each cell has a room of its own."""
 

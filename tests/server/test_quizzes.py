@@ -46,7 +46,7 @@ async def test_a_question_closes_by_itself_and_everybody_sees_it(world: World) -
 async def test_an_answer_comes_with_its_time_and_its_connections_round_trip() -> None:
     arrivals: list[Arrival] = []
 
-    async def run(name: str, *args: Any) -> Answer:
+    async def run(name: str, *args: Any, **more: Any) -> Answer:
         arrivals.append(args[-1])
         return accepted({})
 
