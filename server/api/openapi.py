@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from typing import Any, get_origin
 
 import orjson
@@ -80,6 +81,7 @@ _CSV = {
 _OF_AUDIT = ("action", "actor", "target", "since_ms", "until_ms")
 _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/rooms/{room}/sanctions"): ("user", "in_force", "cursor", "limit"),
+    ("GET", "/api/v1/rooms/{room}/stills/{still}.jpg"): ("clear",),
     ("GET", "/api/v1/sanctions"): ("user", "in_force", "cursor", "limit"),
     ("GET", "/api/v1/payments/owed"): ("cursor", "limit", "status"),
     ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),
@@ -150,7 +152,7 @@ def _schema(
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    names = re.findall(r"\{(\w+)\}", path)
     return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
 
 

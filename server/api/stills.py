@@ -12,7 +12,7 @@ from server.api.context import API
 routes = web.RouteTableDef()
 
 
-@routes.get("/api/v1/rooms/{room}/stills/{still:[0-9a-f-]{36}}.jpg")
+@routes.get("/api/v1/rooms/{room}/stills/{still}.jpg")
 async def get_still(request: web.Request) -> web.Response:
     """A still of a hit: blurred, or as it was with ``clear=1``."""
     api = request.app[API]
