@@ -188,13 +188,13 @@ def read_reported(
     conn: Connection, room_id: str, user_id: str, first: int, to: int, limit: int
 ) -> list[Item]:
     """What is reported, and undecided, of somebody's comments between two offsets of the room's log, both
-    included, the newest first."""
+    included: the hidden ones first, whose words must not come back, then the newest."""
     query = (
         select(items_table)
         .where(_i.user_id == user_id, _i.kind == "report", _i.state.in_(("gathering", OPEN)))
         .where(_i.room_id == room_id, _i.offset >= first, _i.offset <= to)
     )
-    return [Item(*row) for row in conn.execute(query.order_by(_i.offset.desc()).limit(limit))]
+    return [Item(*row) for row in conn.execute(query.order_by(_i.hidden.desc(), _i.offset.desc()).limit(limit))]
 
 
 def read_record(conn: Connection, user_id: str) -> dict[str, int]:

@@ -57,6 +57,8 @@ _WHAT = {
     "moderation.comments_purged": "A moderator deleted all of somebody's comments: `user`, `count`.",
     "moderation.modes_changed": "A moderator changed who may comment, or how: `changes`.",
     "moderation.shield": "The room's shield went up (`on`) or came down, by itself with `by: null`.",
+    "moderation.picture_hit": "The picture check found something: `stream`, `measure`, `classes`, `picture`.",
+    "moderation.picture_over": "That picture was cleared, or is clean (`by: null`): `stream`, `by`.",
     "moderation.comment_refused": "The filter refused a comment.",
     "moderation.role_changed": "Somebody was given another role in a room.",
 }

@@ -27,7 +27,7 @@ from server.webhooks.events import (
 ROOT = Path(__file__).parents[3]
 AT_MS = 1_800_000_000_123
 # Entries that nobody is told of: none so far.
-UNTOLD = {"comment_shadowed"}
+UNTOLD = {"comment_shadowed", "noted", "note_deleted"}
 
 
 def entry(kind: str, data: dict[str, Any], *, visibility: Visibility = Visibility.ALL) -> LogEvent:

@@ -107,7 +107,7 @@ const SAID: Record<string, Said> = {
   },
   picture_hit: ({ data }, room) => {
     const hit = data as unknown as PictureHit;
-    return t(`log.picture.${hit.measure}`, { whose: whose(room, hit.stream), what: found(hit) });
+    return t(`log.picture.${hit.measure}`, { whose: whose(room, hit.stream), what: found(hit.classes) });
   },
   picture_over: ({ data }, room) => {
     const { stream, by } = data as { stream: PictureOf; by: { id: string | null; name: string } };

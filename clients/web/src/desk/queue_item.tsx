@@ -8,6 +8,7 @@ import { pieces } from "../live/review";
 import type { ReviewItem, ReviewReason, WholeReviewItem, Why } from "../live/review_wire";
 import type { Room } from "../live/room";
 import { commentOf } from "../live/wire";
+import { found, Still } from "../ui/picture_alert";
 import type { QueueDesk } from "./queue";
 import { DECISIONS } from "./queue_keys";
 
@@ -23,11 +24,12 @@ export function QueueItem({ room, queue, item, now }: QueueItemProps) {
   return (
     <div class="queue-item" data-testid="queue-detail">
       <p class="queue-said" data-testid="queue-said">
-        <Marked text={item.text ?? ""} reasons={item.reasons ?? []} />
+        {item.classes ? found(item.classes) : <Marked text={item.text ?? ""} reasons={item.reasons ?? []} />}
       </p>
+      {item.picture && <Still key={item.picture} room={room} path={item.picture} />}
       <Facts item={item} now={now} />
       {item.state === "open" && <Actions queue={queue} item={item} now={now} />}
-      {whole && <Surroundings whole={whole} />}
+      {whole && item.kind !== "picture" && <Surroundings whole={whole} />}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 /** The moderators' queue, reports and appeals on the wire: docs/protocol.md, *Review*. */
+import type { Finding, PictureMeasure, PictureOf } from "./picture_wire";
 import type { LiveEvent, Person } from "./wire";
 
 export type ReviewKind = "held" | "report" | "appeal" | "picture";
@@ -36,6 +37,11 @@ export interface ReviewItem {
   texts?: { why: Why; text: string }[];
   reports?: number;
   hidden?: boolean;
+  stream?: PictureOf;
+  measure?: PictureMeasure;
+  classes?: readonly Finding[];
+  /** Where a still is, of a picture. */
+  picture?: string | null;
   sanction?: { kind: string; until_ms: number | null; reason: string; by: Person; at_ms: number; everywhere?: boolean };
 }
 

@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { isKey, t } from "../i18n";
 import { timeOfDay } from "../i18n/format";
 import { blob } from "../live/api";
-import type { Finding, PictureHit, PictureNotice, PictureOf } from "../live/picture_wire";
+import type { Finding, PictureHit, PictureOf } from "../live/picture_wire";
 import type { Room } from "../live/room";
 import { IconButton, Spinner } from "./basics";
 import { useTask } from "./hooks";
@@ -38,7 +38,7 @@ function Alert({ room, hit }: { room: Room; hit: PictureHit }) {
         </strong>
         <span>{t(own && hit.measure !== "alert" ? `picture.you.${hit.measure}` : `picture.hit.${hit.measure}`)}</span>
         <span class="small">
-          <time class="numbers">{timeOfDay(hit.at_ms)}</time> · {found(hit)}
+          <time class="numbers">{timeOfDay(hit.at_ms)}</time> · {found(hit.classes)}
         </span>
         {(!own || room.you.role.value === "operator") && (
           <div class="picture-alert-tools">
@@ -55,7 +55,7 @@ function Alert({ room, hit }: { room: Room; hit: PictureHit }) {
 }
 
 /** Blurred on the server, until somebody wants to see it as it was. */
-function Still({ room, path }: { room: Room; path: string }) {
+export function Still({ room, path }: { room: Room; path: string }) {
   const clear = useSignal(false);
   const [shown, setShown] = useState<string | null>(null);
   const [gone, setGone] = useState(false);
@@ -93,7 +93,7 @@ export function whose(room: Room, stream: PictureOf): string {
 }
 
 /** What was found, and how sure the check is of it. */
-export function found({ classes }: Pick<PictureNotice, "classes">): string {
+export function found(classes: readonly Finding[]): string {
   const words = classes.slice(0, 3).map(({ name, score }: Finding) => {
     const key = `picture.class.${name}`;
     return t("picture.found", { what: isKey(key) ? t(key) : name, percent: `${Math.round(score * 100)}%` });
