@@ -8,6 +8,7 @@ import { pieces } from "../live/review";
 import type { ReviewItem, ReviewReason, WholeReviewItem, Why } from "../live/review_wire";
 import type { Room } from "../live/room";
 import { commentOf } from "../live/wire";
+import { Still, found } from "../ui/picture_alert";
 import type { QueueDesk } from "./queue";
 import { DECISIONS } from "./queue_keys";
 
@@ -23,8 +24,9 @@ export function QueueItem({ room, queue, item, now }: QueueItemProps) {
   return (
     <div class="queue-item" data-testid="queue-detail">
       <p class="queue-said" data-testid="queue-said">
-        <Marked text={item.text ?? ""} reasons={item.reasons ?? []} />
+        <Marked text={item.classes ? found({ classes: item.classes }) : (item.text ?? "")} reasons={item.reasons ?? []} />
       </p>
+      {item.picture && <Still key={item.picture} room={room} path={item.picture} />}
       <Facts item={item} now={now} />
       {item.state === "open" && <Actions queue={queue} item={item} now={now} />}
       {whole && <Surroundings whole={whole} />}

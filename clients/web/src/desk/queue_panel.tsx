@@ -8,6 +8,7 @@ import type { Room } from "../live/room";
 import { Empty } from "../ui/basics";
 import { useNow } from "../ui/hooks";
 import { Icon } from "../ui/icon";
+import { found, whose } from "../ui/picture_alert";
 import type { QueueDesk } from "./queue";
 import "./queue.css";
 import { QueueItem } from "./queue_item";
@@ -77,8 +78,8 @@ function Row({ room, queue, item, now, open }: RowProps) {
     <li class={`queue-row${open ? " open" : ""}${waits ? "" : " done"}`} aria-current={open} data-testid="queue-item" data-id={item.id} data-state={item.state}>
       <button class="queue-line" aria-expanded={open} onClick={pick}>
         <span class={`chip tiny kind-${item.kind}`}>{t(`queue.kind.${item.kind}`)}</span>
-        <span class="who ellipsis">{item.user.name}</span>
-        <span class="queue-text ellipsis">{item.text}</span>
+        <span class="who ellipsis">{item.stream ? whose(room, item.stream) : item.user.name}</span>
+        <span class="queue-text ellipsis">{item.classes ? found({ classes: item.classes }) : item.text}</span>
         <Status queue={queue} item={item} now={now} />
       </button>
       {open && <QueueItem room={room} queue={queue} item={item} now={now} />}

@@ -1,4 +1,5 @@
 /** The moderators' queue, reports and appeals on the wire: docs/protocol.md, *Review*. */
+import type { Finding, PictureOf } from "./picture_wire";
 import type { LiveEvent, Person } from "./wire";
 
 export type ReviewKind = "held" | "report" | "appeal" | "picture";
@@ -37,6 +38,10 @@ export interface ReviewItem {
   reports?: number;
   hidden?: boolean;
   sanction?: { kind: string; until_ms: number | null; reason: string; by: Person; at_ms: number; everywhere?: boolean };
+  /** Of a picture: whose it is, what was found in it, and where a still of it is. */
+  stream?: PictureOf;
+  classes?: readonly Finding[];
+  picture?: string | null;
 }
 
 export interface WholeReviewItem extends ReviewItem {

@@ -55,7 +55,7 @@ function Alert({ room, hit }: { room: Room; hit: PictureHit }) {
 }
 
 /** Blurred on the server, until somebody wants to see it as it was. */
-function Still({ room, path }: { room: Room; path: string }) {
+export function Still({ room, path }: { room: Room; path: string }) {
   const clear = useSignal(false);
   const [shown, setShown] = useState<string | null>(null);
   const [gone, setGone] = useState(false);
