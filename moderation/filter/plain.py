@@ -31,7 +31,8 @@ _FIXED: dict[int, str] = {
     0x20E3: "",  # what makes a keycap of a digit
 }
 
-_SPACED_OUT = re.compile(r"(?<!\S)\S(?: {1,2}\S){4,}(?!\S)")
+# Two may stand together with a hyphen or a dot: 5 5 5-0 1 9 9.
+_SPACED_OUT = re.compile(r"(?<!\S)\S(?: {1,2}\S(?:[-.]\S)?){3,}(?!\S)")
 
 
 class _Table(dict[int, str]):

@@ -15,7 +15,7 @@ from moderation.filter.tables import readings as syllables
 
 _HAN = "\u4e00-\u9fff"
 # Each search is for the next dearer thing, so that most texts are done with after one for any sign at all.
-_SIGN = re.compile(f"[0-9@$!|€£¥¢+=(){{}}\\[\\]<>\\\\/^*#%&?~×{NOTHING}]")
+_SIGN = re.compile(f"[0-9@$!|€£¥¢+=(){{}}\\[\\]<>\\\\/^*#%&?~×〇{NOTHING}]")
 _BESIDE = "0-9@$|€£¥¢+={}\\[\\]<>\\\\/^"
 _LEET = f"(?:[a-z](?:[{_BESIDE}]|[!()][a-z0-9@$])|[{_BESIDE}!)(][a-z]|[@$]{{2}})"
 _LEETY = re.compile(_LEET)
@@ -48,6 +48,8 @@ _CHUNK = re.compile('[^.,:;"]+')
 _LETTER = re.compile("[a-z@$]")
 _PRICE = re.compile(r"[$€£¥]\d")
 _CLOSING = "!?.,"
+# A round sign that is a figure only among figures.
+_ROUND = re.compile(f"(?<=[{_HAN}])(?<![一二三四五六七八九十])〇(?=[{_HAN}])(?![一二三四五六七八九十年月日])")
 
 _TONED = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,6}[1-5]\s?){2,}(?![a-z0-9])")
 _TONES = str.maketrans(dict.fromkeys("12345", NOTHING))
@@ -88,12 +90,14 @@ def _drawn(kept: str) -> bool:
 
 
 def _signed(kept: str) -> Iterator[Reading]:
-    """With tones left out, vowels for stars, 加 for a plus."""
+    """With tones left out, vowels for stars, 加 for a plus, nothing for 〇."""
     if _TONED.search(kept):
         yield Reading(_TONED.sub(lambda found: found[0].translate(_TONES), kept))
     if _HOLED.search(kept):
         for vowel in _VOWELS:
             yield Reading(_HOLED.sub(vowel, kept))
+    if "〇" in kept and _ROUND.search(kept):
+        yield Reading(_ROUND.sub(NOTHING, kept))
     if "+" in kept and _PLUS.search(kept):
         yield Reading(_PLUS.sub("加", kept))
 

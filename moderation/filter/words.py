@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from moderation.rulebook.rules import DEFAULT_LEVEL
 
 MASK = "*"
 PROBLEMS_MAX = 20
+MODEL_MAX = 3
+"""Letters that a product's name may begin with: longer ones are words."""
+_MODEL = re.compile(r"-\d{2,}")
 
 LevelOf = Callable[[str], int]
 """How much of a category is caught: 0 nothing, 1 only severity 1, … 4 all of it."""
@@ -213,9 +217,16 @@ def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
         return 0
     if reading.drawn_from and not runs_fit(spelling, reading, first):
         return 0
+    if len(spelling.key) <= MODEL_MAX and _names_a_model(spelling, reading, end):
+        return 0
     if spelling.entry.match == "exact" and (first or stop != len(reading.text)):
         return 0
     return stop
+
+
+def _names_a_model(spelling: Spelling, reading: Reading, end: int) -> bool:
+    """Whether these are the letters of a product's name, such as SB-500."""
+    return spelling.key.isascii() and _MODEL.match(reading.kept, reading.at[end - 1] + 1) is not None
 
 
 def _spelled_out(spelling: Spelling, reading: Reading, index: int) -> bool:

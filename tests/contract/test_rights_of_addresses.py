@@ -25,6 +25,7 @@ GET    /api/v1/rooms/{room}/sanctions            -     -      x         x      x
 GET    /api/v1/sanctions                         -     -      -         -      -    x
 GET    /api/v1/rooms/{room}/audit                -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/audit/chain          -     -      -         -      x    x
+GET    /api/v1/rooms/{room}/audit/export         -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/transparency         -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/members              -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/stream-keys          -     -      -         -      x    x
@@ -32,6 +33,7 @@ POST   /api/v1/rooms/{room}/stream-keys          -     -      -         -      x
 DELETE /api/v1/rooms/{room}/stream-keys/nowhere  -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/review               -     -      x         x      x    x
 GET    /api/v1/rooms/{room}/review/nowhere       -     -      x         x      x    x
+GET    /api/v1/rooms/{room}/stills/00000000-0000-0000-0000-000000000000.jpg - - x x     x    x
 GET    /api/v1/appeals                           -     x      x         x      x    x
 GET    /api/v1/rooms/{room}/publisher            -     -      -         -      x    x
 DELETE /api/v1/rooms/{room}/poster.jpg           -     -      x         x      x    x
@@ -53,6 +55,7 @@ GET    /api/v1/wallets/nowhere                   -     -      -         -      -
 GET    /api/v1/wallets/nowhere/statement         -     -      -         -      -    x
 POST   /api/v1/wallets/nowhere/corrections       -     -      -         -      -    x
 GET    /api/v1/audit                             -     -      -         -      -    x
+GET    /api/v1/audit/export                      -     -      -         -      -    x
 POST   /api/v1/audit/erase                       -     -      -         -      -    x
 GET    /api/v1/moderation/rules                  -     -      -         -      -    x
 PATCH  /api/v1/moderation/rules                  -     -      -         -      -    x

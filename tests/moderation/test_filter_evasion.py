@@ -21,6 +21,7 @@ LISTS = TextFilter(
 )
 
 FULL_WIDTH = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
+SYLLABIC = str.maketrans("abdmnukqrtv", "ᗩᗷᗪᗰᑎᑌKᑫᖇTᐯ")
 BOLD = str.maketrans({chr(97 + n): chr(0x1D41A + n) for n in range(26)})
 SQUARED = str.maketrans({chr(97 + n): chr(0x1F170 + n) for n in range(26)})
 CYRILLIC = str.maketrans("aboktumi", "аьокτυмі")
@@ -42,6 +43,7 @@ COSTUMES: dict[str, Callable[[str], str]] = {
     "case": str.upper,
     "full width": lambda word: word.translate(FULL_WIDTH),
     "mathematical": lambda word: word.translate(BOLD),
+    "syllables": lambda word: word.translate(SYLLABIC),
     "squared": lambda word: word.translate(SQUARED),
     "flags": lambda word: "".join(chr(0x1F1E6 + ord(c) - 97) if c.isascii() else c for c in word),
     "look-alikes": lambda word: word.translate(CYRILLIC),
@@ -201,3 +203,18 @@ def test_what_is_dumped_is_parsed_the_same(entries: list[Entry], form: str) -> N
     again = parse(text, "list.toml" if form == "toml" else "list.txt")
     assert [dump([entry], "toml") for entry in again] == [dump([entry], "toml") for entry in entries]
     assert all(entry.line is not None for entry in again)
+
+
+def test_a_round_figure_hides_no_word_and_stays_a_figure() -> None:
+    assert LISTS.check("卖〇假〇货").action == "deny"
+    years = TextFilter([Entry("二六年", "deny")])
+    assert years.check("二〇二六年").action == "deny"
+    assert years.check("二〇六年").action == "allow"
+
+
+def test_a_few_letters_of_a_products_name_are_no_word() -> None:
+    short = TextFilter([Entry("sb", "deny", match="word")])
+    assert short.check("SB-500音箱").action == "allow"
+    for text in ("sb", "sb-", "sb500", "sb - 500", "sb-5"):
+        assert short.check(text).action == "deny"
+    assert LISTS.check("vigor-500").action == "deny"

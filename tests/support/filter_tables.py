@@ -39,6 +39,8 @@ _FAUX = dict(
         strict=True,
     )
 )
+# An alphabet of Canadian syllables, as pages that make letters fancy write it.
+_FAUX |= dict(zip("ᗩᗷᑕᗪᖴᕼᒍᒪᗰᑎᑭᑫᖇᔕᑌᐯᗯᘔ", "abcdfhjlmnpqrsuvwz", strict=True))
 _UPSIDE_DOWN = dict(zip("ɐɔǝɟƃɥᴉɾʞןɯɹʇʌʍʎ", "acefghijklmrtvwy", strict=True))
 
 
@@ -71,7 +73,13 @@ def simplified() -> dict[str, str]:
     rows = (line.split("\t") for line in text.splitlines())
     table = {row[0]: row[1].split()[0] for row in rows if len(row) == 2}
     # Variants that aren't traditional forms of one, but are read as it.
-    table |= dict(zip("妳祢她牠", "你你他它", strict=True)) | {"喫": "吃", "姦": "奸", "噁": "恶", "槼": "规"}
+    table |= dict(zip("妳祢她牠", "你你他它", strict=True)) | {
+        "喫": "吃",
+        "姦": "奸",
+        "噁": "恶",
+        "槼": "规",
+        "砲": "炮",
+    }
     return {char: simple for char, simple in sorted(table.items()) if char != simple}
 
 

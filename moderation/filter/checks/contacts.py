@@ -28,8 +28,12 @@ _ENGLISH = {
     "six": "6", "seven": "7", "eight": "8", "nine": "9",
 }  # fmt: skip
 _SPELLED_DIGIT = "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|o|[0-9])"
-_SPELLED = re.compile(rf"(?<![a-z0-9]){_SPELLED_DIGIT}(?:[ ,.\-]{{0,3}}{_SPELLED_DIGIT}){{9,14}}(?![a-z0-9])")
-_SPELLED_PARTS = re.compile(_SPELLED_DIGIT)
+_TIMES = {"double": 2, "triple": 3}
+_SAID = rf"(?:(?:double|triple) )?{_SPELLED_DIGIT}"
+_SPELLED = re.compile(rf"(?<![a-z0-9]){_SAID}(?:[ ,.\-]{{0,3}}{_SAID}){{6,14}}(?![a-z0-9])")
+_SPELLED_PARTS = re.compile(rf"(?:(double|triple) )?({_SPELLED_DIGIT})")
+SPELLED_MIN = 10
+"""Digits: fewer are counted, or a price."""
 _COUNTING = "01234567890123456789"
 
 _TO = r"[ :：=\-_→>号是加我的码群id为了吧哦呀 ]{0,8}"
@@ -42,9 +46,16 @@ _WECHAT = (
     rf"|{_ALONE}(?:wechat|we chat|weixin|wei xin|vx|wx|vxin|weix)"
     rf"|[加+私+扣] ?(?:微|薇|威|徽|v|维|w)|[薇徽微])"
 )
-_QQ = rf"(?:{_ALONE}q ?q|扣扣|扣q|企鹅|秋秋|球球|{_ALONE}q群|扣群|{_ALONE}q号?(?=[ :：]?\d))"
+_QQ = (
+    rf"(?:{_ALONE}q ?q|[扣抠叩蔻]{{2}}|🐧|[扣抠]q|企鹅|秋秋|球球|{_ALONE}q群|扣群|{_ALONE}q号?(?=[ :：]?\d))"
+)
+# A shop's own numbers are nobody's telephone.
+_NO_ORDER = "".join(
+    f"(?<!{what} )" for what in ("order", "tracking", "parcel", "item", "model", "serial", "invoice")
+)
 _CALL = (
-    rf"(?:{_ALONE}(?:tel|phone|mobile|cell|call|text|txt|sms|ring|contact|number|whats ?app|watsapp)"
+    rf"(?:{_ALONE}(?:tel|phone|mobile|cell|call|text|txt|sms|ring|contact|whats ?app|watsapp"
+    rf"|{_NO_ORDER}number)"
     r"(?: me| us)?(?: at| on)?|电话|手机|手机号|致电|联系|拨打|热线|打我)"
 )
 _TELEGRAM = rf"(?:{_ALONE}(?:telegram|telegr|tele|tg)|电报|飞机|纸飞机)"
@@ -84,7 +95,7 @@ _RULES = (
     _Rule("social", re.compile(rf"{_SOCIAL}{_AFTER}(?P<id>[a-z0-9][a-z0-9_.\-]{{3,29}})"), True),
 )
 _ANNOUNCED = re.compile(
-    r"[微薇威维徽喂卫]|扣|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机|[加+私][vw]"
+    r"[微薇威维徽喂卫]|[扣抠叩蔻🐧]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机|[加+私][vw]"
     r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|we ?chat|v信|vxin"
     r"|tel|phone|mobile|cell|call|text|txt|sms|ring|contact|number|whats|wats|wa[ :：+]"
     r"|tg|line|ig|ins|snap|disc|kik|skype|signal|facebook|fb|viber|v❤|v心)"
@@ -103,7 +114,8 @@ _WORDS_AFTER = named(
 )
 _MAY_HAVE_DIGITS = re.compile(rf"[{_DIGIT}](?:[^{_DIGIT}]{{0,3}}[{_DIGIT}]){{6}}")
 _MAY_BE_SPELLED = re.compile(
-    r"(?:zero|one|two|three|four|five|six|seven|eight|nine).{0,3}(?:zero|oh|one|two|three|four|five|six|seven|eight|nine)"
+    r"(?:zero|one|two|three|four|five|six|seven|eight|nine).{0,3}"
+    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple)"
 )
 
 
@@ -167,11 +179,11 @@ def _number_in(groups: Sequence[tuple[int, int, str]]) -> tuple[int, int] | None
 
 def _spelled(text: str) -> Iterator[tuple[str, int, int, str]]:
     for match in _SPELLED.finditer(text):
-        words = _SPELLED_PARTS.findall(match[0])
-        digits = "".join(_ENGLISH.get(word, word) for word in words)
-        by_word = sum(len(word) > 1 for word in words) >= 4
+        parts = _SPELLED_PARTS.findall(match[0])
+        digits = "".join(_TIMES.get(times, 1) * _ENGLISH.get(word, word) for times, word in parts)
+        by_word = sum(len(word) > 1 for _, word in parts) >= 4
         counting = digits in _COUNTING or digits in _COUNTING[::-1] or len(set(digits)) < 3
-        if by_word and not counting:
+        if by_word and len(digits) >= SPELLED_MIN and not counting:
             yield "phone", match.start(), match.end(), digits
 
 

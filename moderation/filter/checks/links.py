@@ -54,12 +54,16 @@ _HOST = re.compile(
 _SCHEME = re.compile(r"(?:h(?:tt|xx|\*\*)ps?|ftp|wss?)[ ]?[:：][ ]?[/\\]{1,4}(?:[^\s/@\\]{0,400}@)?$")
 _SCHEME_MAX = 500
 _MAILBOX = re.compile(r"(?<![\w.+\-/@])[\w.+\-]{1,64}@$")
-_AFTER = re.compile(r"(?::\d{2,5})?(?:[/?#\\][^\s\u2e80-\u9fff]{0,400})?")
+_AFTER = re.compile(r"(?::\d{2,5})?(?:(?:[/?#\\]|[ ]slash[ ])[^\s\u2e80-\u9fff]{0,400})?")
+# An address without its dots, as it is read out: www somewhere com.
+_DOTLESS = re.compile(
+    rf"(?<![^\W_])www[ ]([a-z0-9][a-z0-9-]{{1,62}})[ ]({'|'.join(sorted(_CORE))})(?![^\W_])"
+)
 _DOTS = re.compile(rf"{_SPACED}|{_TIGHT}")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _VERSION = re.compile(r"(?:v|ver|version|版本?|ios|os) ?$")
 _BRACKETED = re.compile(r"h(?:tt|xx)ps?://\[[0-9a-f:.]{2,45}\]")
-_MAYBE = re.compile(r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//")
+_MAYBE = re.compile(r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//|www[ ]")
 _ASCII_TAIL = re.compile(r"[a-z0-9][a-z0-9-]*$")
 _ASCII_HEAD = re.compile(r"[a-z0-9-]+")
 
@@ -112,6 +116,8 @@ def find(text: str, views: Sequence[Plain]) -> list[Link]:
 def _in_view(text: str) -> Iterator[tuple[int, int, str, bool]]:
     for match in _BRACKETED.finditer(text):
         yield match.start(), match.end(), match[0].split("//")[1], False
+    for match in _DOTLESS.finditer(text):
+        yield match.start(), match.end(), f"www.{match[1]}.{match[2]}", True
     for match in _HOST.finditer(text):
         since = max(0, match.start() - _SCHEME_MAX)
         before = _SCHEME.search(text, since, match.start())
@@ -177,7 +183,7 @@ def _is_address(host: str, odd: bool, *, schemed: bool, has_path: bool, before: 
     if schemed:
         return True
     if host in SHORTENERS or host in MESSENGERS:
-        return not odd or len(host) > 4  # t.co
+        return not odd or has_path or len(host) > 4  # t.co
     if odd and (top not in _CORE or labels[-1] in COMMON or len(labels[-1]) < 2):
         return False
     if labels[0] == "www" and len(labels) > 1:

@@ -13,21 +13,26 @@ CAPITALS_MIN, CAPITALS_SHARE = 30, 0.9
 EMOJI_MIN, EMOJI_SHARE = 25, 0.7
 REPEATED_MIN = 30
 """Twenty 6 or 哈 in a row are applause; a line full of them is a wall."""
+PHRASE_TIMES, PHRASE_CHARS = 15, 40
+"""So often the same few characters, in all so many, are no laugh any more."""
 MARKS_MIN, MARKS_SHARE = 10, 0.8
 
 _SHORT = min(CAPITALS_MIN, EMOJI_MIN, REPEATED_MIN, 2 * MARKS_MIN)
 _EMOJI = re.compile("[\u2600-\u27bf\u2b50\u2b55\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff]")
 _REPEATED = re.compile(rf"(\S)(?:[ \u200d\ufe0f]{{0,2}}\1){{{REPEATED_MIN - 1},}}")
+_PHRASE = re.compile(rf"(\S[^\n]{{1,7}}?)\1{{{PHRASE_TIMES - 1},}}")
 # Marks of scripts that don't stand above and below Latin letters are letters' parts there.
 _MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 
 
 def check(subject: Subject, rules: RoomRules) -> Iterator[TextReason]:
-    """``capitals``, ``emoji``, ``repeated`` (one character) and ``stacked`` (marks on marks)."""
+    """``capitals``, ``emoji``, ``repeated`` (a character or a few) and ``stacked`` (marks on marks)."""
     text = subject.text
     if rules.walls == "allow" or len(text) < _SHORT:
         return
-    if found := _REPEATED.search(text):
+    if (found := _REPEATED.search(text)) or (
+        (found := _PHRASE.search(text)) and found.end() - found.start() >= PHRASE_CHARS
+    ):
         yield TextReason("walls", "repeated", rules.walls, found[1], found.start(), found.end())
     if text.isascii():
         if _is_shouted(text):

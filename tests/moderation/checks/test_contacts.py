@@ -27,6 +27,10 @@ def found(text: str) -> set[tuple[str, str]]:
         ("一三八一二三四五六七八", "phone", "一三八一二三四五六七八"),
         ("壹叁捌壹贰叁肆伍陆柒捌", "phone", "壹叁捌壹贰叁肆伍陆柒捌"),
         ("one three eight one two three four five six seven eight", "phone", None),
+        ("zero seven double nine one two triple three four", "phone", None),
+        ("5 5 5-2 3 6-1 9 8 7", "phone", None),
+        ("抠扣 一二三四五六", "qq", None),
+        ("🐧12345678", "qq", None),
         ("１３８１２３４５６７８", "phone", "１３８１２３４５６７８"),
         ("1️⃣3️⃣8️⃣1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣7️⃣8️⃣", "phone", None),
         ("①③⑧①②③④⑤⑥⑦⑧", "phone", None),
@@ -66,6 +70,7 @@ def test_contacts_are_found_where_they_stand(text: str, code: str, span: str | N
         "微波炉1200w", "威尼斯wonderful", "维生素c1000mg", "qq 2", "Q1 2026 results", "phone: iphone 15",
         "sms code 123456", "it is good at home dot",
         "扣1 扣1", "we chat every day about tea", "my number one",
+        "order number 202610231234567", "is tracking number 9400111899 yours", "one double two triple",
     ],
 )  # fmt: skip
 def test_what_people_say_in_a_shop_is_no_contact(text: str) -> None:

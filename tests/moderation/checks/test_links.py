@@ -29,6 +29,9 @@ def found(text: str, **rules: object) -> list[TextReason]:
         ("e x a m p l e . c o m", "example.com", "e x a m p l e . c o m"),
         ("ｅｘａｍｐｌｅ。ｃｏｍ", "example.com", "ｅｘａｍｐｌｅ。ｃｏｍ"),
         ("www . example . com", "example.com", "example . com"),
+        ("www example com", "www.example.com", "www example com"),
+        ("example . c o m", "example.com", "example . c o m"),
+        ("t dot me slash mybags", "t.me", "t dot me slash mybags"),
         ("exa\u200bmple.c\u00adom", "example.com", "exa\u200bmple.c\u00adom"),
         ("1️⃣6️⃣3️⃣.com", "163.com", "1️⃣6️⃣3️⃣.com"),
         ("🅴🆇🅰🅼🅿🅻🅴.🅲🅾🅼", "example.com", "🅴🆇🅰🅼🅿🅻🅴.🅲🅾🅼"),
@@ -53,7 +56,7 @@ def test_links_are_found_where_they_stand(text: str, host: str, span: str) -> No
     "text",
     [
         "3.14", "hello.World", "v1.2.3", "version 1.2.3.4",
-        "e.g. this", "node.js", "great.love it", "ok.so what",
+        "e.g. this", "node.js", "www what a com", "slash the price", "great.love it", "ok.so what",
         "I like it.me too", "$1,299.99", "10.5.2026", "a.m. and p.m.", "see U.S.A", "the dot com bubble",
         "5.5cm", "readme.md", "asap.thanks", "No.1 quality", "好的。ok", "真好。me too", "喜欢。love",
         "Love it.Perfect", "很好.真的", "200ml*3", "wait.what",
