@@ -7,8 +7,9 @@ talk. The host does everything on the first node. Both nodes run on one core; th
 share the other. For each act, from the moment in which it is sent:
 
 - ``answered``: the host has the acknowledgement;
-- ``holds``: somebody on the *second* node, who asks again and again, has the first answer that accords with
-  it: a comment is refused (or isn't any more), or a fresh look at the room has the comment no longer;
+- ``holds``: somebody on the *second* node, who asks from then on again and again, has the first answer that
+  accords with it: a comment is refused (or isn't any more), or a fresh look at the room has the comment no
+  longer. Each question's own time is in it, and that of what was said in vain until then;
 - ``told``: that person has the private event, where there is one;
 - ``shown_p99``, ``shown_last``: 99 of 100 viewers, and the last one, have the event in the room's log, where
   there is one.
