@@ -57,8 +57,8 @@ class Place:
         started_ns = time.time_ns()
         await act.do()
         took = {"answered": time.time_ns()}
-        await _until(act.holds, f"{act.name} doesn't hold")
-        took["holds"] = time.time_ns()
+        asked_ns = await _until(act.holds, f"{act.name} doesn't hold")
+        took |= {"holds": asked_ns, "shows": time.time_ns()}
         if act.told is not None:
             kind = act.told
             await _until(_at_once(lambda: kind in whom.told), f"nobody is told: {kind}")
@@ -86,12 +86,15 @@ def _at_once(holds: Callable[[], bool]) -> Look:
     return look
 
 
-async def _until(holds: Look, what: str) -> None:
+async def _until(holds: Look, what: str) -> int:
+    """When the first question was asked that had yes for an answer (Unix ns)."""
     deadline = time.monotonic() + WITHIN_S
-    while not await holds():
-        if time.monotonic() > deadline:
-            raise RuntimeError(what)
+    while time.monotonic() < deadline:
+        asked_ns = time.time_ns()
+        if await holds():
+            return asked_ns
         await asyncio.sleep(ASK_EVERY_S)
+    raise RuntimeError(what)
 
 
 class Round:
@@ -131,13 +134,13 @@ class Round:
         await self._act("purge", "moderate.purge", {"user": user}, self._gone(said), shown=shown)
 
     async def _modes(self) -> None:
-        for mode, name, on, off, code in (
-            ("shield", "shield", True, False, "followers_only"),
-            ("slow_mode", "slow_mode_s", SLOW_MODE_S, 0, "slow_mode"),
-        ):
-            for state, value, wanted in (("on", on, code), ("off", off, "")):
-                shown, holds = _changed(name, on=bool(value)), self._answered(wanted)
-                await self._act(f"{mode}_{state}", "room.modes", {name: value}, holds, shown=shown)
+        shield = (("on", True, self._answered("followers_only")), ("off", False, self._answered("")))
+        # The first comment is allowed, and starts the clock: a look says sooner that it is on.
+        slow = (("on", SLOW_MODE_S, self._is_slow()), ("off", 0, self._answered("")))
+        for name, states in (("shield", shield), ("slow_mode_s", slow)):
+            for state, value, holds in states:
+                act, shown = f"{name.removesuffix('_s')}_{state}", _changed(name, on=bool(value))
+                await self._act(act, "room.modes", {name: value}, holds, shown=shown)
 
     async def _act(
         self,
@@ -157,6 +160,15 @@ class Round:
 
         async def look() -> bool:
             return await self._whom.code("comment", text=f"{text} {next(self._numbers)}") == code
+
+        return look
+
+    def _is_slow(self) -> Look:
+        """Whether a fresh look at the room says that it is in slow mode."""
+
+        async def look() -> bool:
+            settings = (await self._whom.must("enter"))["snapshot"]["settings"]
+            return bool(settings["slow_mode_s"])
 
         return look
 

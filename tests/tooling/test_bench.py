@@ -227,7 +227,7 @@ def test_sanctions_hold_on_the_other_node_and_reach_the_whole_crowd() -> None:
     assert set(result["acts"]) == to_all | to_one | {"word_added"}
     for name, times in result["raw"].items():
         assert all(len(each) == result["rounds"] >= 10 and min(each) > 0 for each in times.values())
-        assert {"answered", "holds"} <= set(times)
+        assert {"answered", "holds", "shows"} <= set(times)
         assert ("told" in times) == (name in to_one)
         assert ("shown_p99" in times) == (name in to_all)
     assert result["acts"]["mute"]["holds"]["p50"] <= result["bar_ms"]
