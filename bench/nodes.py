@@ -251,7 +251,7 @@ def _figures(
         },
         "pinned": pinned,
         "raw": {name: [part.raw() for part in each] for name, each in parts.items()},
-        "versions": sides.versions() | _versions(),
+        "versions": sides.versions() | store_versions(),
         "commands": {name: shlex.join(server.command) for name, server in servers.items()},
     }
 
@@ -265,7 +265,8 @@ def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return round(statistics.median(a / b for a, b in zip(ours, theirs, strict=True)), 3)
 
 
-def _versions() -> dict[str, str]:
+def store_versions() -> dict[str, str]:
+    """Of what nodes share, and of what speaks with it."""
     said = subprocess.run([get_binary_path(), "--version"], capture_output=True, text=True, check=True).stdout
     names = ("redis", "hiredis", "psycopg")
     return {"valkey": said.strip(), **{name: importlib.metadata.version(name) for name in names}}

@@ -77,6 +77,11 @@ MODERATION = {
     "peers", "lists", "versions", "cases",
 }  # fmt: skip
 
+SANCTIONS = {
+    "viewers", "stayed", "nodes", "rounds", "acts", "worst_ms", "bar_ms", "within_bar", "comments", "raw",
+    "core_share", "versions", "commands",
+}  # fmt: skip
+
 
 def _bench(*args: str) -> dict[str, Any]:
     command = [str(ROOT / "dev"), "bench", *args, "--quick", "--json"]
@@ -209,6 +214,23 @@ def test_moderation_measures_speed_and_what_is_found_beside_two_peers() -> None:
         assert counts["false_positives"]["of"] >= 100
         for peer in result["peers"].values():
             assert peer["languages"][language]["recall"]["share"] < counts["recall"]["share"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+def test_sanctions_hold_on_the_other_node_and_reach_the_whole_crowd() -> None:
+    result = _bench("sanctions")
+    assert set(result) >= SANCTIONS
+    assert result["stayed"] == result["viewers"] == 2000
+    to_all = {"delete", "purge", "shield_on", "shield_off", "slow_mode_on", "slow_mode_off"}
+    to_one = {"mute", "unmute", "ban", "unban"}
+    assert set(result["acts"]) == to_all | to_one | {"word_added"}
+    for name, times in result["raw"].items():
+        assert all(len(each) == result["rounds"] >= 10 and min(each) > 0 for each in times.values())
+        assert {"answered", "holds", "shows"} <= set(times)
+        assert ("told" in times) == (name in to_one)
+        assert ("shown_p99" in times) == (name in to_all)
+    assert result["acts"]["mute"]["holds"]["p50"] <= result["bar_ms"]
 
 
 def test_no_benchmark_is_without_a_test() -> None:

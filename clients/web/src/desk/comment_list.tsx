@@ -101,7 +101,8 @@ function Row({ room, event, selected, onSelect, onMute, onMask }: {
   const { text, reply_to, masked } = commentOf(event);
   const others = user && user.id !== room.you.user.value?.id ? user : null;
   const sanctions = user === undefined ? [] : room.staff.on(user.id);
-  const muted = sanctions.length > 0;
+  // Who is warned or watched is to be read more closely, not less.
+  const muted = sanctions.some(({ kind }) => kind === "mute" || kind === "ban" || kind === "shadow");
   return (
     <li
       class={`desk-row${selected ? " selected" : ""}${muted ? " muted" : ""}`}
