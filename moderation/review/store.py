@@ -194,7 +194,9 @@ def read_reported(
         .where(_i.user_id == user_id, _i.kind == "report", _i.state.in_(("gathering", OPEN)))
         .where(_i.room_id == room_id, _i.offset >= first, _i.offset <= to)
     )
-    return [Item(*row) for row in conn.execute(query.order_by(_i.hidden.desc(), _i.offset.desc()).limit(limit))]
+    return [
+        Item(*row) for row in conn.execute(query.order_by(_i.hidden.desc(), _i.offset.desc()).limit(limit))
+    ]
 
 
 def read_record(conn: Connection, user_id: str) -> dict[str, int]:

@@ -61,7 +61,6 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "guest.joined": ("guest.joined",),
     "guest.left": ("guest.left",),
     "stage.layout": ("stage.layout",),
-    "stream.blurred": ("stream.blurred",),
     "recording.started": ("recording.started",),
     "recording.stopped": ("recording.stopped",),
     "comment": ("comment.created",),
