@@ -97,6 +97,7 @@ async def moderator_mutes(moderator: Person, viewer: Person, other: Person) -> N
     await moderator.at("mute-reason-input").fill("advertising")
     await moderator.at("mute-for-600").click()
     await moderator.at("mute-confirm").click()
+    await moderator.at("tab-mutes").click()
     await moderator.see("active-mute", "Lin")
     notice = await viewer.see("mute-notice")
     await expect(notice).to_contain_text("advertising")

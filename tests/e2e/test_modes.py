@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 
 from tests.e2e.world import WAIT_MS, Person, arrive, demo_node
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(120)]
 
 
 async def test_a_shield_closes_the_composer_with_a_reason_and_opens_it_again(

@@ -16,7 +16,7 @@ from playwright.async_api import Browser, expect
 from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, demo_token
 from tests.support.node import Node
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(120)]
 
 PHONE = (390, 844)
 _keys = (f"transparent-{n}" for n in itertools.count(1))

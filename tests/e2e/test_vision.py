@@ -17,6 +17,7 @@ from tests.server.test_vision import Fixed
 from tests.support import node as nodes
 
 pytestmark = [
+    pytest.mark.soak,
     pytest.mark.browser,
     pytest.mark.timeout(150),
     pytest.mark.may_block,  # the node starts in the test's loop

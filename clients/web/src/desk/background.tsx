@@ -1,9 +1,10 @@
 /** What the staff know of somebody: since when, whom they look like, notes, and where a ban would reach. */
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { errorText } from "../i18n/errors";
 import { dayAndTime } from "../i18n/format";
 import { t } from "../i18n";
+import { asRefusal, type Refusal } from "../live/errors";
 import { personIn, type AddressRange, type SomebodyHere } from "../live/people";
 import type { Room } from "../live/room";
 import type { Person } from "../live/wire";
@@ -16,13 +17,24 @@ const ADDRESS_BAN_S = 86_400;
 
 export function Background({ room, user }: { room: Room; user: Person }) {
   const [known, setKnown] = useState<SomebodyHere | null>(null);
-  const task = useTask();
-  const { run } = task;
+  const [refused, setRefused] = useState<Refusal | null>(null);
   // The log of the staff says when there is something new about anybody.
   const news = room.staff.log.value.find((event) => event.kind in TELLING)?.seq;
-  const read = useCallback(() => void run(async () => setKnown(await personIn(room.id, user.id, room.token))), [room, user.id, run]);
-  useEffect(read, [read, news]);
-  if (known === null) return task.refusal ? <Notice tone="bad" icon="warn">{errorText(task.refusal)}</Notice> : null;
+  useEffect(() => {
+    let current = true;
+    personIn(room.id, user.id, room.token).then(
+      (found) => {
+        if (current) setKnown(found);
+      },
+      (thrown: unknown) => {
+        if (current) setRefused(asRefusal(thrown));
+      },
+    );
+    return () => {
+      current = false;
+    };
+  }, [room, user.id, news]);
+  if (known === null) return refused ? <Notice tone="bad" icon="warn">{errorText(refused)}</Notice> : null;
   return (
     <div class="stack-tight background" data-testid="background">
       <span class="small quiet">
@@ -37,7 +49,6 @@ export function Background({ room, user }: { room: Room; user: Person }) {
       ))}
       <Notes room={room} known={known} />
       {known.ranges?.map((range) => <Range key={range.width} room={room} user={user} range={range} />)}
-      {task.refusal && <Notice tone="bad" icon="warn">{errorText(task.refusal)}</Notice>}
     </div>
   );
 }

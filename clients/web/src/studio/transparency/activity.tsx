@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { errorText } from "../../i18n/errors";
 import { dayAndTime } from "../../i18n/format";
 import { t } from "../../i18n";
+import { asRefusal, type Refusal } from "../../live/errors";
 import type { Room } from "../../live/room";
 import { Empty, Notice, Spinner } from "../../ui/basics";
 import { useTask } from "../../ui/hooks";
@@ -21,16 +22,34 @@ export function Activity({ room }: { room: Room }) {
   const [next, setNext] = useState<string | null>(null);
   const task = useTask();
   const saving = useTask();
-  const read = (cursor: string | null) =>
+  const [refused, setRefused] = useState<Refusal | null>(null);
+  const more = (cursor: string) =>
     task.run(async () => {
       const page = await entriesOf(room.id, asked, cursor, room.token);
-      setItems((before) => [...(cursor === null ? [] : (before ?? [])), ...page.items]);
+      setItems((before) => [...(before ?? []), ...page.items]);
       setNext(page.next);
     });
-  useEffect(() => void read(null), [room, asked]); // eslint-disable-line react-hooks/exhaustive-deps
+  // What is asked last is what is shown, whichever answer comes first.
+  useEffect(() => {
+    let current = true;
+    setRefused(null);
+    entriesOf(room.id, asked, null, room.token).then(
+      (page) => {
+        if (!current) return;
+        setItems(page.items);
+        setNext(page.next);
+      },
+      (thrown: unknown) => {
+        if (current) setRefused(asRefusal(thrown));
+      },
+    );
+    return () => {
+      current = false;
+    };
+  }, [room, asked]);
   const keep = (format: "csv" | "json") =>
     saving.run(async () => save(await trailFile(room.id, asked, format, room.token), `audit-${room.id}.${format}`));
-  const refusal = task.refusal ?? saving.refusal;
+  const refusal = refused ?? task.refusal ?? saving.refusal;
   return (
     <div class="activity" data-testid="activity">
       <div class="chain-head">
@@ -53,7 +72,7 @@ export function Activity({ room }: { room: Room }) {
         ))}
       </ol>
       {next !== null && (
-        <button class="button outline wide" disabled={task.busy} onClick={() => void read(next)} data-testid="audit-more">
+        <button class="button outline wide" disabled={task.busy} onClick={() => void more(next)} data-testid="audit-more">
           {t("audit.more")}
         </button>
       )}
