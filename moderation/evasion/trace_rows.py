@@ -70,19 +70,24 @@ def write_traces(conn: Connection, left: Iterable[Left]) -> None:
 
 
 def read_alike(conn: Connection, user_ids: Collection[str]) -> dict[str, list[Likeness]]:
-    """For each of these users those who left the same device or address, where few enough did to tell."""
+    """For each of these users those who left the same device or address, where few enough did to tell. Of
+    each it is the latest ``MARKS_MAX``: who calls their device something new each time, for days, must not
+    have those who are looked at beside them missed."""
     columns = traces_table.c
-    own = conn.execute(
-        select(columns.user_id, columns.kind, columns.digest).where(
-            columns.user_id.in_(user_ids), columns.kind != Trace.NETWORK.value
-        )
-    ).all()
+    place = func.row_number().over(partition_by=columns.user_id, order_by=columns.seen_ms.desc())
+    latest = (
+        select(columns.user_id, columns.kind, columns.digest, place.label("place"))
+        .where(columns.user_id.in_(user_ids), columns.kind != Trace.NETWORK.value)
+        .subquery()
+    )
+    query = select(latest.c.user_id, latest.c.kind, latest.c.digest)
+    own = conn.execute(query.where(latest.c.place <= MARKS_MAX)).all()
     shared = count_sharing(conn, {(kind, digest) for _, kind, digest in own})
     telling = [key for key, count in shared.items() if 1 < count <= SHARED_BY]
     others: dict[tuple[str, str], list[str]] = {}
     if telling:
-        query = select(columns.kind, columns.digest, columns.user_id)
-        for kind, digest, user_id in conn.execute(query.where(_KEY.in_(telling))):
+        who = select(columns.kind, columns.digest, columns.user_id)
+        for kind, digest, user_id in conn.execute(who.where(_KEY.in_(telling))):
             others.setdefault((kind, digest), []).append(user_id)
     found: dict[str, list[Likeness]] = {}
     for user_id, kind, digest in own:

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from moderation.evasion.address_bans import read_bans_in
 from moderation.evasion.hints import read_hints
@@ -13,6 +14,7 @@ from moderation.evasion.notes import read_notes
 from moderation.evasion.ranges import NEW_MS
 from moderation.evasion.trace_rows import read_known_since
 from moderation.evasion.traces import KEPT_MS
+from rooms.heads import ROOMS
 from rooms.ports import Caller
 from server.auth import Identity
 from server.evasion import read_suspects
@@ -83,6 +85,30 @@ async def test_the_same_device_under_another_name_is_a_hint_for_the_staff(
     assert house.told(fresh(1)) == []
     await look(house, (ROOM, "u-new-1"))
     assert len(house.briefed("evasion_hint")) == 1  # once
+
+
+_MANY = """
+INSERT INTO traces (kind, digest, user_id, first_ms, seen_ms)
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
+SELECT 'device', 'made up ' || i, 'u-new-2', 1, i FROM n
+"""
+
+
+async def test_who_makes_up_devices_hides_nobody_who_is_looked_at_beside_them(
+    house: House, street: Street
+) -> None:
+    def write(tx: Any) -> Any:
+        yield ROOMS.rows()
+        tx.at_flush(lambda conn: conn.execute(text(_MANY)))
+
+    await street.comes(VIEWER, HERE, PHONE)
+    await ban(house, VIEWER)
+    await street.comes(fresh(1), ELSEWHERE, PHONE)
+    assert (await house.store.write(Work("traces", write))).ok
+    await street.comes(fresh(2), HERE)
+    await look(house, (ROOM, "u-new-1"), (ROOM, "u-new-2"))
+    assert [hint["by"] for hint in await hints_on(house, fresh(1))] == ["device"]
+    assert [hint["by"] for hint in await hints_on(house, fresh(2))] == ["address"]
 
 
 async def test_who_is_there_already_is_found_when_the_other_is_banned(house: House, street: Street) -> None:
