@@ -80,10 +80,7 @@ async def walk(browser: Browser, node: Node, staff: Look, guest: Look) -> list[s
     for person in (host, viewer):
         assert person.errors == []
         await person.context.close()
-    moderator = await arrive(browser, node, "desk", "Bao", "moderator", **staff._asdict())
-    await moderator.see("comment")
-    await audit.look(moderator, "desk")
-    await moderator.context.close()
+    await moderators_work(browser, node, audit, staff, guest)
     await without_signing_in(browser, node, audit, guest)
     return [f"{staff}, {guest}: {fault}" for fault in audit.faults]
 
@@ -223,6 +220,55 @@ async def host_records(host: Person, viewer: Person, audit: Audit) -> None:
     await expect(viewer.at("stage-overlay")).to_have_count(0, timeout=WAIT_MS)
     await host.at("record-switch").click()
     await expect(viewer.at("rec-sign")).to_have_count(0, timeout=WAIT_MS)
+
+
+async def moderators_work(browser: Browser, node: Node, audit: Audit, staff: Look, guest: Look) -> None:
+    """Somebody is reported, looked at, muted, and appeals."""
+    moderator = await arrive(browser, node, "desk", "Bao", "moderator", **staff._asdict())
+    await moderator.see("comment")
+    await audit.look(moderator, "desk")
+    lin = await arrive(browser, node, "r", "Lin", "viewer", **guest._asdict())
+    wu = await arrive(browser, node, "r", "Wu", "viewer", **guest._asdict())
+    text = f"only quoting in {staff.size[0]} {staff.locale}"  # each walk's own: the room remembers all
+    await lin.say(text)
+    row = await wu.see("comment", text)
+    await row.hover()
+    await row.get_by_test_id("report-button").click()
+    await wu.see("report-sheet")
+    await audit.look(wu, "viewer: a report")
+    await wu.at("report-send").click()
+    await moderator.see("queue-item")
+    await moderator.page.keyboard.press("q")
+    await moderator.see("queue-record")
+    await audit.look(moderator, "desk: the queue")
+    await moderator.page.keyboard.press("a")
+    await moderator.page.keyboard.press("Escape")
+    await moderator.at("tab-modes").click()
+    await moderator.see("modes-panel")
+    await audit.look(moderator, "desk: modes")
+    row = moderator.at("comment").filter(has_text=text)
+    await row.click()
+    await moderator.see("background")
+    await moderator.at("note-input").fill("asked twice")
+    await moderator.at("note-save").click()
+    await moderator.see("user-note")
+    await audit.look(moderator, "desk: what is known of somebody")
+    await row.hover()
+    await row.get_by_test_id("mute-button").click()
+    await moderator.see("mute-sheet")
+    await audit.look(moderator, "desk: a sanction")
+    await moderator.at("mute-confirm").click()
+    await lin.see("mute-notice")
+    await lin.at("appeal-open").click()
+    await lin.see("appeal-sheet")
+    await audit.look(lin, "viewer: an appeal")
+    await lin.at("appeal-text").fill("I was only quoting the host")
+    await lin.at("appeal-send").click()
+    await lin.see("appeal-state")
+    await audit.look(lin, "viewer: muted")
+    for person in (moderator, lin, wu):
+        assert person.errors == []
+        await person.context.close()
 
 
 async def without_signing_in(browser: Browser, node: Node, audit: Audit, look: Look) -> None:

@@ -11,6 +11,7 @@ import { useNow } from "../ui/hooks";
 import { NEEDS } from "../ui/mute";
 import "../ui/sanctions.css";
 import { toast, toastError } from "../ui/toasts";
+import { BannedRanges } from "./ranges";
 
 const TOLD_AT_ONCE = 20;
 
@@ -19,7 +20,15 @@ export function Sanctions({ room }: { room: Room }) {
   const sanctions = room.staff.sanctions.value;
   const now = useNow(room.now, sanctions.length > 0, 1_000);
   const active = sanctions.filter(({ until_ms }) => until_ms === null || until_ms > now);
-  if (active.length === 0) return <Empty icon="shield" title={t("sanction.none")} />;
+  return (
+    <>
+      {active.length === 0 ? <Empty icon="shield" title={t("sanction.none")} /> : <InForce room={room} active={active} now={now} />}
+      {room.can("ban_address") && <BannedRanges room={room} />}
+    </>
+  );
+}
+
+function InForce({ room, active, now }: { room: Room; active: readonly Sanction[]; now: number }) {
   return (
     <ul class="rows">
       {active.map((sanction) => (

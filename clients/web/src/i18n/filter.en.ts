@@ -97,7 +97,7 @@ export const filter = {
   "filter.form.txt": "A word a line",
   "filter.form.toml": "TOML",
   "filter.form.csv": "CSV",
-  "filter.form.txt.hint": "# begins a comment. A word after ! is allowed, also where another list has it.",
+  "filter.form.txt.hint": "# begins a comment. A word after ! is allowed, also where another list on this page has it. Lists that aren't on this page hold all the same.",
   "filter.form.toml.hint": "Lists with a category, an action and more: [[list]], then words = […].",
   "filter.form.csv.hint": "A header with text, and any of action, category, match, severity, language.",
   "filter.try": "Try a text",

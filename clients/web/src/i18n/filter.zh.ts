@@ -99,7 +99,7 @@ export const filter: Record<keyof typeof en, string> = {
   "filter.form.txt": "每行一词",
   "filter.form.toml": "TOML",
   "filter.form.csv": "CSV",
-  "filter.form.txt.hint": "# 之后为注释。! 开头的词始终放行，即使其他词库收录。",
+  "filter.form.txt.hint": "# 之后为注释。! 开头的词予以放行，即使本页其他词库收录；不在本页的词库照常生效。",
   "filter.form.toml.hint": "可注明类别、处置等：[[list]]，然后 words = […]。",
   "filter.form.csv.hint": "首行为列名：text，可加 action、category、match、severity、language。",
   "filter.try": "试一试",

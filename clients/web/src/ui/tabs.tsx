@@ -47,7 +47,7 @@ export function Tabs<Name extends string>({ tabs, current, label, onChange, chil
           </button>
         ))}
       </div>
-      <div class="tab-panel" role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${current}`}>
+      <div class="tab-panel" role="tabpanel" tabIndex={0} id={`${id}-panel`} aria-labelledby={`${id}-${current}`}>
         {children}
       </div>
     </div>
