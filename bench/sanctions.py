@@ -25,6 +25,7 @@ import argparse
 import asyncio
 import json
 import math
+import os
 import shlex
 import sys
 import tempfile
@@ -58,6 +59,7 @@ TALKERS = 50
 
 async def bench(viewers: int, rounds: int, comments: float) -> dict[str, Any]:
     """All figures. Raises ``RuntimeError`` if an act doesn't take hold, or viewers aren't let in."""
+    busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         nodes_on, load_on = two_cores()
         stack.enter_context(on_cores({load_on}))
@@ -77,6 +79,7 @@ async def bench(viewers: int, rounds: int, comments: float) -> dict[str, Any]:
         figures = await _with_crowd(nodes, viewers, rounds, comments)
         return figures | {
             "pinned": nodes_on != load_on,
+            "load_average_before": round(busy, 2),
             "versions": sides.versions() | store_versions(),
             "commands": {server.name: shlex.join(server.command) for server in nodes},
         }

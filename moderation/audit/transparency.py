@@ -20,6 +20,8 @@ DAY_MS = 86_400_000
 DAYS_MAX = 90
 COUNTED = ("filter.", "moderate.", "review.", "report.", "appeal.", "shield.", "picture.")
 """What is moderation, by how actions begin."""
+_SETTINGS = ("filter.rules", "filter.list.put", "filter.list.delete")
+"""What only says how it is to be done."""
 _JUDGED = {"held", "filter", "picture"}
 """The kinds of decisions that are on what the filter or the picture check did by themselves."""
 
@@ -181,6 +183,7 @@ def read_deeds(conn: Connection, trail: str, *, now_ms: int, days: int, offset_m
             chain.at_ms >= first * DAY_MS - ahead_ms,
             chain.at_ms < (last + 1) * DAY_MS - ahead_ms,
             or_(*(chain.action.startswith(prefix) for prefix in COUNTED)),
+            chain.action.not_in(_SETTINGS),
         )
         .group_by(day, chain.action, chain.facts)
     )

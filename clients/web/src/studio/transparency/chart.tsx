@@ -19,7 +19,7 @@ export function DayBars({ days }: { days: readonly Day[] }) {
       <ul class="day-legend small">
         {SORTS.map((sort) => (
           <li key={sort}>
-            <i class={`day-swatch ${sort}`} />
+            <i class={`day-swatch by-${sort}`} />
             {t(`transparency.sort.${sort}`)}
           </li>
         ))}
@@ -80,7 +80,7 @@ function Bar({ day, x, most }: { day: Day; x: number; most: number }) {
       <title>{`${dayName(day.day, true)}: ${SORTS.map((sort) => `${t(`transparency.sort.${sort}`)} ${day[sort]}`).join(", ")}`}</title>
       <rect class="ground" x={x + 1} y={HEIGHT - 1} width={8} height={1} />
       {parts.map(({ sort, height, y }) => (
-        <rect key={sort} class={sort} x={x + 1} y={y} width={8} height={height} />
+        <rect key={sort} class={`by-${sort}`} x={x + 1} y={y} width={8} height={height} />
       ))}
     </g>
   );

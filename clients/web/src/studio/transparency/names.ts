@@ -7,4 +7,5 @@ function named(key: string, plain: string): string {
 
 export const actionName = (action: string) => named(`audit.action.${action}`, action);
 export const roleName = (role: string) => named(`audit.role.${role}`, role);
-export const codeName = (code: string) => named(`audit.code.${code}`, code.replaceAll("_", " "));
+export const codeName = (code: string) =>
+  named(`audit.code.${code}`, named(`filter.category.${code}`, code.replaceAll("_", " ")));
