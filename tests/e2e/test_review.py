@@ -58,8 +58,26 @@ async def test_a_queue_is_worked_on_by_keyboard_alone(browser: Browser, tmp_path
         await lin.see("comment", "third of them")
         await lin.gone("comment", "fourth of them")
         await moderator.see("queue-times")
+        await held_ones_are_decided_by_keyboard(moderator, lin, wu)
         for person in (moderator, lin, wu):
             assert person.errors == []
+
+
+async def held_ones_are_decided_by_keyboard(moderator: Person, lin: Person, wu: Person) -> None:
+    """Two that the filter held: their sender is told, and one of them is shown in the end."""
+    shown, refused = "look at www.elsewhere.example.net", "or at www.other.example.net"
+    for text in (shown, refused):
+        await lin.say(text)
+        await lin.see("held-notice", text)
+    await expect(moderator.at("tab-queue")).to_contain_text("2", timeout=WAIT_MS)
+    await moderator.page.keyboard.press("j")  # the keyboard is the queue's still
+    await at_item(moderator, shown)
+    await moderator.page.keyboard.press("a")
+    await wu.see("comment", shown)
+    await at_item(moderator, refused)
+    await moderator.page.keyboard.press("r")
+    await moderator.see("queue", "Nothing waits for you")
+    await wu.gone("comment", refused)
 
 
 async def another_sees_who_is_on_it(browser: Browser, node: Node, text: str) -> None:
