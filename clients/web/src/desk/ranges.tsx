@@ -1,5 +1,5 @@
 /** The ranges of addresses that are banned here, for who may ban one, with the way to lift that. */
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { errorText } from "../i18n/errors";
 import { span } from "../i18n/format";
@@ -14,12 +14,21 @@ const TELLING: Readonly<Record<string, true>> = { address_banned: true, address_
 
 export function BannedRanges({ room }: { room: Room }) {
   const [bans, setBans] = useState<readonly AddressBan[]>([]);
-  const { run } = useTask();
   const task = useTask();
   const now = useNow(room.now, bans.length > 0, 1_000);
   const news = room.staff.log.value.find((event) => event.kind in TELLING)?.seq;
-  const read = useCallback(() => void run(async () => setBans(await addressBans(room.id, room.token))), [room, run]);
-  useEffect(read, [read, news]);
+  useEffect(() => {
+    let current = true;
+    addressBans(room.id, room.token).then(
+      (found) => {
+        if (current) setBans(found);
+      },
+      () => undefined, // the list is an extra: what is in force above it is known without
+    );
+    return () => {
+      current = false;
+    };
+  }, [room, news]);
   const active = bans.filter(({ until_ms }) => until_ms > now);
   const lift = (ban: string) =>
     task.run(async () => {
