@@ -36,33 +36,41 @@ class Pipeline:
     ) -> CheckedText:
         """What the checks make of ``text`` (as ``clean_text`` gives it). Those that go by what was said
         before take part for comments of which the sender is known, if there is a memory."""
+        lap = _no_lap if stopwatch is None else stopwatch.lap
         subject = Subject.of(text, about)
-        if stopwatch is not None:
-            stopwatch.lap("fold")
-        reasons: list[TextReason] = list(about.found)
-        for name, found in self._steps(subject, memory):
-            reasons.extend(found())
-            if stopwatch is not None:
-                stopwatch.lap(name)
-        return join(text, reasons)
+        lap("fold")
+        reasons = [*about.found, *self._reasons(subject, memory, lap)]
+        return join(text, reasons) if reasons else CheckedText("allow", text)
 
-    def _steps(
-        self, subject: Subject, memory: Memory | None
-    ) -> Iterator[tuple[str, Callable[[], Iterable[TextReason]]]]:
+    def _reasons(
+        self, subject: Subject, memory: Memory | None, lap: Callable[[str], None]
+    ) -> Iterator[TextReason]:
+        """What each check finds, one after the other; ``lap`` hears of each when it is done."""
         rules, lists, about = self._rules, self._lists, subject.about
-        yield "words", lambda: words.check(subject, rules, lists)
+        yield from words.check(subject, rules, lists)
+        lap("words")
         if about.kind in ("title", "product"):
             return  # a host may say where to find the shop
-        yield "links", lambda: links.check(subject, rules)
-        yield "contacts", lambda: contacts.check(subject, rules)
+        yield from links.check(subject, rules)
+        lap("links")
+        yield from contacts.check(subject, rules)
+        lap("contacts")
         if about.kind == "name":
             return
-        yield "walls", lambda: walls.check(subject, rules)
+        yield from walls.check(subject, rules)
+        lap("walls")
         if memory is None or about.room_id is None or about.user_id is None:
             return
-        yield "adverts", lambda: adverts.check(subject, rules, memory)
-        yield "floods", lambda: floods.check(subject, rules, memory)
-        yield "joined", lambda: joined.check(subject, rules, memory, lists)
+        yield from adverts.check(subject, rules, memory)
+        lap("adverts")
+        yield from floods.check(subject, rules, memory)
+        lap("floods")
+        yield from joined.check(subject, rules, memory, lists)
+        lap("joined")
+
+
+def _no_lap(step: str) -> None:
+    """Nobody is timing."""
 
 
 def join(text: str, reasons: Iterable[TextReason]) -> CheckedText:
