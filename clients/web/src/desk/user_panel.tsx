@@ -39,7 +39,7 @@ export function UserPanel({ room, user, onMute, onPurge, onClose }: UserPanelPro
       {!self && (
         <div class="style-row">
           {!muted &&
-            DURATIONS.slice(0, 4).map(({ seconds, label }) => (
+            DURATIONS.slice(1, 5).map(({ seconds, label }) => (
               <button
                 key={label}
                 class="button little outline"

@@ -1,6 +1,7 @@
 /** The English texts of sanctions: given at the desk, and as their targets see them. */
 export const sanctions = {
   "sanction.title": "{name}",
+  "mute.for.10seconds": "10 seconds",
   "sanction.kinds": "What to do",
   "sanction.mute": "Mute",
   "sanction.ban": "Ban",

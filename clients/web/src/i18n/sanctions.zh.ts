@@ -3,6 +3,7 @@ import type { sanctions as english } from "./sanctions.en";
 /** The Simplified Chinese texts of sanctions. */
 export const sanctions: Record<keyof typeof english, string> = {
   "sanction.title": "{name}",
+  "mute.for.10seconds": "10 秒",
   "sanction.kinds": "处理方式",
   "sanction.mute": "禁言",
   "sanction.ban": "封禁",

@@ -13,6 +13,7 @@ import "./sanctions.css";
 import { toast } from "./toasts";
 
 export const DURATIONS: readonly { seconds: number | null; label: Key }[] = [
+  { seconds: 10, label: "mute.for.10seconds" },
   { seconds: 60, label: "mute.for.minute" },
   { seconds: 600, label: "mute.for.10minutes" },
   { seconds: 3_600, label: "mute.for.hour" },
