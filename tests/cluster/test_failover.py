@@ -112,6 +112,7 @@ async def test_a_node_that_drains_sends_everybody_on_and_refuses_nobody(
     assert set(counts.comments.refused) <= {"connection_lost"}, "only answers that were on their way"
 
 
+@pytest.mark.soak
 async def test_one_after_the_other_is_replaced_behind_a_balancer(
     tmp_path: Path, three: list[World], database: str, redis_url: str
 ) -> None:

@@ -287,6 +287,7 @@ async def without_signing_in(browser: Browser, node: Node, audit: Audit, look: L
     await stranger.context.close()
 
 
+@pytest.mark.soak
 async def test_nobody_is_kept_out(browser: Browser, tmp_path: Path) -> None:
     async with demo_node(tmp_path) as node:
         faults = await walk(browser, node, Look("en-US", DESKTOP), Look("zh-CN", PHONE))

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 from server.auth.own import sign
 from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, get_browser
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(90)]
 
 SECRET = "a secret of this test's node, long enough"
 
@@ -62,7 +62,6 @@ async def test_a_word_that_the_host_adds_is_refused_at_once(browser: Browser, tm
         assert (host.errors, viewer.errors) == ([], [])
 
 
-@pytest.mark.soak
 async def test_what_the_platform_is_firm_on_the_studio_cant_loosen(browser: Browser, tmp_path: Path) -> None:
     async with demo_node(tmp_path, DANMART_NODE__SECRET=SECRET) as node:
         operator = await get_browser(browser)

@@ -57,6 +57,7 @@ async def test_viewers_come_go_and_return_and_get_every_entry_once(tmp_path: Pat
     assert "sender to receiver" in said
 
 
+@pytest.mark.soak
 async def test_tokens_signed_with_the_shops_key_and_refusals_by_their_code(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("0123456789abcdef0123456789abcdef\n")
