@@ -35,6 +35,7 @@ async def test_what_each_sanction_looks_like(browser: Browser, tmp_path: Path) -
 
         await act(host, "hello from Lin", "warn", "be kind")
         await viewer.see("warning-reason", "be kind")
+        await host.at("tab-mutes").click()
         await host.see("active-warn", "be kind")
         await viewer.page.keyboard.press("Escape")
         await viewer.page.keyboard.press("Escape")
