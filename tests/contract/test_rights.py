@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from ipaddress import ip_address
 from typing import Any
 
@@ -225,6 +226,8 @@ async def payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
         await house.do(lift, OPERATOR, **target)
     if command in LIFTS:
         sanction, by = LIFTS[command]
+        # What an earlier command's payload has left in force may be from above, and would stand in the way.
+        await house.do(NAMES.get(command, command), OPERATOR, **ON_OTHER[command])
         await house.ok(NAMES.get(sanction, sanction), by, **ON_OTHER[sanction])
     if command in ON_OTHER:
         return ON_OTHER[command]
@@ -419,7 +422,8 @@ def test_every_command_is_in_the_table() -> None:
     assert set(COMMANDS) - set(NAMES) == set(SPECS) - ANSWERED_ELSEWHERE
 
 
-async def test_rights_end_at_the_rooms_door(house: House) -> None:
+@pytest.mark.parametrize("seed", range(3))
+async def test_rights_end_at_the_rooms_door(house: House, seed: int) -> None:
     """A host, a moderator and a senior moderator are viewers elsewhere."""
     await house.create("silk", Caller("u-silk", "Silk", may_host=True))
     event = await house.say(VIEWER, "hello", room="silk")
@@ -431,7 +435,9 @@ async def test_rights_end_at_the_rooms_door(house: House) -> None:
         assert await house.code("room.end", caller, room="silk") == "forbidden"
     await house.ok("moderate.mute", MODERATOR, user=VIEWER.id, seconds=60, reason="")
     await house.say(VIEWER, "muted there, not here", room="silk")
-    for name in set(SPECS) - {"like", "lottery.check", "quiz.check", "poll.check"} - ANSWERED_ELSEWHERE:
+    elsewhere = {"like", "lottery.check", "quiz.check", "poll.check"} | ANSWERED_ELSEWHERE
+    names = sorted(set(SPECS) - elsewhere)
+    for name in random.Random(seed).sample(names, len(names)):  # no command leans on the one before
         command = name if name != "moderate.mute" else "mute.long"
         request = {**await payload(house, command, OPERATOR), "room": "nowhere"}
         assert await house.code(name, OPERATOR, **request) == "room_not_found", name
