@@ -40,6 +40,8 @@ class Reading:
     """
 
     __slots__ = ("_at", "drawn_from", "kept", "text")
+    syllabic = False
+    """Whether ideographs are spelled out in ``text``."""
 
     def __init__(
         self, kept: str, *, text: str | None = None, at: Sequence[int] | None = None, drawn_from: str = ""

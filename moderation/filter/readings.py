@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from moderation.filter.fold import NOTHING
+from moderation.filter.fold import NOTHING, Kind, kind_of
 from moderation.filter.normalise import Normalised, Reading
 from moderation.filter.tables import readings as syllables
 
@@ -107,7 +107,18 @@ def in_pinyin(kept: str) -> Reading:
     table = syllables()
     parts = [table.get(char, char) if char.isalnum() else "" for char in kept]
     at = [index for index, part in enumerate(parts) for _ in part]
-    return Reading(kept, text="".join(parts), at=at)
+    return InPinyin(kept, text="".join(parts), at=at)
+
+
+class InPinyin(Reading):
+    """A text whose ideographs are read out. Words of Latin letters aren't looked for in it: 内存条 says no
+    "cunt". Where ideographs and letters meet, a word ends: 傻bi一个."""
+
+    __slots__ = ()
+    syllabic = True
+
+    def kind(self, index: int) -> Kind | None:
+        return kind_of(self.kept[self.at[index]])
 
 
 def by_sound(kept: str) -> Reading:

@@ -21,6 +21,7 @@ from moderation.filter.normalise import Normalised, Reading, normalise
 from moderation.filter.patterns import Patterns
 from moderation.filter.readings import by_sound, further
 from moderation.filter.spellings import Spelling, heard, spellings, squeezed
+from moderation.filter.segments import is_cut
 from moderation.filter.word_lists import bundled, read
 from moderation.rulebook.rules import DEFAULT_LEVEL
 
@@ -139,7 +140,7 @@ class TextFilter:
             start, end = seen.span(first, last)
             if entry.action == "allow":
                 allowed.append((start, end))
-            else:
+            elif not is_cut(seen.kept, first, last, entry):
                 found.setdefault((entry.text, start, end), WordHit(entry, start, end))
         if not found:
             return []
@@ -188,6 +189,8 @@ def _look(automaton: Any, reading: Reading, level_of: LevelOf) -> Iterator[tuple
     for last, (length, same) in automaton.iter(reading.text):
         first = last - length + 1
         for spelling in same:
+            if reading.syllabic and not spelling.spaceless:
+                continue
             entry = spelling.entry
             if entry.severity > level_of(entry.category) and entry.action != "allow":
                 continue

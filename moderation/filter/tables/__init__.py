@@ -6,6 +6,10 @@ from functools import cache
 from importlib.resources import files
 
 
+SHOP_WORD = 21
+"""How common the words are that shops and chats use more than print does."""
+
+
 @cache
 def confusables() -> dict[str, str]:
     """Latin letters by the letters of other scripts that look like them, upper and lower case."""
@@ -29,6 +33,18 @@ def apart() -> dict[str, tuple[str, ...]]:
     """The two characters that a simplified one falls into, in each way that it does."""
     rows = (line.split(" ") for line in _read("apart.txt"))
     return {char: tuple(parts.split(",")) for char, parts in rows}
+
+
+@cache
+def common() -> dict[str, int]:
+    """How common words and characters are: twice the binary logarithm of how often they stand in sixty million
+    characters of print; those of shops and chats as often as they are met there."""
+    table = {
+        word: int(row.partition(" ")[0]) for row in _read("common.txt") for word in row.split(" ")[1:]
+    }
+    for word in " ".join(row for row in _read("shop.txt") if not row.startswith("#")).split():
+        table[word] = max(table.get(word, 0), SHOP_WORD)
+    return table
 
 
 def _by_char(name: str) -> dict[str, str]:

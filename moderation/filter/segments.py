@@ -1,0 +1,61 @@
+"""Whether a Chinese word that was found is one where it stands, or the ends of two others: 面包|夜宵.
+
+Chinese has no gaps between words, so 包夜 is found there too. Of the ways in which the characters around it
+fall into common words, the likeliest is compared with the likeliest that cuts where the word begins and ends.
+"""
+
+from __future__ import annotations
+
+from moderation.filter.entries import Entry
+from moderation.filter.tables import common
+
+AROUND = 3
+"""Characters looked at on either side: as many as a word of four reaches out of the one that was found."""
+LENGTH_MAX = 4
+"""What is longer than that is seldom there by chance."""
+_RARE = 52
+"""What one takes to be there that the table doesn't have, in half bits; a word as common as all others
+together would take none."""
+_SAID_TO_PEOPLE = frozenset({"profanity", "insult", "threat", "slur"})
+_COST, _COST_OF_ABUSE = 40, 30
+"""Of the listed word itself. Abuse is commoner where people quarrel than in what the table was counted in."""
+MARGIN = 1
+
+
+def is_cut(kept: str, first: int, last: int, entry: Entry) -> bool:
+    """Whether ``entry``, found at ``kept[first:last + 1]`` (folded text), consists of parts of the words around it.
+    Never, where no ideograph stands beside it."""
+    if entry.match in ("regex", "substring"):
+        return False
+    if last - first >= LENGTH_MAX or not (_is_han(kept, first - 1) or _is_han(kept, last + 1)):
+        return False
+    start, end = first, last + 1
+    while first - start < AROUND and _is_han(kept, start - 1):
+        start -= 1
+    while end - last <= AROUND and _is_han(kept, end):
+        end += 1
+    text, inside = kept[start:end], (first - start, last + 1 - start)
+    whole = _COST_OF_ABUSE if entry.category in _SAID_TO_PEOPLE else _COST
+    cut_there = (
+        _cost(text[: inside[0]]) + min(whole, _cost(text[slice(*inside)])) + _cost(text[inside[1] :])
+    )
+    return _cost(text, inside) + MARGIN < cut_there
+
+
+def _is_han(kept: str, index: int) -> bool:
+    return 0 <= index < len(kept) and "\u4e00" <= kept[index] <= "\u9fff"
+
+
+def _cost(text: str, inside: tuple[int, int] = (0, 0)) -> int:
+    """Of the likeliest way to cut ``text``, in half bits, without words of which the span ``inside`` is only
+    a part: they are made of it, as 无耻之徒 is."""
+    table = common()
+    costs = [0]
+    for end in range(1, len(text) + 1):
+        best = costs[end - 1] + _RARE - table.get(text[end - 1], 0)
+        for start in range(max(0, end - LENGTH_MAX), end - 1):
+            how_common = table.get(text[start:end])
+            if how_common and not (start <= inside[0] < inside[1] <= end):
+                best = min(best, costs[start] + _RARE - how_common)
+        costs.append(best)
+    return costs[-1]
