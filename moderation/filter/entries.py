@@ -52,9 +52,10 @@ class Entry:
     the word there: ``fuck*`` is found in "fuckwit". Braces give choices: ``kill {you,u}``.
     ``severity`` is 1 (the worst) to 4: a category's level in a room says down to which it is caught.
     For Latin words ``inflect`` also finds plurals (``noun``), or also -ed, -er, -ing, -in, -y (``verb``);
-    ``reverse`` finds them written backwards and upside down. For Chinese ones ``pinyin`` finds them spelled
-    out, in whole or in part (加wei信), ``initials`` by the first letters of some of their syllables (傻b),
-    ``homophones`` in other characters that are read alike, ``apart`` with characters in pieces (弓虽女干).
+    ``reverse`` finds words written backwards, Latin ones upside down too. For Chinese ones ``pinyin`` finds
+    them spelled out, in whole or in part (加wei信), ``initials`` by the first letters of some of their
+    syllables (傻b), ``homophones`` in other characters that are read alike, ``apart`` with characters in
+    pieces (弓虽女干).
     ``list`` and ``line`` say where it stands.
     """
 

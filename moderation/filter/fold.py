@@ -32,7 +32,7 @@ _BARS = dict.fromkeys("│┃∣⏐ǀ❘｜￨丨", "|")
 _PLUS = dict.fromkeys("➕✚＋﹢", "+")
 # Radicals by the characters that they are forms of, and pictures that are read as a word.
 _READ_AS = dict(
-    zip("亻氵扌讠钅饣纟犭忄礻衤辶刂阝攵冫艹⺮⺼", "人水手言金食糸心犬示衣辵刀阜攴冰草竹肉", strict=True)
+    zip("亻氵扌讠钅饣纟犭忄礻衤辶刂阝攵冫艹⺮⺼", "人水手言金食糸犬心示衣辵刀阜攴冰草竹肉", strict=True)
 ) | dict(zip("🐴🐎🐔🐓🐤🐶🐕🐷🐖🌶🌿☘🐢🥚🐭", "马马鸡鸡鸡狗狗猪猪辣草草龟蛋鼠", strict=True))
 _LATIN = {"æ": "ae", "œ": "oe", "ꜳ": "aa", "ꝏ": "oo", "ʦ": "ts", "ﬅ": "st", "℔": "lb"}
 

@@ -90,7 +90,8 @@ def _spaceless_fit(spelling: Spelling, reading: Reading, gaps: Sequence[int], fi
     length = end - first
     if spelling.syllables:
         begins = {first + at for at, _ in spelling.syllables}
-        return len(gaps) == length - 1 or begins.issuperset(gaps)
+        cuts = sum(reading.at[index] != reading.at[index - 1] for index in range(first + 1, end))
+        return len(gaps) == cuts or begins.issuperset(gaps)
     if len(gaps) == length - 1 and (length > 2 or _apart(reading, first, end)):
         return True
     return all(reading.gap(index) is not Gap.STOP for index in gaps)

@@ -1,4 +1,4 @@
-"""Words with letters starred out: ``bit*h``, ``f**k``, ``shi*``."""
+"""Words with letters starred out: ``bit*h``, ``f**k``, ``shi*``, 草*马."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ _STARRED = re.compile(r"[a-z][a-z*#%_.\-]+")
 _HOLED = re.compile(r"[a-z][*#%_\-.][a-z*#%_\-.]|[a-z]{3}[*#]")
 _HOLES = frozenset("*#%_-.")
 _STARS = frozenset("*#")
+_VEILED = re.compile("(?<=[\u4e00-\u9fff])[*#×□]")
+HAN_MAX = 4
+_TELLING = frozenset("傻煞贱婊骚屌肏艹")
+"""Of a word of two characters, one of these says enough: 傻*."""
 
 
 class Holes:
@@ -23,16 +27,32 @@ class Holes:
 
     def __init__(self) -> None:
         self._words: dict[tuple[int, str, str], list[Spelling]] = {}
+        self._veiled: dict[str, list[Entry]] = {}
 
     def add(self, spelling: Spelling) -> None:
         word, entry = spelling.key, spelling.entry
+        if spelling.spaceless and entry.initials and entry.category == "profanity":
+            self._add_veiled(word, entry)
         plain = word.isascii() and word.isalpha() and not spelling.syllables and not spelling.spaceless
         if plain and not spelling.gaps and entry.action != "allow" and WORD_MIN <= len(word) <= WORD_MAX:
             self._words.setdefault((len(word), word[0], word[-1]), []).append(spelling)
             self._words.setdefault((len(word), word[:2], ""), []).append(spelling)
 
+    def _add_veiled(self, word: str, entry: Entry) -> None:
+        """All but the first of a Chinese word's characters may be starred out, one of them."""
+        if (
+            not 2 <= len(word) <= HAN_MAX
+            or not all("\u4e00" <= char <= "\u9fff" for char in word)
+            or (len(word) == 2 and word[0] not in _TELLING)
+        ):
+            return
+        for at in range(1, len(word)):
+            self._veiled.setdefault(word[:at] + "*" + word[at + 1 :], []).append(entry)
+
     def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, int, int]]:
         """Entries with the first and the last index in ``seen.kept``."""
+        if self._veiled and not seen.kept.isascii():
+            yield from self._unveiled(seen.kept, level_of)
         if not self._words or not _HOLED.search(seen.kept):
             return
         for found in _STARRED.finditer(seen.kept):
@@ -42,6 +62,15 @@ class Holes:
             for entry, length in self._fitting(token):
                 if entry.severity <= level_of(entry.category):
                     yield entry, found.start(), found.start() + length - 1
+
+    def _unveiled(self, kept: str, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, int, int]]:
+        for star in _VEILED.finditer(kept):
+            at = star.start()
+            for first in range(max(0, at - HAN_MAX + 1), at):
+                for end in range(at + 1, first + HAN_MAX + 1):
+                    for entry in self._veiled.get(kept[first:at] + "*" + kept[at + 1 : end], ()):
+                        if end <= len(kept) and entry.severity <= level_of(entry.category):
+                            yield entry, first, end - 1
 
     def _fitting(self, token: str) -> Iterator[tuple[Entry, int]]:
         ends = [len(token)] + [

@@ -51,11 +51,13 @@ _CLOSING = "!?.,"
 # A round sign that is a figure only among figures.
 _ROUND = re.compile(f"(?<=[{_HAN}])(?<![一二三四五六七八九十])〇(?=[{_HAN}])(?![一二三四五六七八九十年月日])")
 
-_TONED = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,6}[1-5]\s?){2,}(?![a-z0-9])")
+_TONED = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,6}[1-5]\s?)+(?:[a-z]{1,6}[1-5]|[a-z]{1,4})(?![a-z0-9])")
+"""The last syllable may have no tone: biao3zi."""
 _TONES = str.maketrans(dict.fromkeys("12345", NOTHING))
 _HOLED = re.compile("(?<=[a-z])[*#%&?~×](?=[a-z])")
 _PLUS = re.compile(f"(?<![a-z0-9+])\\+(?=\\s?(?:[{_HAN}]|vx|wx|v|q|qq|w)(?![a-z]))")
 """加 is read "plus": ➕微信."""
+_BETWEEN = re.compile(f"(?<=[{_HAN}])[0-9](?=[{_HAN}])")
 _VOWELS = "aeiou"
 
 _READ_FROM = 0x30000
@@ -90,12 +92,14 @@ def _drawn(kept: str) -> bool:
 
 
 def _signed(kept: str) -> Iterator[Reading]:
-    """With tones left out, vowels for stars, 加 for a plus, nothing for 〇."""
+    """With tones left out, vowels for stars, 加 for a plus, nothing for 〇 or a figure: 傻1逼."""
     if _TONED.search(kept):
         yield Reading(_TONED.sub(lambda found: found[0].translate(_TONES), kept))
     if _HOLED.search(kept):
         for vowel in _VOWELS:
             yield Reading(_HOLED.sub(vowel, kept))
+    if _BETWEEN.search(kept):
+        yield Reading(_BETWEEN.sub(NOTHING, kept))
     if "〇" in kept and _ROUND.search(kept):
         yield Reading(_ROUND.sub(NOTHING, kept))
     if "+" in kept and _PLUS.search(kept):

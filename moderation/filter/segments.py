@@ -23,8 +23,9 @@ MARGIN = 1
 
 
 def is_cut(kept: str, first: int, last: int, entry: Entry) -> bool:
-    """Whether ``entry``, found at ``kept[first:last + 1]`` (folded text), consists of parts of the words around it.
-    Never, where no ideograph stands beside it."""
+    """Whether ``entry``, found at ``kept[first:last + 1]`` (folded text), consists of parts of the words
+    around it. Never, where no ideograph stands beside it, nor for entries that say where they may stand.
+    """
     if entry.match in ("regex", "substring"):
         return False
     if last - first >= LENGTH_MAX or not (_is_han(kept, first - 1) or _is_han(kept, last + 1)):
@@ -36,9 +37,7 @@ def is_cut(kept: str, first: int, last: int, entry: Entry) -> bool:
         end += 1
     text, inside = kept[start:end], (first - start, last + 1 - start)
     whole = _COST_OF_ABUSE if entry.category in _SAID_TO_PEOPLE else _COST
-    cut_there = (
-        _cost(text[: inside[0]]) + min(whole, _cost(text[slice(*inside)])) + _cost(text[inside[1] :])
-    )
+    cut_there = _cost(text[: inside[0]]) + min(whole, _cost(text[slice(*inside)])) + _cost(text[inside[1] :])
     return _cost(text, inside) + MARGIN < cut_there
 
 

@@ -165,6 +165,8 @@ def _spaceless(entry: Entry, seen: Normalised) -> Iterator[Spelling]:
     if entry.apart and len(text) <= _PARTS_MAX:
         for key in _mixed(text, [(char, *apart().get(char, ())) for char in text]):
             yield spelled(key)
+    if entry.reverse and len(text) <= _PARTS_MAX:
+        yield spelled(text[::-1])
 
 
 def _mixed(text: str, choices: Sequence[Sequence[str]]) -> set[str]:

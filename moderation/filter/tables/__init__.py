@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-
 SHOP_WORD = 21
 """How common the words are that shops and chats use more than print does."""
 
@@ -37,11 +36,9 @@ def apart() -> dict[str, tuple[str, ...]]:
 
 @cache
 def common() -> dict[str, int]:
-    """How common words and characters are: twice the binary logarithm of how often they stand in sixty million
-    characters of print; those of shops and chats as often as they are met there."""
-    table = {
-        word: int(row.partition(" ")[0]) for row in _read("common.txt") for word in row.split(" ")[1:]
-    }
+    """How common words and characters are: twice the binary logarithm of how often they stand in sixty
+    million words of print; those of shops and chats as often as they are met there."""
+    table = {word: int(row.partition(" ")[0]) for row in _read("common.txt") for word in row.split(" ")[1:]}
     for word in " ".join(row for row in _read("shop.txt") if not row.startswith("#")).split():
         table[word] = max(table.get(word, 0), SHOP_WORD)
     return table
