@@ -11,6 +11,8 @@ from moderation.filter.spellings import Spelling
 _RARELY_DOUBLED = frozenset("ahijkquvwxy")
 _LONG = 6
 SUFFIX_MAX = 4
+_TELLING = frozenset("逼屄婊屌肏")
+"""No sentence ends or begins with one of these: 傻、逼."""
 _SPLIT_MIN = 4
 """Shorter words count as split by white space only with each letter set apart."""
 
@@ -47,6 +49,8 @@ def gaps_fit(spelling: Spelling, reading: Reading, first: int, end: int) -> bool
     gaps = [index for index in range(first + 1, end) if reading.gap(index) is not Gap.NONE]
     if not gaps:
         return True
+    if spelling.entry.match == "exact":
+        return True  # the whole text is this word
     if spelling.spaceless:
         return _spaceless_fit(spelling, reading, gaps, first, end)
     opened = spelling.open_start or spelling.open_end
@@ -93,6 +97,8 @@ def _spaceless_fit(spelling: Spelling, reading: Reading, gaps: Sequence[int], fi
         cuts = sum(reading.at[index] != reading.at[index - 1] for index in range(first + 1, end))
         return len(gaps) == cuts or begins.issuperset(gaps)
     if len(gaps) == length - 1 and (length > 2 or _apart(reading, first, end)):
+        return True
+    if length == 2 and not _TELLING.isdisjoint(spelling.key):
         return True
     return all(reading.gap(index) is not Gap.STOP for index in gaps)
 

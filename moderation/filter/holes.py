@@ -17,7 +17,7 @@ _HOLES = frozenset("*#%_-.")
 _STARS = frozenset("*#")
 _VEILED = re.compile("(?<=[\u4e00-\u9fff])[*#×□]")
 HAN_MAX = 4
-_TELLING = frozenset("傻煞贱婊骚屌肏艹")
+_TELLING = frozenset("傻煞贱婊骚屌肏艹垃畜")
 """Of a word of two characters, one of these says enough: 傻*."""
 
 
@@ -31,7 +31,7 @@ class Holes:
 
     def add(self, spelling: Spelling) -> None:
         word, entry = spelling.key, spelling.entry
-        if spelling.spaceless and entry.initials and entry.category == "profanity":
+        if spelling.spaceless and (entry.initials or entry.reverse) and entry.category == "profanity":
             self._add_veiled(word, entry)
         plain = word.isascii() and word.isalpha() and not spelling.syllables and not spelling.spaceless
         if plain and not spelling.gaps and entry.action != "allow" and WORD_MIN <= len(word) <= WORD_MAX:

@@ -7,7 +7,7 @@ no further reading: to find that out is one search.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from moderation.filter.fold import NOTHING, Kind, kind_of
 from moderation.filter.normalise import Normalised, Reading
@@ -51,13 +51,19 @@ _CLOSING = "!?.,"
 # A round sign that is a figure only among figures.
 _ROUND = re.compile(f"(?<=[{_HAN}])(?<![一二三四五六七八九十])〇(?=[{_HAN}])(?![一二三四五六七八九十年月日])")
 
-_TONED = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,6}[1-5]\s?)+(?:[a-z]{1,6}[1-5]|[a-z]{1,4})(?![a-z0-9])")
+_TONED = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,6}[1-5]\s?)+[a-z]{1,6}[1-5]?(?![a-z0-9])")
 """The last syllable may have no tone: biao3zi."""
 _TONES = str.maketrans(dict.fromkeys("12345", NOTHING))
 _HOLED = re.compile("(?<=[a-z])[*#%&?~×](?=[a-z])")
 _PLUS = re.compile(f"(?<![a-z0-9+])\\+(?=\\s?(?:[{_HAN}]|vx|wx|v|q|qq|w)(?![a-z]))")
 """加 is read "plus": ➕微信."""
-_BETWEEN = re.compile(f"(?<=[{_HAN}])[0-9](?=[{_HAN}])")
+# Pictures that are read as a word beside ideographs, and are ornament beside letters.
+_PICTURES = dict(zip(map(ord, "💀☠💩🍺🍻💰💵🧠👴👵🦆🌱"), "死死屎逼逼钱钱脑爷奶鸭草", strict=True))
+_PICTURED = re.compile(
+    f"(?<=[{_HAN}])[{''.join(map(chr, _PICTURES))}]|[{''.join(map(chr, _PICTURES))}](?=[{_HAN}])"
+)
+# 傻1逼
+_BETWEEN = re.compile(f"(?<=[{_HAN}])[0-9x](?=[{_HAN}])")
 _VOWELS = "aeiou"
 
 _READ_FROM = 0x30000
@@ -80,8 +86,8 @@ def further(seen: Normalised) -> Iterator[Reading]:
                 yield Reading(squeezed, drawn_from=way)
     if signs:
         yield from _signed(kept)
-    if not kept.isascii() and _MIXED.search(kept):
-        yield in_pinyin(kept)
+    if not kept.isascii():
+        yield from _with_ideographs(kept, leet)
 
 
 def _drawn(kept: str) -> bool:
@@ -92,18 +98,27 @@ def _drawn(kept: str) -> bool:
 
 
 def _signed(kept: str) -> Iterator[Reading]:
-    """With tones left out, vowels for stars, 加 for a plus, nothing for 〇 or a figure: 傻1逼."""
+    """With tones left out, vowels for stars, 加 for a plus, nothing for 〇."""
     if _TONED.search(kept):
         yield Reading(_TONED.sub(lambda found: found[0].translate(_TONES), kept))
     if _HOLED.search(kept):
         for vowel in _VOWELS:
             yield Reading(_HOLED.sub(vowel, kept))
-    if _BETWEEN.search(kept):
-        yield Reading(_BETWEEN.sub(NOTHING, kept))
     if "〇" in kept and _ROUND.search(kept):
         yield Reading(_ROUND.sub(NOTHING, kept))
     if "+" in kept and _PLUS.search(kept):
         yield Reading(_PLUS.sub("加", kept))
+
+
+def _with_ideographs(kept: str, leet: Sequence[str]) -> Iterator[Reading]:
+    """With a gap for a figure between ideographs, what pictures beside them stand for, and in pinyin."""
+    if _BETWEEN.search(kept):
+        yield Reading(_BETWEEN.sub("-", kept))
+    if _PICTURED.search(kept):
+        yield Reading(kept.translate(_PICTURES))
+    for way in (kept, *leet):
+        if _MIXED.search(way):
+            yield in_pinyin(way)
 
 
 def in_pinyin(kept: str) -> Reading:

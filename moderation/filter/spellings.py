@@ -144,29 +144,34 @@ def _spaceless(entry: Entry, seen: Normalised) -> Iterator[Spelling]:
         return Spelling(entry, key, same, (), not word, not word, frozenset(), False, parts, True)
 
     yield spelled(text)
-    if entry.action == "allow" or len(text) < 2 or entry.match == "exact":
+    if entry.action == "allow" or entry.match == "exact":
         return
+    if len(text) <= _PARTS_MAX:
+        yield from map(spelled, _otherwise(entry, text))
     table = syllables()
     sounds = [table.get(char, "") for char in text]
     if (
         entry.pinyin
+        and len(text) > 1
         and all(sound or char.isalnum() for sound, char in zip(sounds, text, strict=True))
         and any(sounds)
     ):
         parts = [sound or char for sound, char in zip(sounds, text, strict=True)]
         at = [sum(map(len, parts[:index])) for index in range(len(parts))]
         yield spelled("".join(parts), tuple(zip(at, text, strict=True)))
-    if entry.initials and len(text) <= _PARTS_MAX:
-        for key in _mixed(
-            text, [(char, sound[:1]) if sound else (char,) for char, sound in zip(text, sounds, strict=True)]
-        ):
+
+
+def _otherwise(entry: Entry, text: str) -> Iterator[str]:
+    """A short Chinese word with characters in pieces, turned round, or by some of its first letters."""
+    if entry.apart:
+        yield from _mixed(text, [(char, *apart().get(char, ())) for char in text])
+    if entry.reverse and len(text) > 1:
+        yield text[::-1]
+    if entry.initials and len(text) > 1:
+        table = syllables()
+        for key in _mixed(text, [(char, table[char][:1]) if char in table else (char,) for char in text]):
             if any(char in table for char in key):
-                yield spelled(key)
-    if entry.apart and len(text) <= _PARTS_MAX:
-        for key in _mixed(text, [(char, *apart().get(char, ())) for char in text]):
-            yield spelled(key)
-    if entry.reverse and len(text) <= _PARTS_MAX:
-        yield spelled(text[::-1])
+                yield key
 
 
 def _mixed(text: str, choices: Sequence[Sequence[str]]) -> set[str]:

@@ -220,16 +220,20 @@ def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
         return 0
     if reading.drawn_from and not runs_fit(spelling, reading, first):
         return 0
-    if len(spelling.key) <= MODEL_MAX and _names_a_model(spelling, reading, end):
+    if _is_counted(spelling, reading, first, end):
         return 0
     if spelling.entry.match == "exact" and (first or stop != len(reading.text)):
         return 0
     return stop
 
 
-def _names_a_model(spelling: Spelling, reading: Reading, end: int) -> bool:
-    """Whether these are the letters of a product's name, such as SB-500."""
-    return spelling.key.isascii() and _MODEL.match(reading.kept, reading.at[end - 1] + 1) is not None
+def _is_counted(spelling: Spelling, reading: Reading, first: int, end: int) -> bool:
+    """Whether letters are of a product's name, such as SB-500, or what a figure counts: 5000mA的."""
+    kept = reading.kept
+    if len(spelling.key) <= MODEL_MAX and spelling.key.isascii():
+        return _MODEL.match(kept, reading.at[end - 1] + 1) is not None
+    at = reading.at[first]
+    return spelling.spaceless and "a" <= kept[at] <= "z" and kept[:at].rstrip(" ")[-1:].isdigit()
 
 
 def _spelled_out(spelling: Spelling, reading: Reading, index: int) -> bool:

@@ -36,18 +36,20 @@ SPELLED_MIN = 10
 """Digits: fewer are counted, or a price."""
 _COUNTING = "01234567890123456789"
 
-_TO = r"[ :：=\-_→>号是加我的码群id为了吧哦呀 ]{0,8}"
+_TO = r"[ :：=\-_→>号是加我的码群裙聊里id为了吧哦呀 ]{0,8}"
 _NUMBER = rf"(?P<id>[{_DIGIT}](?:[ \-.]?[{_DIGIT}]){{4,14}})(?![{_DIGIT}])"
 _NAME = r"(?P<id>[a-z][a-z0-9_\-]{4,19})(?![a-z0-9])"
 _ALONE = r"(?<![a-z0-9])"
 
 _WECHAT = (
-    r"(?:(?:微|薇|威|维|徽|v|薇薇|喂|卫|微微)[ *._/|~\-]{0,2}(?:信|x|❤|心|星|芯)"
+    r"(?:(?!微星)(?:微|薇|威|维|徽|v|薇薇|喂|卫|微微|葳|溦|唯)[ *._/|~\-]{0,2}(?:信|x|❤|心|星|芯)"
     rf"|{_ALONE}(?:wechat|we chat|weixin|wei xin|vx|wx|vxin|weix)"
-    rf"|[加+私+扣] ?(?:微|薇|威|徽|v|维|w)|[薇徽微])"
+    rf"|[加+私+扣] ?(?:微|薇|威|徽|v|维|w)"
+    r"|绿泡泡|绿色软件|绿聊|(?<![安稍轻略细显低国卑甚精])[薇徽微])"
 )
 _QQ = (
-    rf"(?:{_ALONE}q ?q|[扣抠叩蔻]{{2}}|🐧|[扣抠]q|企鹅|秋秋|球球|{_ALONE}q群|扣群|{_ALONE}q号?(?=[ :：]?\d))"
+    rf"(?:{_ALONE}q ?q|[扣抠叩蔻]{{2}}|🐧|[扣抠]q|企鹅|秋秋|球球"
+    rf"|(?:{_ALONE}q|[扣企加进入])[群裙羣峮]|[群裙]号|{_ALONE}q号?(?=[ :：]?\d))"
 )
 # A shop's own numbers are nobody's telephone.
 _NO_ORDER = "".join(
@@ -58,10 +60,13 @@ _CALL = (
     rf"|{_NO_ORDER}number)"
     r"(?: me| us)?(?: at| on)?|电话|手机|手机号|致电|联系|拨打|热线|打我)"
 )
-_TELEGRAM = rf"(?:{_ALONE}(?:telegram|telegr|tele|tg)|电报|飞机|纸飞机)"
+_TELEGRAM = rf"(?:{_ALONE}(?:telegram|telegr|tele|tg)|电报|飞机|纸飞机|✈|🛩|蝙蝠号?|土豆号|密聊)"
 _WHATSAPP = rf"{_ALONE}(?:whats ?app|whatsap|watsap+|wa(?=[ :：+]))"
-_LINE = rf"{_ALONE}line"
-_SOCIAL = rf"{_ALONE}(?:ig|ins|insta|instagram|snap|snapchat|discord|kik|skype|signal|facebook|fb|viber)"
+_LINE = rf"(?:{_ALONE}line|(?<![依信无耍])赖(?=[ :：=号是id]))"
+_SOCIAL = (
+    rf"{_ALONE}(?:ig|ins|insta|instagram|snap|snapchat|discord|kik|skype|signal|facebook|fb|viber"
+    r"|(?:抖音|快手|小红书|陌陌|探探|微博|脸书|推特)(?:号|id))"
+)
 
 _AFTER = r"(?P<gap>[ :：=\-_→>号是加我的码群为]{0,8}(?:id|号|hao|name)?[ :：=@是]{0,4})"
 
@@ -95,7 +100,9 @@ _RULES = (
     _Rule("social", re.compile(rf"{_SOCIAL}{_AFTER}(?P<id>[a-z0-9][a-z0-9_.\-]{{3,29}})"), True),
 )
 _ANNOUNCED = re.compile(
-    r"[微薇威维徽喂卫]|[扣抠叩蔻🐧]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机|[加+私][vw]"
+    r"[微薇威维徽喂卫]|[扣抠叩蔻🐧]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机"
+    r"|✈|🛩|蝙蝠|土豆号|密聊|赖|[加进入q扣企][群裙羣峮]|[群裙]号|葳|溦|唯[信心]|绿泡泡"
+    r"|绿色软件|绿聊|(?:抖音|快手|小红书|陌陌|探探|微博|脸书|推特)(?:号|id)|[加+私][vw]"
     r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|we ?chat|v信|vxin"
     r"|tel|phone|mobile|cell|call|text|txt|sms|ring|contact|number|whats|wats|wa[ :：+]"
     r"|tg|line|ig|ins|snap|disc|kik|skype|signal|facebook|fb|viber|v❤|v心)"

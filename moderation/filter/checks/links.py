@@ -44,7 +44,7 @@ _WEAK = named(
 )
 
 _TIGHT = r"(?:[ ]?[\[({<【（][ ]?(?:\.|dot|点)[ ]?[\])}>】）][ ]?|[ ]dot[ ]|点|\.)"
-_SPACED = r"(?:[ ]\.[ ]?|\.[ ])"
+_SPACED = r"(?:[ ][.点][ ]?|[.点][ ])"
 _LABEL = r"[^\W_点](?:[^\W_点]|-(?=[^\W_点-]|-)){0,62}"
 # A dot with space beside it ends a sentence, unless what follows is an ending that nobody begins one with.
 _HOST = re.compile(
@@ -54,16 +54,30 @@ _HOST = re.compile(
 _SCHEME = re.compile(r"(?:h(?:tt|xx|\*\*)ps?|ftp|wss?)[ ]?[:：][ ]?[/\\]{1,4}(?:[^\s/@\\]{0,400}@)?$")
 _SCHEME_MAX = 500
 _MAILBOX = re.compile(r"(?<![\w.+\-/@])[\w.+\-]{1,64}@$")
-_AFTER = re.compile(r"(?::\d{2,5})?(?:(?:[/?#\\]|[ ]slash[ ])[^\s\u2e80-\u9fff]{0,400})?")
+_AFTER = re.compile(r"(?::\d{2,5})?(?:(?:[/?#\\]|[ ]slash[ ]|[ ]?斜[杠线][ ]?)[^\s\u2e80-\u9fff]{0,400})?")
 # An address without its dots, as it is read out: www somewhere com.
 _DOTLESS = re.compile(
     rf"(?<![^\W_])www[ ]([a-z0-9][a-z0-9-]{{1,62}})[ ]({'|'.join(sorted(_CORE))})(?![^\W_])"
 )
+# Spelled by sound: 三达不溜点某某点抗姆; letter by letter: w w w .某某 .c o m.
+_BY_SOUND = "[抗康扣控坑考靠肯][姆母木目]|看木"
+_WWW = "(?:w[ ]w[ ]w|3w|三w|三达[不布]?[溜流留]|达[不布]溜达[不布]溜达[不布]溜)"
+_APART = "c[ ]o[ ]m|n[ ]e[ ]t|c[ ]n"
+_OF_WWW = rf"(?:com|net|cn|cc|vip|top|{_APART}|{_BY_SOUND})"
+_SAID = re.compile(
+    rf"(?<![^\W_])(?:{_WWW}[ ]?[.点][ ]?([a-z0-9-]{{2,40}})[ ]?[.点][ ]?{_OF_WWW}"
+    rf"|([a-z0-9-]{{2,40}})[ ]?[.点][ ]?(?:{_BY_SOUND}))(?![a-z0-9])"
+)
+# What apps of shops open when it is copied: it says nothing of where it leads.
+_COPIED = re.compile(r"([¥$€£₤₳¢])[ ]?([a-z0-9]{8,14})[ ]?[¥$€£₤₳¢/]")
 _DOTS = re.compile(rf"{_SPACED}|{_TIGHT}")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _VERSION = re.compile(r"(?:v|ver|version|版本?|ios|os) ?$")
 _BRACKETED = re.compile(r"h(?:tt|xx)ps?://\[[0-9a-f:.]{2,45}\]")
-_MAYBE = re.compile(r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//|www[ ]")
+_MAYBE = re.compile(
+    r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//|www[ ]"
+    r"|[点.][抗康扣控坑考靠肯看][姆母木目]|c o m|[¥$€£₤₳¢][ ]?[a-z0-9]{8}"
+)
 _ASCII_TAIL = re.compile(r"[a-z0-9][a-z0-9-]*$")
 _ASCII_HEAD = re.compile(r"[a-z0-9-]+")
 
@@ -118,6 +132,11 @@ def _in_view(text: str) -> Iterator[tuple[int, int, str, bool]]:
         yield match.start(), match.end(), match[0].split("//")[1], False
     for match in _DOTLESS.finditer(text):
         yield match.start(), match.end(), f"www.{match[1]}.{match[2]}", True
+    for match in _SAID.finditer(text):
+        yield match.start(), match.end(), f"www.{match[1] or match[2]}.com", True
+    for match in _COPIED.finditer(text):
+        if any(map(str.isdigit, match[2])) and not match[2].isdigit():
+            yield match.start(), match.end(), match[0], True
     for match in _HOST.finditer(text):
         since = max(0, match.start() - _SCHEME_MAX)
         before = _SCHEME.search(text, since, match.start())
@@ -184,7 +203,9 @@ def _is_address(host: str, odd: bool, *, schemed: bool, has_path: bool, before: 
         return True
     if host in SHORTENERS or host in MESSENGERS:
         return not odd or has_path or len(host) > 4  # t.co
-    if odd and (top not in _CORE or labels[-1] in COMMON or len(labels[-1]) < 2):
+    name = labels[-1]
+    counted = name.isdigit() and len(name) < 4
+    if odd and (top not in _CORE or name in COMMON or len(name) < 2 or counted):
         return False
     if labels[0] == "www" and len(labels) > 1:
         return True
