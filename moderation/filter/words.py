@@ -211,6 +211,8 @@ def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
         stop = _suffixed(spelling, reading, end)
         if not stop:
             return 0
+    elif spelling.open_end and spelling.entry.action == "allow" and not spelling.spaceless:
+        stop = _inflected(reading, end)
     if not gaps_fit(spelling, reading, first, end):
         return 0
     if spelling.syllables and not _reads_as(spelling, reading, first, end):
@@ -242,6 +244,16 @@ def _suffixed(spelling: Spelling, reading: Reading, end: int) -> int:
     while stop - end <= SUFFIX_MAX and not reading.word_starts(stop):
         stop += 1
     return stop if reading.text[end:stop] in spelling.suffixes else 0
+
+
+def _inflected(reading: Reading, end: int) -> int:
+    """Where an allowed word that is open at ``end`` does end: ``heroine*`` covers all of "heroines"."""
+    furthest = min(end + SUFFIX_MAX, len(reading.text))
+    stop = next((at for at in range(end, furthest + 1) if reading.word_starts(at)), end)
+    return stop if reading.text[end:stop] in _INFLECTIONS else end
+
+
+_INFLECTIONS = frozenset("s es d ed r er rs ers n ns en ing ings y ies ied al ly".split())  # noqa: SIM905
 
 
 def _reads_as(spelling: Spelling, reading: Reading, first: int, end: int) -> bool:
