@@ -14,6 +14,7 @@ SUFFIX_MAX = 4
 _BETWEEN_SHORT = "/-&'’+"
 _NO_PUNCTUATION = frozenset("_*|~^•\0")
 """Signs that nobody sets between two words."""
+_APOSTROPHES = frozenset("'’")
 _CONTRACTED = frozenset({"s", "t", "m", "d", "ll", "re", "ve"})
 _SPLIT_MIN = 4
 """Shorter words count as split by white space only with each letter set apart."""
@@ -64,6 +65,8 @@ def gaps_fit(spelling: Spelling, reading: Reading, first: int, end: int) -> bool
     if not unexpected:
         return True
     starts = [first, *sorted(first + gap for gap in spelling.gaps), end]
+    if spelling.entry.action != "allow" and _is_contracted(reading, first, end, gaps):
+        return False
     words = pairwise(starts)
     return all(
         _word_fits(reading, start, stop, [g for g in unexpected if start < g < stop]) for start, stop in words
@@ -112,13 +115,11 @@ def _apart(reading: Reading, first: int, end: int) -> bool:
 
 def _word_fits(reading: Reading, start: int, stop: int, gaps: Sequence[int]) -> bool:
     """Whether one word may have these gaps: ``f u c k``, ``f.uck``, ``fu ck``, not ``pen is``, nor what is
-    cut where words are anyway: ``Anna's pic``, ``M/F``."""
+    cut where short words are: ``M/F``."""
     if not gaps:
         return True
     cuts = [start, *gaps, stop]
     pieces = [reading.text[a:b] for a, b in pairwise(cuts)]
-    if _is_contracted(reading, start, gaps, pieces):
-        return False
     if len(pieces) == 2 == stop - start and reading.kept[reading.at[start] + 1] in _BETWEEN_SHORT:
         return False
     wide = any(reading.gap(gap) is Gap.WIDE for gap in gaps)
@@ -134,13 +135,13 @@ def _word_fits(reading: Reading, start: int, stop: int, gaps: Sequence[int]) -> 
     return any(len(piece) > 1 and piece not in _WORDS for piece in pieces)
 
 
-def _is_contracted(reading: Reading, start: int, gaps: Sequence[int], pieces: Sequence[str]) -> bool:
+def _is_contracted(reading: Reading, first: int, end: int, gaps: Sequence[int]) -> bool:
     """Whether the first piece is the end of another word (that's lag), or the last one is such an end."""
-    first = reading.at[start]
-    if pieces[0] in _CONTRACTED and first > 1 and reading.gap(gaps[0]) is Gap.WIDE:
-        if reading.kept[first - 1] in "'’" and reading.kept[first - 2].isalpha():
+    kept, start = reading.kept, reading.at[first]
+    if start > 1 and kept[start - 1] in "'’" and kept[start - 2].isalpha():
+        if reading.gap(gaps[0]) is Gap.WIDE and reading.text[first : gaps[0]] in _CONTRACTED:
             return True
-    return pieces[-1] in _CONTRACTED and bool(_signs(reading, gaps[-1]) & frozenset("'’"))
+    return bool(_signs(reading, gaps[-1]) & _APOSTROPHES) and reading.text[gaps[-1] : end] in _CONTRACTED
 
 
 def _signs(reading: Reading, index: int) -> frozenset[str]:
