@@ -128,7 +128,9 @@ def _word_fits(reading: Reading, start: int, stop: int, gaps: Sequence[int]) -> 
         return alone > 2 or not wide
     if wide and stop - start < _SPLIT_MIN:
         return False
-    if (alone > 1 and not any(len(piece) > 2 and piece in _WORDS for piece in pieces)) or (alone and not wide):
+    if (alone > 1 and not any(len(piece) > 2 and piece in _WORDS for piece in pieces)) or (
+        alone and not wide
+    ):
         return True
     if not wide and all(_signs(reading, gap) <= _NO_PUNCTUATION for gap in gaps):
         return True
@@ -138,9 +140,9 @@ def _word_fits(reading: Reading, start: int, stop: int, gaps: Sequence[int]) -> 
 def _is_contracted(reading: Reading, first: int, end: int, gaps: Sequence[int]) -> bool:
     """Whether the first piece is the end of another word (that's lag), or the last one is such an end."""
     kept, start = reading.kept, reading.at[first]
-    if start > 1 and kept[start - 1] in "'’" and kept[start - 2].isalpha():
-        if reading.gap(gaps[0]) is Gap.WIDE and reading.text[first : gaps[0]] in _CONTRACTED:
-            return True
+    inside = start > 1 and kept[start - 1] in _APOSTROPHES and kept[start - 2].isalpha()
+    if inside and reading.gap(gaps[0]) is Gap.WIDE and reading.text[first : gaps[0]] in _CONTRACTED:
+        return True
     return bool(_signs(reading, gaps[-1]) & _APOSTROPHES) and reading.text[gaps[-1] : end] in _CONTRACTED
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from moderation.filter.fold import NOTHING
 from moderation.filter.normalise import Normalised, Reading
+from moderation.filter.passed_off import passed_off
 from moderation.filter.tables import readings as syllables
 
 _HAN = "\u4e00-\u9fff"
@@ -90,6 +91,8 @@ def further(seen: Normalised) -> Iterator[Reading]:
         yield from _signed(kept)
     if not kept.isascii() and _MIXED.search(kept):
         yield in_pinyin(kept)
+    if not seen.original.isascii() and (letters := passed_off(seen)):
+        yield letters
 
 
 def _drawn(kept: str) -> bool:

@@ -211,8 +211,6 @@ def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
         stop = _suffixed(spelling, reading, end)
         if not stop:
             return 0
-    elif spelling.open_end and spelling.entry.action == "allow" and not spelling.spaceless:
-        stop = _inflected(reading, end)
     if not gaps_fit(spelling, reading, first, end):
         return 0
     if spelling.syllables and not _reads_as(spelling, reading, first, end):
@@ -223,7 +221,7 @@ def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
         return 0
     if spelling.entry.match == "exact" and (first or stop != len(reading.text)):
         return 0
-    return stop
+    return stop if spelling.entry.action != "allow" else _inflected(spelling, reading, stop)
 
 
 def _names_a_model(spelling: Spelling, reading: Reading, end: int) -> bool:
@@ -246,8 +244,10 @@ def _suffixed(spelling: Spelling, reading: Reading, end: int) -> int:
     return stop if reading.text[end:stop] in spelling.suffixes else 0
 
 
-def _inflected(reading: Reading, end: int) -> int:
+def _inflected(spelling: Spelling, reading: Reading, end: int) -> int:
     """Where an allowed word that is open at ``end`` does end: ``heroine*`` covers all of "heroines"."""
+    if not spelling.open_end or spelling.spaceless:
+        return end
     furthest = min(end + SUFFIX_MAX, len(reading.text))
     stop = next((at for at in range(end, furthest + 1) if reading.word_starts(at)), end)
     return stop if reading.text[end:stop] in _INFLECTIONS else end
