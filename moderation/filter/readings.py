@@ -55,6 +55,9 @@ _LEET_L_TABLE = str.maketrans(_SINGLE | _AS_L)
 _INSIDE = re.compile("(?<=[a-z0-9@$!])[(<](?=[a-z0-9@$!])")
 # Between dots and the like, only what has a letter is a word: v4.6.2 isn't.
 _CHUNK = re.compile('[^.,:;"]+')
+# A model, a size or a flat: S8, 5B. Beside Chinese it is an insult more often: 5b主播.
+_NUMBERED = re.compile("[a-z][2-9]|[0-9][a-z]")
+_BESIDE_HAN = re.compile(f"[{_HAN}]")
 _LETTER = re.compile("[a-z@$]")
 _FIGURE = re.compile("[0-9]")
 _PRICE = re.compile(r"[$€£¥]\d")
@@ -136,7 +139,7 @@ def _leet(kept: str) -> Iterator[str]:
     """What is meant by signs and digits among letters: 1 as i, and, where there is one, as l."""
     last = kept
     for table in (_LEET_TABLE, _LEET_L_TABLE):
-        meant = _TOKEN.sub(lambda found, table=table: _meant(found[0], table), kept)  # type: ignore[misc]
+        meant = _TOKEN.sub(lambda found, table=table: _meant(found, table), kept)  # type: ignore[misc]
         meant = _APART.sub(lambda found, table=table: _joined(found[0], table), meant)  # type: ignore[misc]
         if meant not in (kept, last):
             yield meant
@@ -149,8 +152,12 @@ def _joined(apart: str, table: dict[int, str]) -> str:
     return apart.translate(table) if letters > 1 or (letters and figures > 2) else apart
 
 
-def _meant(token: str, table: dict[int, str]) -> str:
-    if len(token) < 3 or not _LEETY.search(token) or _UNIT.fullmatch(token):
+def _meant(found: re.Match[str], table: dict[int, str]) -> str:
+    token = found[0]
+    if not _LEETY.search(token):
+        return token
+    beside_han = len(token) == 2 and _BESIDE_HAN.match(found.string, found.end())
+    if not beside_han and (_UNIT.fullmatch(token) or _NUMBERED.fullmatch(token)):
         return token
     end = len(token.rstrip(_CLOSING))
     word = _SEVERAL_FOUND.sub(lambda found: _SEVERAL_MEANT[found[0]], token[:end])
