@@ -13,6 +13,11 @@ _LONG = 6
 SUFFIX_MAX = 4
 _TELLING = frozenset("逼屄婊屌肏")
 """No sentence ends or begins with one of these: 傻、逼."""
+_BETWEEN_SHORT = "/-&'’+"
+_NO_PUNCTUATION = frozenset("_*|~^•\0")
+"""Signs that nobody sets between two words."""
+_APOSTROPHES = frozenset("'’")
+_CONTRACTED = frozenset({"s", "t", "m", "d", "ll", "re", "ve"})
 _SPLIT_MIN = 4
 """Shorter words count as split by white space only with each letter set apart."""
 
@@ -38,6 +43,10 @@ _WORDS = frozenset(
     why wide will win wit with woman women won word wore work yes yet you your yours zip
     hard hand blow foot head face hole back black kick side time home love look cheap mother father soft light
     dark short full half high down off page point print press
+    three four some call girl girls air life china lol hero shoes shoe slick sports book books only fans fan
+    red tube tubes most bet bets way ways dirt bag bags flesh simple ton street walker slime ball balls towel
+    heads zipper dog bell ends inc da ham beast land whale cam bulls bone meat dot cream skirt strap wet
+    bones bias pic pics lose less creeps nude nudes butts seem sex dish wish fish push
     """.split()  # noqa: SIM905 - a list of them fills pages
 ) - {"cock", "cum", "ass", "tits", "hoe", "sex", "wank", "rapist", "orn", "oop", "sh", "ers", "ing", "ed"}
 
@@ -60,6 +69,8 @@ def gaps_fit(spelling: Spelling, reading: Reading, first: int, end: int) -> bool
     if not unexpected:
         return True
     starts = [first, *sorted(first + gap for gap in spelling.gaps), end]
+    if spelling.entry.action != "allow" and _is_contracted(reading, first, end, gaps):
+        return False
     words = pairwise(starts)
     return all(
         _word_fits(reading, start, stop, [g for g in unexpected if start < g < stop]) for start, stop in words
@@ -110,17 +121,38 @@ def _apart(reading: Reading, first: int, end: int) -> bool:
 
 
 def _word_fits(reading: Reading, start: int, stop: int, gaps: Sequence[int]) -> bool:
-    """Whether one word may have these gaps: ``f u c k``, ``f.uck``, ``fu ck``, not ``pen is``."""
+    """Whether one word may have these gaps: ``f u c k``, ``f.uck``, ``fu ck``, not ``pen is``, nor what is
+    cut where short words are: ``M/F``."""
     if not gaps:
         return True
     cuts = [start, *gaps, stop]
     pieces = [reading.text[a:b] for a, b in pairwise(cuts)]
+    if len(pieces) == 2 == stop - start and reading.kept[reading.at[start] + 1] in _BETWEEN_SHORT:
+        return False
     wide = any(reading.gap(gap) is Gap.WIDE for gap in gaps)
     alone = sum(len(piece) == 1 for piece in pieces)
     if alone == len(pieces):
         return alone > 2 or not wide
     if wide and stop - start < _SPLIT_MIN:
         return False
-    if alone > 1 or (alone and not wide):
+    if (alone > 1 and not any(len(piece) > 2 and piece in _WORDS for piece in pieces)) or (
+        alone and not wide
+    ):
+        return True
+    if not wide and all(_signs(reading, gap) <= _NO_PUNCTUATION for gap in gaps):
         return True
     return any(len(piece) > 1 and piece not in _WORDS for piece in pieces)
+
+
+def _is_contracted(reading: Reading, first: int, end: int, gaps: Sequence[int]) -> bool:
+    """Whether the first piece is the end of another word (that's lag), or the last one is such an end."""
+    kept, start = reading.kept, reading.at[first]
+    inside = start > 1 and kept[start - 1] in _APOSTROPHES and kept[start - 2].isalpha()
+    if inside and reading.gap(gaps[0]) is Gap.WIDE and reading.text[first : gaps[0]] in _CONTRACTED:
+        return True
+    return bool(_signs(reading, gaps[-1]) & _APOSTROPHES) and reading.text[gaps[-1] : end] in _CONTRACTED
+
+
+def _signs(reading: Reading, index: int) -> frozenset[str]:
+    """What stands before the character at ``index``."""
+    return frozenset(reading.kept[reading.at[index - 1] + 1 : reading.at[index]])

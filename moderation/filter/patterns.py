@@ -21,8 +21,8 @@ class Patterns:
     against what is left without signs and white space."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, list[tuple[Entry, Any]]] = {}
-        self._sets: dict[str, tuple[list[tuple[Any, Sequence[tuple[Entry, Any]]]], int]] = {}
+        self._entries: list[tuple[Entry, Any]] = []
+        self._parts: list[tuple[Any, Sequence[tuple[Entry, Any]]]] = []
 
     def add(self, entry: Entry) -> None:
         """Raises ``ValueError`` with RE2's words for a pattern that it doesn't take."""
@@ -35,26 +35,23 @@ class Patterns:
             raise ValueError(f"{entry.text!r}: {why.decode() if isinstance(why, bytes) else why}") from error
         if compiled.search("") is not None:
             raise ValueError(f"{entry.text!r}: matches where nothing stands")
-        self._entries.setdefault(entry.category, []).append((entry, compiled))
+        self._entries.append((entry, compiled))
 
     def compile(self) -> None:
         """Once, after the last ``add``. Raises ``ValueError`` if some are too large together."""
-        for category, entries in self._entries.items():
-            severities = (1 if entry.action == "allow" else entry.severity for entry, _ in entries)
-            parts = [entries[at : at + TOGETHER_MAX] for at in range(0, len(entries), TOGETHER_MAX)]
-            self._sets[category] = ([(_together(part), part) for part in parts], min(severities))
+        entries = self._entries
+        parts = [entries[at : at + TOGETHER_MAX] for at in range(0, len(entries), TOGETHER_MAX)]
+        self._parts = [(_together(part), part) for part in parts]
 
     def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, int, int]]:
         """Entries with the first and the last index in ``seen.kept``."""
-        for category, (parts, worst) in self._sets.items():
-            level = level_of(category)
-            for together, entries in parts if level >= worst else ():
-                for text, at in ((seen.kept, None), (seen.text, seen.at)):
-                    for number in together.Match(text) or ():
-                        entry, compiled = entries[number]
-                        yield from _spans(entry, compiled, text, at, level)
-                    if len(seen.text) == len(seen.kept):
-                        break
+        for together, entries in self._parts:
+            for text, at in ((seen.kept, None), (seen.text, seen.at)):
+                for number in together.Match(text) or ():
+                    entry, compiled = entries[number]
+                    yield from _spans(entry, compiled, text, at, level_of(entry.category))
+                if len(seen.text) == len(seen.kept):
+                    break
 
 
 def _spans(

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from moderation.filter.fold import NOTHING, Kind, kind_of
 from moderation.filter.normalise import Normalised, Reading
+from moderation.filter.passed_off import passed_off
 from moderation.filter.tables import readings as syllables
 
 _HAN = "\u4e00-\u9fff"
@@ -40,12 +41,25 @@ _SEVERAL = sorted(
 _SEVERAL_FOUND = re.compile("|".join(re.escape(signs) for signs, _ in _SEVERAL))
 _SEVERAL_MEANT = {signs: letter + NOTHING * (len(signs) - 1) for signs, letter in _SEVERAL}
 _TOKEN = re.compile(f"[^\\s{_HAN}]+")
+# Single letters and figures set apart, "b 1 t c h", "c.u.n.7", and the figures and signs among them.
+_ONE = "[a-z0-9@$!|¢€+]"
+_APART = re.compile(f"(?<![a-z0-9@$€+]){_ONE}(?:[ .\\-_*/,~]{{1,3}}{_ONE}(?![a-z0-9])){{2,}}")
+_APART_HINT = re.compile("(?<![a-z0-9])[0-9@$!|¢€+](?![a-z0-9])")
+# A figure with its unit, or a letter that numbers a model, isn't written in figures: 900k, 45s.
+_UNIT = re.compile(
+    r"[$€£¥]?\d[\d.,]*(?:[kmbgwhdsl]|st|nd|rd|th|kg|ml|cl|cm|mm|km|gb|tb|mb|in|ft|oz|lbs?|hz|mah|pcs?|pk|yrs?|mo)"
+    r"[.,!?;:)]*"
+)
 _LEET_TABLE = str.maketrans(_SINGLE)
 _LEET_L_TABLE = str.maketrans(_SINGLE | _AS_L)
 _INSIDE = re.compile("(?<=[a-z0-9@$!])[(<](?=[a-z0-9@$!])")
 # Between dots and the like, only what has a letter is a word: v4.6.2 isn't.
 _CHUNK = re.compile('[^.,:;"]+')
+# A model, a size or a flat: S8, 5B. Beside Chinese it is an insult more often: 5b主播.
+_NUMBERED = re.compile("[a-z][2-9]|[0-9][a-z]")
+_BESIDE_HAN = re.compile(f"[{_HAN}]")
 _LETTER = re.compile("[a-z@$]")
+_FIGURE = re.compile("[0-9]")
 _PRICE = re.compile(r"[$€£¥]\d")
 _CLOSING = "!?.,"
 # A round sign that is a figure only among figures.
@@ -76,7 +90,7 @@ def further(seen: Normalised) -> Iterator[Reading]:
     """The readings beside the plain one that ``seen`` hints at: at most a dozen, most texts have none."""
     kept = seen.kept
     signs = _SIGN.search(kept) is not None
-    leet = list(_leet(kept)) if signs and _LEETY.search(kept) else []
+    leet = list(_leet(kept)) if signs and (_LEETY.search(kept) or _APART_HINT.search(kept)) else []
     for meant in leet:
         yield Reading(meant)
     if leet or _drawn(kept) or (signs and _VEILED.search(kept)):
@@ -88,6 +102,8 @@ def further(seen: Normalised) -> Iterator[Reading]:
         yield from _signed(kept)
     if not kept.isascii():
         yield from _with_ideographs(kept, leet)
+    if not seen.original.isascii() and (letters := passed_off(seen)):
+        yield letters
 
 
 def _drawn(kept: str) -> bool:
@@ -151,16 +167,27 @@ def _squeeze(found: re.Match[str]) -> str:
 
 def _leet(kept: str) -> Iterator[str]:
     """What is meant by signs and digits among letters: 1 as i, and, where there is one, as l."""
-    first = _TOKEN.sub(lambda found: _meant(found[0], _LEET_TABLE), kept)
-    if first != kept:
-        yield first
-    second = _TOKEN.sub(lambda found: _meant(found[0], _LEET_L_TABLE), kept)
-    if second != first:
-        yield second
+    last = kept
+    for table in (_LEET_TABLE, _LEET_L_TABLE):
+        meant = _TOKEN.sub(lambda found, table=table: _meant(found, table), kept)  # type: ignore[misc]
+        meant = _APART.sub(lambda found, table=table: _joined(found[0], table), meant)  # type: ignore[misc]
+        if meant not in (kept, last):
+            yield meant
+        last = meant
 
 
-def _meant(token: str, table: dict[int, str]) -> str:
+def _joined(apart: str, table: dict[int, str]) -> str:
+    """Letters set apart, with figures among them: a rating such as ``a 5/5`` has too few letters."""
+    letters, figures = len(_LETTER.findall(apart)), len(_FIGURE.findall(apart))
+    return apart.translate(table) if letters > 1 or (letters and figures > 2) else apart
+
+
+def _meant(found: re.Match[str], table: dict[int, str]) -> str:
+    token = found[0]
     if not _LEETY.search(token):
+        return token
+    beside_han = len(token) == 2 and _BESIDE_HAN.match(found.string, found.end())
+    if not beside_han and (_UNIT.fullmatch(token) or _NUMBERED.fullmatch(token)):
         return token
     end = len(token.rstrip(_CLOSING))
     word = _SEVERAL_FOUND.sub(lambda found: _SEVERAL_MEANT[found[0]], token[:end])

@@ -224,7 +224,7 @@ def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
         return 0
     if spelling.entry.match == "exact" and (first or stop != len(reading.text)):
         return 0
-    return stop
+    return stop if spelling.entry.action != "allow" else _inflected(spelling, reading, stop)
 
 
 def _is_counted(spelling: Spelling, reading: Reading, first: int, end: int) -> bool:
@@ -249,6 +249,18 @@ def _suffixed(spelling: Spelling, reading: Reading, end: int) -> int:
     while stop - end <= SUFFIX_MAX and not reading.word_starts(stop):
         stop += 1
     return stop if reading.text[end:stop] in spelling.suffixes else 0
+
+
+def _inflected(spelling: Spelling, reading: Reading, end: int) -> int:
+    """Where an allowed word that is open at ``end`` does end: ``heroine*`` covers all of "heroines"."""
+    if not spelling.open_end or spelling.spaceless:
+        return end
+    furthest = min(end + SUFFIX_MAX, len(reading.text))
+    stop = next((at for at in range(end, furthest + 1) if reading.word_starts(at)), end)
+    return stop if reading.text[end:stop] in _INFLECTIONS else end
+
+
+_INFLECTIONS = frozenset("s es d ed r er rs ers n ns en ing ings y ies ied al ly".split())  # noqa: SIM905
 
 
 def _reads_as(spelling: Spelling, reading: Reading, first: int, end: int) -> bool:

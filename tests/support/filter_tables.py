@@ -45,6 +45,14 @@ _FAUX = dict(
 )
 # An alphabet of Canadian syllables, as pages that make letters fancy write it.
 _FAUX |= dict(zip("ᗩᗷᑕᗪᖴᕼᒍᒪᗰᑎᑭᑫᖇᔕᑌᐯᗯᘔ", "abcdfhjlmnpqrsuvwz", strict=True))
+# Letters and signs of further alphabets that such pages write with.
+_FAUX |= dict(
+    zip(
+        "єђҍҟӄӽөҳժղէմվյթֆɮʄʊʋĸƨƕɾᏁᎾᏆᏉᎶλϛ∂©®√∪∩∆§†¡∅⊘¢⭕ΣƧΛӨς℗",
+        "ehbkkxoxdntuyjpsbfuvkshrnotvgasdcrvunastioocoesaocp",
+        strict=True,
+    )
+)
 _UPSIDE_DOWN = dict(zip("ɐɔǝɟƃɥᴉɾʞןɯɹʇʌʍʎ", "acefghijklmrtvwy", strict=True))
 
 

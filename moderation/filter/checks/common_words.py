@@ -28,5 +28,6 @@ COMMON = named(
     " thank thanks that thats the their them then there these they thing things think this those time to"
     " today tomorrow tonight too top total totally tried true try two u ugly under until up ur us use very"
     " wait want was watch water way we wear week well went were what when where which white who why will with"
-    " without wonderful work works worth would wow wrong yeah yep yes yesterday yet you your yours"
+    " without wonderful work works worth would wow wrong yeah yep yes yesterday yet"
+    " echo swiss micro you your yours"
 )

@@ -34,6 +34,8 @@ _SPELLED = re.compile(rf"(?<![a-z0-9]){_SAID}(?:[ ,.\-]{{0,3}}{_SAID}){{6,14}}(?
 _SPELLED_PARTS = re.compile(rf"(?:(double|triple) )?({_SPELLED_DIGIT})")
 SPELLED_MIN = 10
 """Digits: fewer are counted, or a price."""
+ANNOUNCED_MIN = 7
+"""After "text me" and the like."""
 _COUNTING = "01234567890123456789"
 
 _TO = r"[ :：=\-_→>号是加我的码群裙聊里id为了吧哦呀 ]{0,8}"
@@ -41,9 +43,17 @@ _NUMBER = rf"(?P<id>[{_DIGIT}](?:[ \-.]?[{_DIGIT}]){{4,14}})(?![{_DIGIT}])"
 _NAME = r"(?P<id>[a-z][a-z0-9_\-]{4,19})(?![a-z0-9])"
 _ALONE = r"(?<![a-z0-9])"
 
+_LOOKS = {"a": "a4@", "e": "e3", "g": "g9", "i": "i1!|", "l": "l1|", "o": "o0", "s": "s5$", "t": "t7+"}
+
+
+def spread(name: str) -> str:
+    """A pattern for ``name`` with a sign or a space between its letters, or figures for them."""
+    return r"[ .\-_*|]?".join(f"[{re.escape(_LOOKS.get(letter, letter))}]" for letter in name)
+
+
 _WECHAT = (
     r"(?:(?!微星)(?:微|薇|威|维|徽|v|薇薇|喂|卫|微微|葳|溦|唯)[ *._/|~\-]{0,2}(?:信|x|❤|心|星|芯)"
-    rf"|{_ALONE}(?:wechat|we chat|weixin|wei xin|vx|wx|vxin|weix)"
+    rf"|{_ALONE}(?:{spread('wechat')}|weixin|wei xin|vx|wx|vxin|weix)"
     rf"|[加+私+扣] ?(?:微|薇|威|徽|v|维|w)"
     r"|绿泡泡|绿色软件|绿聊|(?<![安稍轻略细显低国卑甚精])[薇徽微])"
 )
@@ -56,19 +66,28 @@ _NO_ORDER = "".join(
     f"(?<!{what} )" for what in ("order", "tracking", "parcel", "item", "model", "serial", "invoice")
 )
 _CALL = (
-    rf"(?:{_ALONE}(?:tel|phone|mobile|cell|call|text|txt|sms|ring|contact|whats ?app|watsapp"
-    rf"|{_NO_ORDER}number)"
-    r"(?: me| us)?(?: at| on)?|电话|手机|手机号|致电|联系|拨打|热线|打我)"
+    rf"(?:{_ALONE}(?:tel|phone|mobile|cell|call|text|txt|sms|ring|dial|reach|contact|hmu|hit me up|whats ?app"
+    rf"|watsapp|{_NO_ORDER}number)"
+    r"(?: me| us)?(?: or (?:text|call|txt|whatsapp))?(?: at| on| is)?"
+    r"|电话|手机|手机号|致电|联系|拨打|热线|打我)"
 )
-_TELEGRAM = rf"(?:{_ALONE}(?:telegram|telegr|tele|tg)|电报|飞机|纸飞机|✈|🛩|蝙蝠号?|土豆号|密聊)"
-_WHATSAPP = rf"{_ALONE}(?:whats ?app|whatsap|watsap+|wa(?=[ :：+]))"
-_LINE = rf"(?:{_ALONE}line|(?<![依信无耍])赖(?=[ :：=号是id]))"
+_TELEGRAM = (
+    rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞机|纸飞机|✈|🛩|蝙蝠号?|土豆号|密聊)"
+)
+_WHATSAPP = rf"{_ALONE}(?:{spread('whatsapp')}|whatsap|watsap+|wa(?=[ :：+]))"
+_LINE = rf"(?:{_ALONE}line(?![a-z])|(?<![依信无耍])赖(?=[ :：=号是id]))"
+_SPREAD = "|".join(
+    map(spread, ("instagram", "snapchat", "discord", "skype", "facebook", "viber", "messenger"))
+)
 _SOCIAL = (
-    rf"{_ALONE}(?:ig|ins|insta|instagram|snap|snapchat|discord|kik|skype|signal|facebook|fb|viber"
+    rf"(?:{_ALONE}(?:{_SPREAD}|ig|ins|insta|snap|sc|kik|signal|fb|disc)(?![a-z])"
     r"|(?:抖音|快手|小红书|陌陌|探探|微博|脸书|推特)(?:号|id))"
 )
 
-_AFTER = r"(?P<gap>[ :：=\-_→>号是加我的码群为]{0,8}(?:id|号|hao|name)?[ :：=@是]{0,4})"
+_AFTER = (
+    r"(?P<gap>[ :：=\-_→➡👉⇒>|~号是加我的码群为]{0,8}"
+    r"(?:(?:user)?name|id|is|at|handle|号|hao)?[ :：=@是→➡👉>]{0,4})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +115,11 @@ _RULES = (
         False,
     ),
     _Rule("telegram", re.compile(rf"{_TELEGRAM}{_AFTER}{_NAME}"), True),
+    _Rule(
+        "handle",
+        re.compile(rf"(?:{_TELEGRAM}|{_SOCIAL})[^\w\n.!?]{{1,6}}@ ?(?P<id>[a-z0-9_.]{{3,30}})"),
+        False,
+    ),
     _Rule("line", re.compile(rf"{_LINE}{_AFTER}{_NAME}"), True),
     _Rule("social", re.compile(rf"{_SOCIAL}{_AFTER}(?P<id>[a-z0-9][a-z0-9_.\-]{{3,29}})"), True),
 )
@@ -103,9 +127,9 @@ _ANNOUNCED = re.compile(
     r"[微薇威维徽喂卫]|[扣抠叩蔻🐧]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机"
     r"|✈|🛩|蝙蝠|土豆号|密聊|赖|[加进入q扣企][群裙羣峮]|[群裙]号|葳|溦|唯[信心]|绿泡泡"
     r"|绿色软件|绿聊|(?:抖音|快手|小红书|陌陌|探探|微博|脸书|推特)(?:号|id)|[加+私][vw]"
-    r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|we ?chat|v信|vxin"
-    r"|tel|phone|mobile|cell|call|text|txt|sms|ring|contact|number|whats|wats|wa[ :：+]"
-    r"|tg|line|ig|ins|snap|disc|kik|skype|signal|facebook|fb|viber|v❤|v心)"
+    r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|v信|vxin"
+    r"|tel|phone|mobile|cell|call|text|txt|sms|ring|dial|reach|contact|hmu|hit me|number|wats|wa[ :：+]"
+    r"|tg|line|ig|ins|snap|sc[ :：=]|disc|kik|signal|fb|whats|we ?chat|skype|facebook|viber|v❤|v心)"
 )
 _MAIL = re.compile(
     r"(?<![a-z0-9])[a-z0-9][a-z0-9._%+\-]{0,63}(?P<at>@|[ ]?[\[({（]?[ ]?(?:\bat\b|艾特|@)[ ]?[\])}）]?[ ]?)"
@@ -116,9 +140,18 @@ _MAIL_HOSTS = re.compile(
     r"(?:gmail|qq|163|126|outlook|hotmail|yahoo|icloud|foxmail|sina|proton(?:mail)?|139|mail)\b"
 )
 _MAIL_ENDINGS = re.compile(r"(?:com|net|org|cn|io|co|me|uk|info|biz|cc|edu|hk|tw)$")
+_ANNOUNCES_CALL = re.compile(rf"{_CALL}[ :：=]{{0,3}}$")
+_MEASURE = re.compile(r"\d+(?:[.]\d+)?[a-z]{1,4}")
 _WORDS_AFTER = named(
     "payment accepted please store official group support service beautiful everyone available welcome"
 )
+# A name that is spread out announces nothing but an id with a figure or a sign in it, or before it.
+_SIGNED = re.compile("[0-9@_:=：→➡👉]")
+_SPREAD_FOUND = re.compile(
+    rf"{_ALONE}(?:{_SPREAD}|{spread('telegram')}|{spread('whatsapp')}|{spread('wechat')})"
+)
+_INTRODUCING = (":", "：", "@", "=", "号", "id", "name", "handle", "→", "➡", "👉", "是")
+_ALSO_WORDS = ("line", "signal")
 _MAY_HAVE_DIGITS = re.compile(rf"[{_DIGIT}](?:[^{_DIGIT}]{{0,3}}[{_DIGIT}]){{6}}")
 _MAY_BE_SPELLED = re.compile(
     r"(?:zero|one|two|three|four|five|six|seven|eight|nine).{0,3}"
@@ -148,7 +181,7 @@ def _in_view(text: str) -> Iterator[tuple[str, int, int, str]]:
         yield from _phones(text)
     if _MAY_BE_SPELLED.search(text):
         yield from _spelled(text)
-    if _ANNOUNCED.search(text):
+    if _ANNOUNCED.search(text) or (_SIGNED.search(text) and _SPREAD_FOUND.search(text)):
         yield from _announced(text)
     if "@" in text or "at" in text or "艾特" in text:
         yield from _mails(text)
@@ -190,7 +223,8 @@ def _spelled(text: str) -> Iterator[tuple[str, int, int, str]]:
         digits = "".join(_TIMES.get(times, 1) * _ENGLISH.get(word, word) for times, word in parts)
         by_word = sum(len(word) > 1 for _, word in parts) >= 4
         counting = digits in _COUNTING or digits in _COUNTING[::-1] or len(set(digits)) < 3
-        if by_word and len(digits) >= SPELLED_MIN and not counting:
+        announced = len(digits) >= ANNOUNCED_MIN and _ANNOUNCES_CALL.search(text[: match.start()][-40:])
+        if by_word and (announced or len(digits) >= SPELLED_MIN) and not counting:
             yield "phone", match.start(), match.end(), digits
 
 
@@ -198,20 +232,22 @@ def _announced(text: str) -> Iterator[tuple[str, int, int, str]]:
     for rule in _RULES:
         for match in rule.pattern.finditer(text):
             said = match["id"]
-            if rule.named and not _is_id(said, match["gap"]):
+            if rule.named and not _is_id(match[0], said, match["gap"]):
                 continue
             yield rule.code, match.start(), match.end(), said.translate(_HAN_DIGITS)
 
 
-def _is_id(said: str, gap: str) -> bool:
-    """Whether what follows is somebody's id and no word of the sentence (``wechat payment``, ``line up``)."""
-    if said in COMMON or said.strip("._-") in COMMON:
+def _is_id(whole: str, said: str, gap: str) -> bool:
+    """Whether what follows is somebody's id and no word of the sentence (``wechat payment``, ``line up``,
+    ``bottom line: great``, ``snap 40mm``)."""
+    if said in COMMON or said.strip("._-") in COMMON or _MEASURE.fullmatch(said):
         return False
+    if not any(map(str.isalpha, said)):
+        return "id" in gap or "@" in gap
     if any(char.isdigit() for char in said) or "_" in said:
         return True
-    return (
-        any(sign in gap for sign in (":", "：", "@", "=", "号", "id", "→", "是")) and said not in _WORDS_AFTER
-    )
+    signs = ("@", "id", "name", "handle") if whole.startswith(_ALSO_WORDS) else _INTRODUCING
+    return any(sign in gap for sign in signs) and said not in _WORDS_AFTER
 
 
 def _mails(text: str) -> Iterator[tuple[str, int, int, str]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 
+from moderation.filter.checks import links_apart
 from moderation.filter.checks.common_words import COMMON, named
+from moderation.filter.checks.endings import BAIT, CORE, NO_SITES, SAID, WEAK, top_levels
 from moderation.filter.checks.subject import Subject
 from moderation.filter.plain import Plain
 from moderation.rulebook.rules import RoomRules
@@ -26,38 +26,24 @@ MESSENGERS = named(
 )
 """An address there is somebody's contact."""
 
-# Those of which sites are made that are talked of in full: taken for an address even with a space or a word
-# instead of the dot.
-_CORE = named("com net org cn info biz io xyz cc co vip shop site store online club tv")
-# Endings that are words, units or files' endings: they make an address only with more to tell it by.
-_WEAK = named(
-    "it is me to in at be my no am us as by do so la hi pm id ad al an ar ba bar best bet bid bio bo book box"
-    " boo buy call cam car care case cash cat center cheap click coach cool dad day deal deals dev diet dog"
-    " eat eco es et family fan fans farm fast fi film final fish fit fly foo food free fun game games gay"
-    " gift gifts gives global gold good green group guide hair hot house how ink is its jobs kids kim kind"
-    " land lat law li life like limited link live living lol love ma man market men menu mom money mov ne new"
-    " news ng night now of ok one onl open or page pay phone pics pink pizza play plus press prime pro red"
-    " rich rip run sa safe sale save search secure select sexy shoes show si size sky so social song spot st"
-    " star studio style such sucks support sure talk tax team tech tel tips today top tours town toys trade"
-    " try tube vote watch wear win wine work works world wow wtf yes you zero zone moe mo med boutique vi"
-    " md py sh zip rs ps pl ai cm kg ml mm mg km ms mt ga gt tm tt tr pr vg sm"
-)
-
 _TIGHT = r"(?:[ ]?[\[({<【（][ ]?(?:\.|dot|点)[ ]?[\])}>】）][ ]?|[ ]dot[ ]|点|\.)"
 _SPACED = r"(?:[ ][.点][ ]?|[.点][ ])"
 _LABEL = r"[^\W_点](?:[^\W_点]|-(?=[^\W_点-]|-)){0,62}"
 # A dot with space beside it ends a sentence, unless what follows is an ending that nobody begins one with.
 _HOST = re.compile(
     rf"(?<![^\W_])(?<!\.){_LABEL}(?:{_TIGHT}{_LABEL}){{0,8}}"
-    rf"(?:{_TIGHT}{_LABEL}|{_SPACED}(?:{'|'.join(sorted(_CORE))}))(?![^\W_]|@|\.[^\W_])"
+    rf"(?:{_TIGHT}{_LABEL}|{_SPACED}(?:{'|'.join(sorted(CORE))}))(?![^\W_]|@|\.[^\W_])"
 )
 _SCHEME = re.compile(r"(?:h(?:tt|xx|\*\*)ps?|ftp|wss?)[ ]?[:：][ ]?[/\\]{1,4}(?:[^\s/@\\]{0,400}@)?$")
 _SCHEME_MAX = 500
 _MAILBOX = re.compile(r"(?<![\w.+\-/@])[\w.+\-]{1,64}@$")
 _AFTER = re.compile(r"(?::\d{2,5})?(?:(?:[/?#\\]|[ ]slash[ ]|[ ]?斜[杠线][ ]?)[^\s\u2e80-\u9fff]{0,400})?")
 # An address without its dots, as it is read out: www somewhere com.
-_DOTLESS = re.compile(
-    rf"(?<![^\W_])www[ ]([a-z0-9][a-z0-9-]{{1,62}})[ ]({'|'.join(sorted(_CORE))})(?![^\W_])"
+_DOTLESS = re.compile(rf"(?<![^\W_])www[ ]([a-z0-9][a-z0-9-]{{1,62}})[ ]({'|'.join(sorted(CORE))})(?![^\W_])")
+# What points at an address: only then is "freephone.click" taken for one, though its ending is a word.
+_POINTED_AT = re.compile(
+    "(?:[👉➡🔗⬇👇➜→▶]\ufe0f?|visit|go to|site|website|link|join|check out"
+    "|(?:sign up|register|play|buy) at) ?:? ?$"
 )
 # Spelled by sound: 三达不溜点某某点抗姆; letter by letter: w w w .某某 .c o m.
 _BY_SOUND = "[抗康扣控坑考靠肯][姆母木目]|看木"
@@ -70,12 +56,14 @@ _SAID = re.compile(
 )
 # What apps of shops open when it is copied: it says nothing of where it leads.
 _COPIED = re.compile(r"([¥$€£₤₳¢])[ ]?([a-z0-9]{8,14})[ ]?[¥$€£₤₳¢/]")
+_SPOKEN = re.compile(r"[^\W\d_]+|\d+[a-z]{0,3}")
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
 _DOTS = re.compile(rf"{_SPACED}|{_TIGHT}")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _VERSION = re.compile(r"(?:v|ver|version|版本?|ios|os) ?$")
 _BRACKETED = re.compile(r"h(?:tt|xx)ps?://\[[0-9a-f:.]{2,45}\]")
 _MAYBE = re.compile(
-    r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//|www[ ]"
+    r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//|www[ ]|w w w"
     r"|[点.][抗康扣控坑考靠肯看][姆母木目]|c o m|[¥$€£₤₳¢][ ]?[a-z0-9]{8}"
 )
 _ASCII_TAIL = re.compile(r"[a-z0-9][a-z0-9-]*$")
@@ -91,13 +79,6 @@ class Link:
     end: int
     host: str
     disguised: bool
-
-
-@lru_cache(1)
-def top_levels() -> frozenset[str]:
-    """The names of the root zone, in Unicode and as punycode."""
-    text = (files("moderation.filter.checks") / "tlds.txt").read_text("utf-8")
-    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
 
 
 def check(subject: Subject, rules: RoomRules) -> Iterator[TextReason]:
@@ -120,14 +101,23 @@ def find(text: str, views: Sequence[Plain]) -> list[Link]:
     for view in views:
         if not _MAYBE.search(view.text):
             continue
-        for start, end, host, odd in _in_view(view.text):
+        direct = list(_in_view(view.text))
+        apart = [
+            (start, end, host, True)
+            for start, end, host in links_apart.find(view.text)
+            if not any(start < stop and since < end for since, stop, _, _ in direct)
+        ]
+        for start, end, host, odd in direct + apart:
             first, last = view.span(start, end)
+            if _FLAG.search(text, first, last) and " " in text[first:last]:
+                continue  # "from China. 🇨🇳"
             disguised = odd or host not in text[first:last].lower()
             found.setdefault((first, last), Link(first, last, host, disguised))
     return [found[span] for span in sorted(found)]
 
 
-def _in_view(text: str) -> Iterator[tuple[int, int, str, bool]]:
+def _without_dots(text: str) -> Iterator[tuple[int, int, str, bool]]:
+    """Addresses in brackets, read out or spelled, and what shops' apps open when it is copied."""
     for match in _BRACKETED.finditer(text):
         yield match.start(), match.end(), match[0].split("//")[1], False
     for match in _DOTLESS.finditer(text):
@@ -137,6 +127,10 @@ def _in_view(text: str) -> Iterator[tuple[int, int, str, bool]]:
     for match in _COPIED.finditer(text):
         if any(map(str.isdigit, match[2])) and not match[2].isdigit():
             yield match.start(), match.end(), match[0], True
+
+
+def _in_view(text: str) -> Iterator[tuple[int, int, str, bool]]:
+    yield from _without_dots(text)
     for match in _HOST.finditer(text):
         since = max(0, match.start() - _SCHEME_MAX)
         before = _SCHEME.search(text, since, match.start())
@@ -151,6 +145,8 @@ def _in_view(text: str) -> Iterator[tuple[int, int, str, bool]]:
         start, end = match.start() + lead, match.start() + lead + length
         after = _AFTER.match(text, end)
         tail = after.end() if after else end
+        if host in NO_SITES or (_ends_a_sentence(match[0][lead : lead + length], host) and tail == end):
+            continue
         if _is_address(
             host,
             odd,
@@ -204,23 +200,32 @@ def _is_address(host: str, odd: bool, *, schemed: bool, has_path: bool, before: 
     if host in SHORTENERS or host in MESSENGERS:
         return not odd or has_path or len(host) > 4  # t.co
     name = labels[-1]
+    if top in BAIT and len(name) > 5 and name not in COMMON and _POINTED_AT.search(before):
+        return True
     counted = name.isdigit() and len(name) < 4
-    if odd and (top not in _CORE or name in COMMON or len(name) < 2 or counted):
+    if odd and (top not in CORE or name in COMMON or len(name) < 2 or counted):
         return False
     if labels[0] == "www" and len(labels) > 1:
         return True
     return _reads_as_host(labels, top, has_path=has_path)
 
 
+def _ends_a_sentence(written: str, host: str) -> bool:
+    """Whether a dot with a space behind it is a full stop: ``jacket. shop``, not ``bags88. shop``."""
+    name, _, top = host.rpartition(".")
+    stop = re.search(r"[^ ]\. ", written) is not None
+    return stop and (top in SAID or not top.isascii()) and _SPOKEN.fullmatch(name) is not None
+
+
 def _reads_as_host(labels: Sequence[str], top: str, *, has_path: bool) -> bool:
     name = labels[-1]
     if name.isdigit():
-        return top in _CORE
+        return top in CORE
     if has_path and len(name) > 1:
         return True
-    if top in _WEAK:
+    if top in WEAK:
         return _looks_like_a_name(labels)
-    return not top.isascii() or top in _CORE or (len(name) > 1 and name not in COMMON)
+    return not top.isascii() or top in CORE or (len(name) > 1 and name not in COMMON)
 
 
 def _looks_like_a_name(labels: Sequence[str]) -> bool:
