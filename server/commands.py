@@ -159,6 +159,7 @@ SPECS: dict[str, Spec] = {
         Spec("moderate.shadow", c.Shadow, "Mute somebody unseen.", lambda s: s.sanctions.shadow),
         Spec("moderate.unshadow", c.Unshadow, "Lift such a mute.", lambda s: s.sanctions.unshadow),
         Spec("moderate.warn", c.Warn, "Warn somebody, who must accept it.", lambda s: s.sanctions.warn),
+        Spec("moderate.unwarn", c.Unwarn, "Withdraw a warning.", lambda s: s.sanctions.unwarn),
         Spec("warning.accept", c.AcceptWarning, "Acknowledge a warning.", lambda s: s.sanctions.accept),
         Spec("report", review.Report, "Tell the moderators of a comment.", lambda s: s.queue.reports.report),
         Spec("appeal", review.Appeal, "Ask for a sanction to be lifted.", lambda s: s.queue.appeals.appeal),

@@ -182,6 +182,7 @@ COMMANDS: dict[str, Any] = {
     "moderate.shadow": OfSanction,
     "moderate.unshadow": Nothing,
     "moderate.warn": OfSanction,
+    "moderate.unwarn": Nothing,
     "warning.accept": Nothing,
     "moderate.delete": Nothing,
     "moderate.watch": OfSanction,
