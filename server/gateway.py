@@ -111,7 +111,7 @@ class Gateway:
         self._latencies = latencies
         self._evasion = evasion
         if evasion is not None:
-            evasion.put_out = self._put_out_guests
+            evasion.ranges.changed.append(self._put_out_guests)
         self._clock_ms = clock_ms
         self._recovered_max = recovered_max
         self._arrivals: Gathering[Ask, Side] = Gathering(self._read_sides)
@@ -284,7 +284,7 @@ class Gateway:
         if not connection.identity.may_enter(cmd.room):
             raise Refused("forbidden", "Your token is for another room.")
         if self._evasion is not None:
-            self._evasion.refuse_guest(connection, cmd.room)
+            await self._evasion.ranges.ask(cmd.room, connection.identity, _place(connection))
         room = await self._live.open(cmd.room)
         if cmd.after is not None and cmd.after.epoch == room.view.epoch:
             await self._live.reach(room, cmd.after.offset)
@@ -348,7 +348,7 @@ class Gateway:
         identity = await self._tokens.verify(cmd.token, self._clock_ms())
         if identity.id != connection.identity.id:
             raise Refused("bad_token", "This token is for somebody else: connect anew.")
-        await self._signins.note(identity, Place(parse_address(connection.address), connection.device))
+        await self._signins.note(identity, _place(connection))
         if connection.id in self._connections:
             connection.identity = identity
             self._watch_expiry(connection)
@@ -371,7 +371,7 @@ class Gateway:
         for connection in list(self._connections.values()):
             if connection.identity.is_guest and connection.room_id is not None and self._evasion is not None:
                 try:
-                    self._evasion.refuse_guest(connection, connection.room_id)
+                    self._evasion.ranges.refuse_guest(connection.room_id, _place(connection))
                 except Refused:
                     connection.outlet.close("banned", reconnect=False)
 
@@ -379,6 +379,10 @@ class Gateway:
         """Close every connection of a user on this node."""
         for connection in self._users.connections(user_id):
             connection.outlet.close(code, reconnect=False)
+
+
+def _place(connection: Connection) -> Place:
+    return Place(parse_address(connection.address), connection.device)
 
 
 def _device(auth: Any) -> str | None:

@@ -223,6 +223,7 @@ class Node:
             cluster_tokens=ClusterTokens(secret),
             picture_acts=self.services.picture_acts,
             rules=self.domain.rulebooks.at_hand,
+            ranges=self.domain.evasion.ranges,
         )
         self.picture = Picture(settings, around)
         self.replay = ReplayDesk(
@@ -261,6 +262,7 @@ class Node:
         self.signins = SignIns(
             self.store, self.tracer, self._clock_ms, self.domain.evasion.reached, self.domain.audit
         )
+        self.domain.evasion.ranges.note = self.signins.note
         self.limits = CommandLimits(settings.limits)
         self.gateway = Gateway(
             tokens=self.tokens,
@@ -346,6 +348,7 @@ class Node:
             replay=self.replay,
             audit=self.audit,
             vision=self.picture.vision,
+            ranges=self.domain.evasion.ranges,
             filter=self.domain.filter_desk,
         )
         api.attach(app)
@@ -388,6 +391,7 @@ class Node:
         await self._start_bus()
         await self.domain.rulebooks.start()
         await self._follow_rulebooks()
+        await self.domain.evasion.ranges.start()
         await self.picture.start()
         await self.replay.start()
         if settings.node.is_gateway:
@@ -467,6 +471,7 @@ class Node:
         await self.polling.close()
         await self.replay.close()
         await self.picture.close()
+        await self.domain.evasion.ranges.close()
         if self._runner is not None:
             await self._runner.cleanup()
         await self.healer.close()
