@@ -43,6 +43,7 @@ from server.live.entering import (
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.live.view import RoomView
+from server.names import Names
 from server.proxies import parse_address
 from server.signins import Place, SignIns
 from server.socket.aside import StepAside, stay
@@ -100,6 +101,7 @@ class Gateway:
         levels: Levels | None = None,
         latencies: Latencies | None = None,
         evasion: Evasion | None = None,
+        names: Names | None = None,
     ) -> None:
         self._tokens = tokens
         self._signins = signins
@@ -110,6 +112,7 @@ class Gateway:
         self._levels = levels or Levels(LEVELS)
         self._latencies = latencies
         self._evasion = evasion
+        self._names = names
         if evasion is not None:
             evasion.ranges.changed.append(self._put_out_guests)
         self._clock_ms = clock_ms
@@ -309,8 +312,12 @@ class Gateway:
         self, connection: Connection, cmd: Enter, view: RoomView
     ) -> tuple[Side, list[LogEvent] | None]:
         """The caller's side of the room and what was missed, neither older than what the caller was told."""
+        caller = connection.caller
+        if self._names is not None:
+            with contextlib.suppress(Refused):  # the room's rules are being read: it is shown in time
+                caller = self._names.in_room(cmd.room, caller)
         for _ in range(TRIES):
-            side = await self._arrivals.ask(Ask(cmd, connection.caller))
+            side = await self._arrivals.ask(Ask(cmd, caller))
             missed = await self._missed(view, cmd.after)
             if connection.you_seq <= side.you["seq"]:
                 break

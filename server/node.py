@@ -40,7 +40,6 @@ from server.live.healing import Healer
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.middlewares import cors, host_check, problems, request_id, room_names
-from server.names import Names
 from server.outbound import Outbound
 from server.pages import Pages
 from server.picture import Picture, Surroundings
@@ -206,7 +205,7 @@ class Node:
             self.outbound.get,
             leeway_s=settings.auth.leeway_s,
             demo=demo,
-            shown=Names(self.domain.texts).shown,
+            shown=self.domain.names.shown,
         )
         around = Surroundings(
             store=self.store,
@@ -249,6 +248,7 @@ class Node:
             rulebooks=self.domain.rulebooks,
             ended=self.picture.end,
             refuse_banned=self.picture.gate.bans.refuse,
+            in_room=self.domain.names.in_room,
             look_over=self.domain.filter_hook.ask if self.domain.filter_hook else None,
             direct={
                 "publish.token": self.picture.gate.publish_token,
@@ -279,6 +279,7 @@ class Node:
             levels=self.domain.levels,
             latencies=self.latencies,
             evasion=self.domain.evasion,
+            names=self.domain.names,
         )
         self.gateway.put_out = self.picture.put_out.now
         self.live.for_staff.append(self.latencies.signal)

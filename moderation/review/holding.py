@@ -93,9 +93,9 @@ class Holding:
         said: dict[str, Any] = {}
         if item.decision == "release":
             user = tx.get(USERS, item.user_id)
-            author = Caller(
-                item.user_id, user.name if user else item.user_name, operator=bool(user and user.operator)
-            )
+            # By the name that it was said under, and that the moderator has seen: the room may show another
+            # one than the user's.
+            author = Caller(item.user_id, item.user_name, operator=bool(user and user.operator))
             data = {name: facts[name] for name in ("text", "color", "lane")}
             try:
                 event = self.speaking.approve(tx, item.room_id, author, data, facts.get("reply_to"))
