@@ -92,12 +92,14 @@ function Again({ queue, item }: { queue: QueueDesk; item: ReviewItem }) {
   const again = queue.again.value;
   if (again?.id !== item.id) return null;
   const { verdict, reasons } = again.now;
-  const rules = rulesOf(reasons);
+  const rules = rulesOf(reasons.filter((reason) => reason.verdict === verdict));
   return (
     <Notice tone={verdict === "deny" ? "bad" : "wait"} icon={verdict === "deny" ? "warn" : "info"} data-testid="queue-now">
       {t(`queue.now.${verdict}`)}
       {rules.map((rule) => (
-        <code key={rule}> {rule}</code>
+        <code key={rule} class="queue-rule">
+          {rule}
+        </code>
       ))}
     </Notice>
   );

@@ -30,7 +30,7 @@ export function Sanctions({ room }: { room: Room }) {
 
 function InForce({ room, active, now }: { room: Room; active: readonly Sanction[]; now: number }) {
   return (
-    <ul class="rows">
+    <ul class="rows in-force">
       {active.map((sanction) => (
         <li key={sanction.id} data-testid={`active-${sanction.kind}`} data-user={sanction.user.id}>
           <div class="row-main">
