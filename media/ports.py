@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
+
+from aiohttp import web
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,23 @@ class Principal:
     label: str
     is_host: bool = False
     steps_aside: bool = False
+
+
+class Whence(NamedTuple):
+    """Where a request comes from, as far as it can be seen here: the other end of the connection, and what
+    proxies say of those before it, with the headers' names in lower case. Whom to believe is the gate's."""
+
+    peer: str | None
+    told: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, request: web.BaseRequest) -> Whence:
+        names = [name for name in PROXIES_SAY if name in request.headers]
+        told = [(name, value) for name in names for value in request.headers.getall(name)]
+        return cls(request.remote, tuple(told))
+
+
+PROXIES_SAY = ("x-forwarded-for", "forwarded")
 
 
 class Gate(Protocol):
@@ -45,17 +64,18 @@ class Gate(Protocol):
         """
         ...
 
-    async def may_watch(self, room: str, bearer: str | None) -> str | None:
+    async def may_watch(self, room: str, bearer: str | None, whence: Whence | None = None) -> str | None:
         """Returns if the caller may watch, with who that is where a credential says so; raises ``Refused``
-        (``room_not_found``, ``forbidden``, ``banned``, …)."""
+        (``room_not_found``, ``forbidden``, ``banned``, …). ``whence`` None: it doesn't matter."""
         ...
 
 
 class OpenGate(Protocol):
     """Who may watch, as far as it can be said without waiting; asked for each part by each player."""
 
-    def is_open(self, room: str) -> bool:
-        """Whether everybody may watch, as of a moment ago. False: ask ``Gate.may_watch``."""
+    def is_open(self, room: str, whence: Whence) -> bool:
+        """Whether everybody may watch who comes from there, as of a moment ago. False: ask
+        ``Gate.may_watch``."""
         ...
 
     async def look(self, room: str) -> None:

@@ -25,7 +25,7 @@ from media.relay.counters import Counters
 from media.relay.room import RoomRelay
 from media.rtmp.server import RtmpConfig, RtmpServer
 from media.stream import PublisherStats, RoomStream
-from media.whep import Watched, Whep
+from media.whep import Watched, Watcher, Whep
 from media.whip import Whip
 from rooms.errors import Refused
 
@@ -228,6 +228,14 @@ class MediaService:
     def stop_viewer(self, user: str, room: str | None) -> None:
         """Ends somebody's WHEP sessions, in a room or (``None``) in all."""
         self._whep.close_user(user, room, "they were banned")
+
+    def watchers(self) -> list[Watcher]:
+        """Everybody who watches here by WHEP."""
+        return self._whep.watchers()
+
+    def stop_session(self, session: str) -> None:
+        """Ends one WHEP session, if it is still there."""
+        self._whep.close_session(session, "where it comes from is banned")
 
     # --- inside
 

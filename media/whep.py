@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 from aiohttp import web
@@ -13,7 +13,7 @@ from aiohttp import web
 from media import http
 from media.names import split_stream
 from media.node import Session, WebRtcNode
-from media.ports import Gate, MediaKind
+from media.ports import Gate, MediaKind, Whence
 from media.relay.feed import Feed, Format
 from media.relay.room import RoomRelay
 from media.relay.viewer import Viewer
@@ -48,6 +48,16 @@ class WhepSession(Session):
     viewer: Viewer
     user: str | None = None
     """Who watches, where a credential said so."""
+    whence: Whence
+
+
+class Watcher(NamedTuple):
+    """Somebody who watches a room, or one of its guests. ``user`` None: a guest, or unknown."""
+
+    session: str
+    room: str
+    user: str | None
+    whence: Whence
 
 
 class Whep:
@@ -84,7 +94,8 @@ class Whep:
 
     async def _post(self, request: web.Request) -> web.Response:
         room = request.match_info["room"]
-        user = await self._gate.may_watch(room, http.bearer(request))
+        whence = Whence.of(request)
+        user = await self._gate.may_watch(room, http.bearer(request), whence)
         text = await http.read_text(request, http.SDP_TYPE, self._node.config.max_sdp_bytes)
         offer = sdp.parse_offer(text)
         stream = await self._find_stream(room)
@@ -93,7 +104,7 @@ class Whep:
         self._admit(request, room)
         chosen = choose(offer, stream)
         session = self._open(room, offer, chosen, stream)
-        session.user = user
+        session.user, session.whence = user, whence
         location = f"/whep/{quote(room)}/{self._node.config.node_id}/{session.id}"
         answer = sdp.write_answer(offer, chosen, session.local)
         return http.created(answer, location, session.etag, self._node.links())
@@ -110,7 +121,7 @@ class Whep:
         raise Refused("node_full", retry_after_ms=_RETRY_WHEN_FULL_MS)
 
     async def _links(self, request: web.Request) -> tuple[str, ...]:
-        await self._gate.may_watch(request.match_info["room"], http.bearer(request))
+        await self._gate.may_watch(request.match_info["room"], http.bearer(request), Whence.of(request))
         return self._node.links()
 
     def _make_room(self) -> bool:
@@ -157,7 +168,7 @@ class Whep:
 
     async def _find(self, request: web.Request) -> WhepSession:
         room = request.match_info["room"]
-        await self._gate.may_watch(room, http.bearer(request))
+        await self._gate.may_watch(room, http.bearer(request), Whence.of(request))
         session = self._sessions.get(request.match_info["session"])
         here = request.match_info["node"] == self._node.config.node_id
         if session is None or session.room != room or session.peer.is_closed or not here:
@@ -191,6 +202,19 @@ class Whep:
             if session.user == user and room in (None, room_of(session.room)):
                 session.viewer.close(reason)
                 self._sessions.pop(key, None)
+
+    def watchers(self) -> list[Watcher]:
+        """Everybody who watches here."""
+        return [
+            Watcher(key, room_of(session.room), session.user, session.whence)
+            for key, session in self._sessions.items()
+        ]
+
+    def close_session(self, key: str, reason: str) -> None:
+        """Ends one session, if it is still there."""
+        session = self._sessions.pop(key, None)
+        if session is not None:
+            session.viewer.close(reason)
 
 
 def room_of(stream: str) -> str:

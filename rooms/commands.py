@@ -144,6 +144,12 @@ class Unshadow(OfUser):
     pass
 
 
+class Unwarn(OfUser):
+    """``warning``: only if it is this one that waits, not one that somebody gave since."""
+
+    warning: Id | None = None
+
+
 class AcceptWarning(Keyed):
     warning: Id
 

@@ -146,6 +146,10 @@ class TextRules(Protocol):
         """A comment of which room and sender are given is judged by what was said before, too."""
         ...
 
+    def judge(self, text: str, about: About = NOTHING) -> CheckedText:
+        """The same by the text alone, whatever was said before."""
+        ...
+
     def said(self, text: str, about: About) -> Callable[[], None]:
         """A comment was taken (as ``clean`` gave it, before any masking), and counts from now on. Gives what
         takes that back, for when its transaction fails."""

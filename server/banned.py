@@ -6,12 +6,17 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection
 
+from media.ports import Whence
+from media.whep import Watcher
+from moderation.evasion.address_bans import AddressBanRow
+from moderation.evasion.ranges import reaches
+from moderation.evasion.trace_rows import read_known_since
 from moderation.sanctions.rules import EVERYWHERE
 from moderation.sanctions.store import read_new_bans
 from moderation.standing import refuse_banned
@@ -82,6 +87,14 @@ class Watching(Protocol):
         """Ends somebody's sessions, in a room or (None) in all."""
         ...
 
+    def watchers(self) -> Sequence[Watcher]:
+        """Everybody who watches here."""
+        ...
+
+    def stop_session(self, session: str) -> None:
+        """Ends one session, if it is still there."""
+        ...
+
 
 class PutOut:
     """Ends what banned people watch at this node, wherever they were banned.
@@ -89,17 +102,28 @@ class PutOut:
     Whoever is connected here too is put out with the news of it (``now``). Word of others comes by the bus
     with the news of the rooms that are watched here; what that doesn't say (a ban everywhere, a lost
     message) is found by a look at the newest bans every two seconds.
+
+    When ranges of addresses are banned, those end who watch from there and whom that reaches: guests, and new
+    accounts, whose own ban may come later, as they may never have been seen but here. ``bans_on`` gives the
+    bans on where somebody in a room comes from.
     """
 
     def __init__(
-        self, store: Store, bus: Bus, media: Callable[[], Watching], clock_ms: Callable[[], int]
+        self,
+        store: Store,
+        bus: Bus,
+        media: Callable[[], Watching],
+        clock_ms: Callable[[], int],
+        bans_on: Callable[[str, Whence], Sequence[AddressBanRow]] = lambda room, whence: (),
     ) -> None:
         self._store = store
         self._bus = bus
         self._media = media
         self._clock_ms = clock_ms
+        self._bans_on = bans_on
         self._joined: set[str] = set()
         self._nudged = asyncio.Event()
+        self._ranges_changed = False
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -119,6 +143,11 @@ class PutOut:
         """Somebody who is connected here was banned, from a room or (None) from all."""
         self._media().stop_viewer(user, room)
 
+    def ranges_changed(self) -> None:
+        """Other ranges of addresses are banned than before: look soon at who watches from there."""
+        self._ranges_changed = True
+        self._nudged.set()
+
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
@@ -126,6 +155,8 @@ class PutOut:
                     await self._nudged.wait()
             self._nudged.clear()
             try:
+                if self._ranges_changed:
+                    await self._look_at_ranges()
                 await self._look()
             except Refused:
                 continue  # the database is away: nobody is banned meanwhile
@@ -144,6 +175,19 @@ class PutOut:
         for ban in bans:
             if ban.in_force(now_ms):
                 self._media().stop_viewer(ban.user_id, None if ban.room_id == EVERYWHERE else ban.room_id)
+
+    async def _look_at_ranges(self) -> None:
+        """While the database is away, nobody knows who is new, and it is asked again."""
+        media = self._media()
+        found = [(one, bans) for one in media.watchers() if (bans := self._bans_on(one.room, one.whence))]
+        people = sorted({one.user for one, _ in found if one.user is not None})
+        known: dict[str, int] = {}
+        if people:
+            known = await self._store.read(lambda conn: read_known_since(conn, people))
+        self._ranges_changed = False
+        for one, bans in found:
+            if one.user is None or any(reaches(known.get(one.user), ban.at_ms) for ban in bans):
+                media.stop_session(one.session)
 
     async def _listen(self, rooms: Iterable[str]) -> None:
         wanted = set(rooms)

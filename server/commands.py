@@ -159,6 +159,7 @@ SPECS: dict[str, Spec] = {
         Spec("moderate.shadow", c.Shadow, "Mute somebody unseen.", lambda s: s.sanctions.shadow),
         Spec("moderate.unshadow", c.Unshadow, "Lift such a mute.", lambda s: s.sanctions.unshadow),
         Spec("moderate.warn", c.Warn, "Warn somebody, who must accept it.", lambda s: s.sanctions.warn),
+        Spec("moderate.unwarn", c.Unwarn, "Withdraw a warning.", lambda s: s.sanctions.unwarn),
         Spec("warning.accept", c.AcceptWarning, "Acknowledge a warning.", lambda s: s.sanctions.accept),
         Spec("report", review.Report, "Tell the moderators of a comment.", lambda s: s.queue.reports.report),
         Spec("appeal", review.Appeal, "Ask for a sanction to be lifted.", lambda s: s.queue.appeals.appeal),
@@ -252,6 +253,11 @@ SPECS: dict[str, Spec] = {
 }
 
 
+NAMED = frozenset(
+    {"comment", "gift", "lottery.enter", "quiz.answer", "packet.send", "packet.open", "guest.ask"}
+)
+"""Those after which everybody in the room may see the caller's name."""
+
 LENGTHY = frozenset({"order.pay", "wallet.topup"})
 """Those that wait for somebody else than our own database, and for long if that one hangs."""
 
@@ -279,8 +285,10 @@ class Commands:
         look_over: LookOver | None = None,
         rulebooks: Rulebooks | None = None,
         refuse_banned: Callable[[str, Caller], Awaitable[None]] | None = None,
+        in_room: Callable[[str, Caller], Caller] = lambda room_id, caller: caller,
     ) -> None:
         self._refuse_banned = refuse_banned or _let_all_in
+        self._in_room = in_room
         self._look_over = look_over
         self._store = store
         self._services = services
@@ -316,7 +324,8 @@ class Commands:
         if spec is None:
             raise Refused("unknown_command")
         cmd = spec.model.model_validate(payload)
-        if caller.id is None:
+        user_id = caller.id
+        if user_id is None:
             raise Refused("unauthenticated")
         if isinstance(cmd, c.Like) or name in self._direct:
             if not present:
@@ -324,10 +333,10 @@ class Commands:
             return await self._do_at_once(name, cmd, caller, viewer)
         if not isinstance(cmd, c.Keyed):
             raise Refused("unknown_command")
-        await self._read_rules(cmd.room)
+        caller = await self._as_shown(name, cmd.room, caller)
         if isinstance(cmd, c.Buy):
-            return await self._buy(cmd, caller, caller.id, tell)
-        key, request = CommandKey(caller.id, name, cmd.key), request_hash(cmd)
+            return await self._buy(cmd, caller, user_id, tell)
+        key, request = CommandKey(user_id, name, cmd.key), request_hash(cmd)
         if isinstance(cmd, c.PayOrder | c.TopUp):
             return await self._pay(cmd, caller, key, request, step_aside)
         if spec.handler is None:
@@ -337,12 +346,14 @@ class Commands:
             handler = partial(handler, found=await self._look_over(cmd, caller))
         timed = (arrival or Arrival(self._clock_ms()),) if spec.timed else ()
         work = Work(name, lambda tx: handler(tx, cmd, caller, *timed), key, request, spec.patient)
-        return await self._write(cmd, caller.id, work)
+        return await self._write(cmd, user_id, work)
 
-    async def _read_rules(self, room_id: str) -> None:
-        """The writer has no time to read a room's rules: have them here before. Mostly they are."""
+    async def _as_shown(self, name: str, room_id: str, caller: Caller) -> Caller:
+        """The caller by the name that the room may see. The writer has no time to read a room's rules: when
+        this returns they are here. Mostly they were before."""
         if self._rulebooks is not None and self._rulebooks.lacks(room_id):
             await self._rulebooks.ready(room_id)
+        return self._in_room(room_id, caller) if name in NAMED else caller
 
     async def _do_at_once(self, name: str, cmd: c.Command, caller: Caller, viewer: str) -> Answer:
         if isinstance(cmd, c.Like):

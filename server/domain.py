@@ -86,6 +86,7 @@ from server.house_rules import (
 )
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
+from server.names import Names
 from server.outbound import Outbound
 from server.own_parts import OwnParts
 from server.packets import PacketPages
@@ -129,6 +130,7 @@ class Domain:
             asked=ground.live.asked_to_say,
             registry=ground.registry,
         )
+        self.names = Names(self.texts)
         if settings.redis_url is not None:
             ground.live.for_comments.append(self.texts.heard)
         self.filter_hook = self._make_filter_hook()
@@ -179,7 +181,7 @@ class Domain:
         gifts = Gifts(standing, texts, audit, given, self.fans, self.levels)
         grace = LifecycleRules(round(settings.media.grace_s * 1000), rules.rooms_max)
         over = (quizzes.OVER_TIMER, polls.OVER_TIMER, guests.OVER_TIMER, recordings.OVER_TIMER)
-        stage = Guests(standing, audit, guest_rules(rules, settings.media))
+        stage = Guests(standing, audit, guest_rules(rules, settings.media), self.names.in_room)
         kept = Recordings(standing, texts, audit, recording_rules(settings.recording))
         sanctions = Sanctions(standing, texts, audit, stage)
         queue = make_queue(

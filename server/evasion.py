@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 import orjson
@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Connection as SqlConnection
 
-from moderation.evasion.address_bans import read_address_ban, read_bans
+from moderation.evasion.address_bans import read_address_ban
 from moderation.evasion.hints import Hints, Suspect, look_alikes, suspects
 from moderation.evasion.ranges import reaches
 from moderation.evasion.service import AddressBans
@@ -24,8 +24,7 @@ from rooms.errors import Refused
 from rooms.heads import ROOMS, TimerRow
 from rooms.rows import Steps
 from rooms.unit import News, Unit
-from server.live.connection import Connection
-from server.proxies import parse_address
+from server.banned_ranges import BannedRanges
 from server.signins import Reached
 from server.store.group import Work
 from server.store.store import Store
@@ -33,7 +32,6 @@ from server.store.store import Store
 log = structlog.get_logger(__name__)
 
 GATHER_S = 0.3
-LOOK_EVERY_S = 0.25
 WAITING_MAX = 20_000
 AT_ONCE = 200
 FORGOTTEN_AT_ONCE = 1000
@@ -55,52 +53,28 @@ class Evasion:
     ) -> None:
         self._store = store
         self._bans = bans
-        self._tracer = tracer
         self._hints = Hints()
-        self._ranges: dict[str, list[tuple[str | None, int]]] = {}
-        self.put_out: Callable[[], None] = lambda: None
-        """Called when there are bans of ranges that guests here may not have been asked about."""
+        self.ranges = BannedRanges(store, tracer, clock_ms)
+        """Started and closed by its node, also where there is nobody to look at."""
         self._clock_ms = clock_ms
         self._waiting: dict[tuple[str, str], bool] = {}
         self._news = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
         self._left_out = Counter(
             "danmart_evasion_left_out_total", "People who entered and weren't looked at", registry=registry
         )
 
     async def start(self) -> None:
-        loops = (self._run(), self._follow_ranges())
-        self._tasks = [asyncio.create_task(loop, name="evasion") for loop in loops]
+        self._task = asyncio.create_task(self._run(), name="evasion")
 
     async def close(self) -> None:
         """Idempotent."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    def refuse_guest(self, connection: Connection, room_id: str) -> None:
-        """Whether a guest may be in a room: not from a banned range. Raises ``Refused("banned")``."""
-        if not connection.identity.is_guest or not self._ranges:
+        task, self._task = self._task, None
+        if task is None:
             return
-        until_ms = max(self._until_ms(connection, room_id), default=0)
-        left_ms = until_ms - self._clock_ms()
-        if left_ms > 0:
-            details = {"reason": "", "until_ms": until_ms, "left_ms": left_ms, "sanction": None}
-            raise Refused(
-                "banned",
-                "Where you come from, one has to sign in for this room.",
-                retry_after_ms=left_ms,
-                details=details | {"everywhere": False},
-            )
-
-    def _until_ms(self, connection: Connection, room_id: str) -> Iterator[int]:
-        for mark in self._tracer.marks(parse_address(connection.address), connection.device):
-            for room, until_ms in self._ranges.get(mark.digest, ()):
-                if room in (None, room_id):
-                    yield until_ms
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
     def hear(self, news: News) -> None:
         """What this node has committed: whoever looks like somebody just banned is looked for at once."""
@@ -180,20 +154,6 @@ class Evasion:
                 continue  # the database is away: a hint less
             except Exception:
                 log.exception("evasion_failed")
-
-    async def _follow_ranges(self) -> None:
-        """Keep what guests are asked about as SQL has it: they have no account that could be banned."""
-        while True:
-            with contextlib.suppress(Refused):  # the database is away: what was known stays
-                bans = await self._store.read(lambda conn: read_bans(conn, self._clock_ms()))
-                ranges: dict[str, list[tuple[str | None, int]]] = {}
-                for ban in bans:
-                    room_id = None if ban.everywhere else ban.room_id
-                    ranges.setdefault(ban.digest, []).append((room_id, ban.until_ms))
-                if ranges != self._ranges:
-                    self._ranges = ranges
-                    self.put_out()
-            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look_at(self, group: Mapping[tuple[str, str], bool]) -> None:
         found = await self._store.read(lambda conn: read_suspects(conn, group, self._clock_ms()))

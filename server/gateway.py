@@ -43,6 +43,7 @@ from server.live.entering import (
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.live.view import RoomView
+from server.names import Names
 from server.proxies import parse_address
 from server.signins import Place, SignIns
 from server.socket.aside import StepAside, stay
@@ -100,6 +101,7 @@ class Gateway:
         levels: Levels | None = None,
         latencies: Latencies | None = None,
         evasion: Evasion | None = None,
+        names: Names | None = None,
     ) -> None:
         self._tokens = tokens
         self._signins = signins
@@ -110,8 +112,9 @@ class Gateway:
         self._levels = levels or Levels(LEVELS)
         self._latencies = latencies
         self._evasion = evasion
+        self._names = names
         if evasion is not None:
-            evasion.put_out = self._put_out_guests
+            evasion.ranges.changed.append(self._put_out_guests)
         self._clock_ms = clock_ms
         self._recovered_max = recovered_max
         self._arrivals: Gathering[Ask, Side] = Gathering(self._read_sides)
@@ -284,7 +287,7 @@ class Gateway:
         if not connection.identity.may_enter(cmd.room):
             raise Refused("forbidden", "Your token is for another room.")
         if self._evasion is not None:
-            self._evasion.refuse_guest(connection, cmd.room)
+            await self._evasion.ranges.ask(cmd.room, connection.identity, _place(connection))
         room = await self._live.open(cmd.room)
         if cmd.after is not None and cmd.after.epoch == room.view.epoch:
             await self._live.reach(room, cmd.after.offset)
@@ -309,8 +312,12 @@ class Gateway:
         self, connection: Connection, cmd: Enter, view: RoomView
     ) -> tuple[Side, list[LogEvent] | None]:
         """The caller's side of the room and what was missed, neither older than what the caller was told."""
+        caller = connection.caller
+        if self._names is not None:
+            with contextlib.suppress(Refused):  # the room's rules are being read: it is shown in time
+                caller = self._names.in_room(cmd.room, caller)
         for _ in range(TRIES):
-            side = await self._arrivals.ask(Ask(cmd, connection.caller))
+            side = await self._arrivals.ask(Ask(cmd, caller))
             missed = await self._missed(view, cmd.after)
             if connection.you_seq <= side.you["seq"]:
                 break
@@ -348,7 +355,7 @@ class Gateway:
         identity = await self._tokens.verify(cmd.token, self._clock_ms())
         if identity.id != connection.identity.id:
             raise Refused("bad_token", "This token is for somebody else: connect anew.")
-        await self._signins.note(identity, Place(parse_address(connection.address), connection.device))
+        await self._signins.note(identity, _place(connection))
         if connection.id in self._connections:
             connection.identity = identity
             self._watch_expiry(connection)
@@ -371,7 +378,7 @@ class Gateway:
         for connection in list(self._connections.values()):
             if connection.identity.is_guest and connection.room_id is not None and self._evasion is not None:
                 try:
-                    self._evasion.refuse_guest(connection, connection.room_id)
+                    self._evasion.ranges.refuse_guest(connection.room_id, _place(connection))
                 except Refused:
                     connection.outlet.close("banned", reconnect=False)
 
@@ -379,6 +386,10 @@ class Gateway:
         """Close every connection of a user on this node."""
         for connection in self._users.connections(user_id):
             connection.outlet.close(code, reconnect=False)
+
+
+def _place(connection: Connection) -> Place:
+    return Place(parse_address(connection.address), connection.device)
 
 
 def _device(auth: Any) -> str | None:

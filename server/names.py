@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rooms.ports import About
+from rooms.ports import Caller
 from server.auth import Identity
 from server.auth.claims import nameless
 from server.texts import Texts
@@ -22,8 +22,16 @@ class Names:
         """The identity with the name to show. Operators' names, and guests, are left alone."""
         if identity.id is None or identity.operator:
             return identity
-        checked = self._texts.judge(identity.name, About("name", None, identity.id))
-        if checked.verdict == "allow":
+        name = self._texts.name_in(None, identity.name)
+        if name == identity.name:
             return identity
-        name = checked.text if checked.verdict == "mask" else nameless(identity.id)
-        return replace(identity, name=name, called=identity.name)
+        return replace(identity, name=name or nameless(identity.id), called=identity.name)
+
+    def in_room(self, room_id: str, caller: Caller) -> Caller:
+        """The caller by the name that a room shows, whose own lists may object to what others don't: in the
+        same way. Quick: each name is judged once for each change of the lists. May raise ``Refused``
+        (temporary) while the room's rules are being read."""
+        if caller.id is None or caller.operator:
+            return caller
+        name = self._texts.name_in(room_id, caller.name)
+        return caller if name == caller.name else replace(caller, name=name or nameless(caller.id))

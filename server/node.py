@@ -40,7 +40,6 @@ from server.live.healing import Healer
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
 from server.middlewares import cors, host_check, problems, request_id, room_names
-from server.names import Names
 from server.outbound import Outbound
 from server.pages import Pages
 from server.picture import Picture, Surroundings
@@ -206,7 +205,7 @@ class Node:
             self.outbound.get,
             leeway_s=settings.auth.leeway_s,
             demo=demo,
-            shown=Names(self.domain.texts).shown,
+            shown=self.domain.names.shown,
         )
         around = Surroundings(
             store=self.store,
@@ -223,6 +222,7 @@ class Node:
             cluster_tokens=ClusterTokens(secret),
             picture_acts=self.services.picture_acts,
             rules=self.domain.rulebooks.at_hand,
+            ranges=self.domain.evasion.ranges,
         )
         self.picture = Picture(settings, around)
         self.replay = ReplayDesk(
@@ -248,6 +248,7 @@ class Node:
             rulebooks=self.domain.rulebooks,
             ended=self.picture.end,
             refuse_banned=self.picture.gate.bans.refuse,
+            in_room=self.domain.names.in_room,
             look_over=self.domain.filter_hook.ask if self.domain.filter_hook else None,
             direct={
                 "publish.token": self.picture.gate.publish_token,
@@ -261,6 +262,7 @@ class Node:
         self.signins = SignIns(
             self.store, self.tracer, self._clock_ms, self.domain.evasion.reached, self.domain.audit
         )
+        self.domain.evasion.ranges.note = self.signins.note
         self.limits = CommandLimits(settings.limits)
         self.gateway = Gateway(
             tokens=self.tokens,
@@ -277,6 +279,7 @@ class Node:
             levels=self.domain.levels,
             latencies=self.latencies,
             evasion=self.domain.evasion,
+            names=self.domain.names,
         )
         self.gateway.put_out = self.picture.put_out.now
         self.live.for_staff.append(self.latencies.signal)
@@ -346,6 +349,7 @@ class Node:
             replay=self.replay,
             audit=self.audit,
             vision=self.picture.vision,
+            ranges=self.domain.evasion.ranges,
             filter=self.domain.filter_desk,
         )
         api.attach(app)
@@ -388,6 +392,7 @@ class Node:
         await self._start_bus()
         await self.domain.rulebooks.start()
         await self._follow_rulebooks()
+        await self.domain.evasion.ranges.start()
         await self.picture.start()
         await self.replay.start()
         if settings.node.is_gateway:
@@ -467,6 +472,7 @@ class Node:
         await self.polling.close()
         await self.replay.close()
         await self.picture.close()
+        await self.domain.evasion.ranges.close()
         if self._runner is not None:
             await self._runner.cleanup()
         await self.healer.close()

@@ -28,6 +28,7 @@ from rooms.recordings.service import Recordings
 from server.auth import PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
 from server.banned import PutOut
+from server.banned_ranges import BannedRanges
 from server.bus.port import Bus
 from server.config import Settings
 from server.house_rules import recording_rules
@@ -66,6 +67,7 @@ class Surroundings:
     cluster_tokens: ClusterTokens
     picture_acts: PictureActs
     rules: Callable[[str], RoomRules]
+    ranges: BannedRanges
 
 
 class Picture:
@@ -74,7 +76,13 @@ class Picture:
     def __init__(self, settings: Settings, around: Surroundings) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self.gate = MediaGate(
-            around.store, around.tokens, around.publish_tokens, around.clock_ms, around.signed_paths
+            around.store,
+            around.tokens,
+            around.publish_tokens,
+            around.clock_ms,
+            around.signed_paths,
+            around.ranges,
+            settings.listen.trusted_proxies,
         )
         self._players: Players | None = None
         alone = is_sqlite(settings.database_url)
@@ -120,7 +128,10 @@ class Picture:
             self.posters = AllPosters(self.hls.posters)
         self.rights = PublishRights(around.store, around.bus, lambda: self.media, around.clock_ms)
         self.stage.began = self.rights.look
-        self.put_out = PutOut(around.store, around.bus, lambda: self.media, around.clock_ms)
+        self.put_out = PutOut(
+            around.store, around.bus, lambda: self.media, around.clock_ms, self.gate.bans_on
+        )
+        around.ranges.changed.append(self.put_out.ranges_changed)
         hls_viewers = self.sharing.hls_viewers if self.sharing is not None else self.hls.viewers
         self.vitals = Vitals(self.media, hls_viewers, around.live, around.bus)
 

@@ -22,7 +22,7 @@ from media.hls.http import RUN_OUT, unremembered
 from media.hls.posters import Poster
 from media.hls.stream import TooManyWaiting
 from media.http import Handler
-from media.ports import Principal
+from media.ports import Principal, Whence
 from media.service import MediaService
 from rooms.errors import Refused
 from server.auth.cluster import ClusterTokens
@@ -59,7 +59,7 @@ class AnyNode:
     async def may_begin(self, room: str, principal: Principal, *, takeover: bool) -> None:
         raise Refused("forbidden")
 
-    async def may_watch(self, room: str, bearer: str | None) -> str | None:
+    async def may_watch(self, room: str, bearer: str | None, whence: Whence | None = None) -> str | None:
         """The node that asks has been shown a credential."""
         return None
 
@@ -167,7 +167,7 @@ class Sharing:
             if not self._gate.opens(stream, key):
                 raise Refused("forbidden", RUN_OUT)
             return
-        await self._gate.may_watch(stream, bearer_of(request))
+        await self._gate.may_watch(stream, bearer_of(request), Whence.of(request))
 
     def moved(self, stream: str) -> None:
         """Another node publishes it now. Its playlist goes on there; what players know of is kept here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ import structlog
 from sqlalchemy import Connection
 
 from media.names import split_stream, stream_name
-from media.ports import Principal
+from media.ports import Principal, Whence
+from moderation.evasion.address_bans import AddressBanRow
 from moderation.pictures.acts import refuse_broken_off
 from moderation.pictures.store import read_state
 from rooms.errors import Refused
@@ -21,12 +22,16 @@ from rooms.heads import RoomRow
 from rooms.history import read_room
 from rooms.lifecycle import Happening
 from rooms.ports import Caller
+from server.auth import GUEST as NOBODY
 from server.auth import Identity, PublishTokens, SignedPaths, StreamKeys, Tokens
 from server.banned import Bans
+from server.banned_ranges import BannedRanges
 from server.credentials import StreamKeyRow, find_stream_key
 from server.live.connection import as_caller
 from server.origins import GUEST, Origins
+from server.proxies import Network, real_client
 from server.rights import is_host_banned, may_publish
+from server.signins import Place
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -55,6 +60,8 @@ class MediaGate:
         publish_tokens: PublishTokens,
         clock_ms: Callable[[], int],
         paths: SignedPaths,
+        ranges: BannedRanges | None = None,
+        trusted: Sequence[Network] = (),
     ) -> None:
         self._store = store
         self.paths = paths
@@ -67,6 +74,7 @@ class MediaGate:
         self._rooms_seen: dict[str, _Seen] = {}
         self._unreachable = False
         self.bans = Bans(store, clock_ms)
+        self._ranges, self._trusted = ranges, trusted
 
     async def may_publish(self, stream: str, bearer: str | None) -> Principal:
         if not bearer:
@@ -125,29 +133,46 @@ class MediaGate:
             raise Refused("publisher_busy", retry_after_ms=2000)
         return Principal(f"key:{row.id}", row.label, steps_aside=stands_in)
 
-    async def may_watch(self, stream: str, bearer: str | None) -> str | None:
+    async def may_watch(self, stream: str, bearer: str | None, whence: Whence | None = None) -> str | None:
         """Who may watch the host may watch the guests. A public room asks for no credential, so one that is
-        no good does no harm there; one of somebody who is banned is refused."""
+        no good does no harm there; one of somebody who is banned is refused, and a guest who comes from a
+        range of addresses that is."""
         room, _ = split_stream(stream)
         public = await self._is_public(room)
-        if not bearer:
-            if not public:
-                raise Refused("unauthenticated")
-            return None
-        try:
-            identity: Identity = await self._tokens.verify(bearer, self._clock_ms())
-        except Refused:
-            if not public:
-                raise
-            return None
+        identity = await self._who(bearer, public=public)
         if not public and not identity.may_enter(room):
             raise Refused("forbidden", "Your token is for another room.")
+        if self._ranges is not None and whence is not None and self._ranges.guards(room):
+            await self._ranges.ask(room, identity, self.place(whence))
         await self.bans.refuse(room, as_caller(identity))
         return identity.id
 
-    def is_open(self, room: str) -> bool:
-        """Whether the room was found to be public a moment ago: see ``media.hls.players.OpenGate``."""
-        known = self._rooms_seen.get(split_stream(room)[0])
+    async def _who(self, bearer: str | None, *, public: bool) -> Identity:
+        """Raises ``Refused`` where the room isn't public: ``unauthenticated``, ``bad_token``, …"""
+        try:
+            return await self._tokens.verify(bearer, self._clock_ms()) if bearer else _nobody(public=public)
+        except Refused:
+            if not public:
+                raise
+            return NOBODY
+
+    def place(self, whence: Whence) -> Place:
+        """Where a request really comes from. Players don't say which device they are."""
+        return Place(real_client(whence.peer, "http", _Told(whence), self._trusted).address)
+
+    def bans_on(self, room: str, whence: Whence) -> list[AddressBanRow]:
+        """The bans of ranges in force on where somebody in a room comes from."""
+        if self._ranges is None or not self._ranges.guards(room):
+            return []
+        return self._ranges.on(room, self.place(whence))
+
+    def is_open(self, room: str, whence: Whence) -> bool:
+        """Whether the room was found to be public a moment ago, and no ban speaks of where somebody comes
+        from: see ``media.hls.players.OpenGate``."""
+        room, _ = split_stream(room)
+        known = self._rooms_seen.get(room)
+        if self.bans_on(room, whence):
+            return False
         # Looked up every second: what is older than two looks is in doubt, unless there was nobody to ask.
         good_ms = STALE_MS if self._unreachable else 2 * SEEN_MS
         return known is not None and known.public and self._clock_ms() - known.at_ms < good_ms
@@ -228,6 +253,23 @@ class MediaStage:
         if self._closed:
             return
         await self._origins.tell(stream, happening, reason, principal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What proxies say, as headers."""
+
+    whence: Whence
+
+    def getall(self, key: str, default: Sequence[str]) -> Sequence[str]:
+        found = [value for name, value in self.whence.told if name == key.lower()]
+        return found or default
+
+
+def _nobody(*, public: bool) -> Identity:
+    if not public:
+        raise Refused("unauthenticated")
+    return NOBODY
 
 
 def _may_publish(conn: Connection, room_id: str, user_id: str, now_ms: int) -> tuple[RoomRow, bool]:

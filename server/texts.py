@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,8 @@ from rooms.ports import NOTHING, About, CheckedText
 from server.word_files import came_along
 
 TIMED_ONE_IN = 64
+NAMES_MAX = 4096
+"""Names that a book remembers, some hundred bytes each; with more at once, all are judged anew."""
 _BUCKETS = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3)
 
 
@@ -34,6 +36,11 @@ class Book(Protocol):
 
     @property
     def words(self) -> Sequence[Words]: ...
+
+    @property
+    def names(self) -> dict[str, str | None]:
+        """What names came to by this book: goes with it. Kept by ``Texts``."""
+        ...
 
 
 class Books(Protocol):
@@ -47,6 +54,7 @@ class Books(Protocol):
 class FixedBook:
     rules: RoomRules
     words: Sequence[Words]
+    names: dict[str, str | None] = field(default_factory=dict, compare=False, repr=False)
 
 
 class OneBook:
@@ -94,6 +102,24 @@ class Texts:
     def judge(self, text: str, about: About = NOTHING) -> CheckedText:
         """The same by the text alone, whatever was said before."""
         return self._pipeline(about).check(text, about)
+
+    def name_in(self, room_id: str | None, name: str) -> str | None:
+        """What may be shown of somebody's name, in a room or (None) where no room is: the name, or with stars
+        in it. None: nothing, as it is an insult as a whole, says where to buy, or would have to wait for
+        somebody to look at it. Judged once by each book. For any thread; may raise ``Refused`` as books do.
+        """
+        book = self._books.book(room_id)
+        try:
+            return book.names[name]
+        except KeyError:
+            pass
+        about = About("name", room_id)
+        checked = Pipeline(book.words, book.rules).check(name, about)
+        shown = {"allow": name, "mask": checked.text}.get(checked.verdict)
+        if len(book.names) >= NAMES_MAX:
+            book.names.clear()
+        book.names[name] = shown
+        return shown
 
     def said(self, text: str, about: About) -> Undo:
         if about.room_id is None or about.user_id is None:

@@ -12,7 +12,7 @@ from media.hls.hub import HlsHub
 from media.hls.stream import Rendered, Stream, TooManyWaiting
 from media.hls.wire import accepts_gzip
 from media.http import Handler
-from media.ports import Gate, OpenGate
+from media.ports import Gate, OpenGate, Whence
 from rooms.errors import Refused
 
 UNCHANGED = "The stream stands still: there is no such part yet."
@@ -111,7 +111,7 @@ class Views:
         room = request.match_info["room"]
         key = request.match_info.get("key")
         if key is None:
-            await self._gate.may_watch(room, bearer_of(request))
+            await self._gate.may_watch(room, bearer_of(request), Whence.of(request))
         elif self._paths is None or not self._paths.opens(room, key):
             raise Refused("forbidden", RUN_OUT)
         stream = self._hub.find(room)

@@ -17,7 +17,7 @@ from media.hls.hub import HlsHub
 from media.hls.playlist import Reload
 from media.hls.stream import Rendered, Stream, TooManyWaiting
 from media.hls.wire import HEAD_END, Asked, Dated, Reader, head
-from media.ports import OpenGate
+from media.ports import OpenGate, Whence
 
 _HEAD_MAX_BYTES = 16_384
 _IDLE_S = 75.0
@@ -67,7 +67,7 @@ class Players:
         makes the protocol of the server behind.
         """
         asked = None if self._closed else Reader().read(request)
-        if asked is None or not self.knows(asked):
+        if asked is None or not self.knows(asked, peer_of(transport)):
             return None
         socket = PlayerSocket(self, others)
         self._sockets.add(socket)
@@ -94,7 +94,7 @@ class Players:
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def knows(self, asked: Asked) -> Stream | None:
+    def knows(self, asked: Asked, peer: str | None) -> Stream | None:
         """The stream, if it is here and the caller may watch it, beyond doubt."""
         if self._hosts is not None and asked.common.host not in self._hosts:
             return None
@@ -104,7 +104,7 @@ class Players:
         if asked.key is not None:
             return stream if self.gate.opens(asked.room, asked.key) else None
         self._asked_for.add(asked.room)
-        return stream if self.gate.is_open(asked.room) else None
+        return stream if self.gate.is_open(asked.room, Whence(peer, asked.common.told)) else None
 
     def playlist(self, rendered: Rendered, cache: str, *, gzip: bool) -> tuple[bytes, bytes]:
         """Head (without date) and body."""
@@ -159,14 +159,15 @@ class PlayerSocket(asyncio.Protocol):
     """One connection: its requests are answered one after the other, also where several came at once."""
 
     __slots__ = (
-        "_asked", "_buffer", "_deadline", "_others", "_paused", "_players", "_reader", "_ready", "_request",
-        "_since", "_stream", "_transport",
+        "_asked", "_buffer", "_deadline", "_others", "_paused", "_peer", "_players", "_reader", "_ready",
+        "_request", "_since", "_stream", "_transport",
     )  # fmt: skip
 
     def __init__(self, players: Players, others: Callable[[], asyncio.Protocol]) -> None:
         self._players, self._others = players, others
         self._reader = Reader()
         self._transport: asyncio.Transport | None = None
+        self._peer: str | None = None
         self._buffer = b""
         self._paused = False
         self._since = players.clock()
@@ -180,6 +181,7 @@ class PlayerSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(_WRITE_HIGH_BYTES)
+        self._peer = peer_of(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -240,7 +242,7 @@ class PlayerSocket(asyncio.Protocol):
 
     def _answer(self, request: bytes, asked: Asked) -> bool:
         """Answers, or waits; False: another must."""
-        stream = self._players.knows(asked)
+        stream = self._players.knows(asked, self._peer)
         if stream is None:
             return False
         if asked.name.startswith("media"):
@@ -333,6 +335,12 @@ class PlayerSocket(asyncio.Protocol):
         transport.set_protocol(heir)
         heir.connection_made(transport)
         heir.data_received(request + rest)
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str | None:
+    """The address of the other end."""
+    name = transport.get_extra_info("peername")
+    return name[0] if isinstance(name, tuple) else None
 
 
 def _reload(query: str) -> Reload:

@@ -10,6 +10,8 @@ import re
 from email.utils import formatdate
 from typing import NamedTuple
 
+from media.ports import PROXIES_SAY
+
 HEAD_END = b"\r\n\r\n"
 _FIRST = re.compile(
     rb"(GET|HEAD) /hls/([A-Za-z0-9_.:-]{1,100})/(?:~([A-Za-z0-9_.-]{1,64})/)?"
@@ -23,11 +25,12 @@ _OTHERS = frozenset(
 
 
 class Common(NamedTuple):
-    """What a connection's headers say. ``host`` without its port, in lower case."""
+    """What a connection's headers say. ``host`` without its port, in lower case; ``told`` as ``Whence``'s."""
 
     host: str
     gzip: bool
     etags: str
+    told: tuple[tuple[str, str], ...] = ()
 
 
 class Asked(NamedTuple):
@@ -86,7 +89,9 @@ def _common(lines: bytes) -> Common | None:
     host = values[b"host"].decode("latin-1").lower()
     bare = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
     coding = values.get(b"accept-encoding", b"").decode("latin-1")
-    return Common(bare, accepts_gzip(coding), values.get(b"if-none-match", b"").decode("latin-1"))
+    told = [(name, value.decode("latin-1")) for name in PROXIES_SAY if (value := values.get(name.encode()))]
+    etags = values.get(b"if-none-match", b"").decode("latin-1")
+    return Common(bare, accepts_gzip(coding), etags, tuple(told))
 
 
 def accepts_gzip(coding: str) -> bool:

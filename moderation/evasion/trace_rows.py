@@ -16,9 +16,11 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
+    union_all,
 )
 
 from moderation.evasion.traces import KEPT_MS, SHARED_BY, Likeness, Mark, Trace
+from rooms.heads import users_table
 from rooms.schema import metadata
 
 MARKS_MAX = 50
@@ -120,12 +122,15 @@ def read_marks(conn: Connection, user_id: str) -> list[tuple[Mark, int]]:
 
 
 def read_known_since(conn: Connection, user_ids: Sequence[str]) -> dict[str, int]:
-    """Since when each of these users is known here, by the first trace of theirs."""
-    query = (
-        select(traces_table.c.user_id, func.min(traces_table.c.first_ms).label("since_ms"))
-        .where(traces_table.c.user_id.in_(user_ids))
-        .group_by(traces_table.c.user_id)
+    """Since when each of these users is known here: since they first signed in, or left the first trace that
+    is kept, whichever was earlier. Who isn't known at all is left out."""
+    traces, users = traces_table.c, users_table.c
+    signed_in = select(users.id.label("user_id"), users.since_ms.label("at_ms")).where(
+        users.id.in_(user_ids), users.since_ms > 0
     )
+    seen = select(traces.user_id, traces.first_ms.label("at_ms")).where(traces.user_id.in_(user_ids))
+    either = union_all(signed_in, seen).subquery()
+    query = select(either.c.user_id, func.min(either.c.at_ms).label("since_ms")).group_by(either.c.user_id)
     return {row.user_id: row.since_ms for row in conn.execute(query)}
 
 

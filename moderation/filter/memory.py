@@ -1,14 +1,16 @@
 """What was said a moment ago, in bounded memory: by each sender, and nearly the same by many.
 
-It belongs to one node and one thread, the writer's; other threads hand in what other nodes published by
-``hear``. After a restart it is empty, and it is right about a sender as long as that one stays on one node:
-it finds nuisance, it isn't what keeps a listed word out.
+It belongs to one node and one thread, the writer's; another hands in what was published, here or elsewhere,
+by ``hear``, which only puts it down. What a sender said at other nodes is read when they say something here;
+what it does to waves, a little with each comment that is checked, so that nobody waits for a backlog. After a
+restart it is empty: it finds nuisance, it isn't what keeps a listed word out.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from moderation.filter.folded import Folded
@@ -22,6 +24,12 @@ ROOMS_MAX = 512
 WAVES_MAX = 256
 ACCOUNTS_MAX = 64
 HEARD_MAX = 4096
+TOLD_MAX = 4096
+"""Senders whose words from elsewhere wait to be read, up to ``RECENT_MAX`` of each."""
+TAKEN_AT_ONCE = 16
+TAKEN_A_MOMENT = 64
+"""How many comments of others are folded with one that is checked here, and with all that are checked in one
+group (they have one time): some milliseconds, of the twenty that the writer may be held for."""
 
 Undo = Callable[[], None]
 
@@ -97,15 +105,19 @@ class Memory:
         self._senders: OrderedDict[tuple[str, str], tuple[Said, ...]] = OrderedDict()
         self._rooms: OrderedDict[str, _Room] = OrderedDict()
         self._heard: deque[tuple[str, str, str, int]] = deque(maxlen=HEARD_MAX)
+        self._told: OrderedDict[tuple[str, str], tuple[tuple[str, int], ...]] = OrderedDict()
+        self._moment, self._taken = 0, 0
 
     def recent(self, room_id: str, user_id: str, now_ms: int) -> Sequence[Said]:
         """What somebody said in a room in the last half minute, oldest first."""
-        said = self._senders.get((room_id, user_id), ())
-        return [one for one in said if now_ms - RECENT_MS < one.at_ms]
+        sender = (room_id, user_id)
+        said = self._listen(sender, now_ms) if sender in self._told else self._senders.get(sender)
+        return [one for one in said if now_ms - RECENT_MS < one.at_ms] if said else ()
 
     def accounts(self, room_id: str, user_id: str, like: Sketch, now_ms: int) -> int:
         """How many others have said nearly the same in the room in the last minutes."""
-        self._take_in()
+        if self._heard:
+            self._take_in(now_ms)
         room = self._rooms.get(room_id)
         wave = room.find(like) if room is not None else None
         if wave is None:
@@ -117,10 +129,7 @@ class Memory:
         like = folded.like
         said, sender = Said(text, folded.seen.text, like, now_ms), (room_id, user_id)
         before = self._senders.get(sender, ())
-        after = self._senders[sender] = (*before, said)[-RECENT_MAX:]
-        self._senders.move_to_end(sender)
-        if len(self._senders) > SENDERS_MAX:
-            self._senders.popitem(last=False)
+        after = self._keep(sender, (*before, said))
         forget = self._room(room_id).add(like, user_id, now_ms) if like is not None else None
 
         def undo() -> None:
@@ -136,13 +145,50 @@ class Memory:
         return undo
 
     def hear(self, room_id: str, user_id: str, text: str, at_ms: int) -> None:
-        """Another node published a comment, or this one did: whoever is counted already isn't again. From
-        any thread; the oldest are dropped if too many come before anybody asks."""
+        """Another node published a comment, or this one did: what is counted already isn't again. From any
+        one thread beside the writer's; the oldest are dropped if too many come before anybody asks."""
         self._heard.append((room_id, user_id, text, at_ms))
+        sender = (room_id, user_id)
+        # Taken out and put in at the end: each step is whole, whatever the writer does between them.
+        self._told[sender] = (*self._told.pop(sender, ()), (text, at_ms))[-RECENT_MAX:]
+        if len(self._told) > TOLD_MAX:
+            with suppress(KeyError):  # the writer was quicker
+                self._told.popitem(last=False)
 
-    def _take_in(self) -> None:
-        while self._heard:
+    def _listen(self, sender: tuple[str, str], now_ms: int) -> tuple[Said, ...]:
+        """What a sender has said, with what they said at other nodes since this was asked last."""
+        said, told = self._senders.get(sender, ()), self._told.pop(sender, ())
+        # A comment is known by its time: what was taken here is told here, too.
+        known = {one.at_ms for one in said}
+        fresh = [one for one in told if one[1] not in known and now_ms - RECENT_MS < one[1]]
+        if not fresh:
+            return said
+        room = self._room(sender[0])
+        for text, at_ms in fresh:
+            folded = Folded(text)
+            if folded.like is not None:
+                room.add(folded.like, sender[1], at_ms)
+            said = (*said, Said(text, folded.seen.text, folded.like, at_ms))
+        return self._keep(sender, sorted(said, key=lambda one: one.at_ms))
+
+    def _keep(self, sender: tuple[str, str], said: Sequence[Said]) -> tuple[Said, ...]:
+        kept = self._senders[sender] = tuple(said[-RECENT_MAX:])
+        self._senders.move_to_end(sender)
+        if len(self._senders) > SENDERS_MAX:
+            self._senders.popitem(last=False)
+        return kept
+
+    def _take_in(self, now_ms: int) -> None:
+        """Let a few of those that were heard join their waves."""
+        if now_ms != self._moment:
+            self._moment, self._taken = now_ms, 0
+        for _ in range(min(TAKEN_AT_ONCE, TAKEN_A_MOMENT - self._taken)):
+            if not self._heard:
+                return
             room_id, user_id, text, at_ms = self._heard.popleft()
+            if any(one.at_ms == at_ms for one in self._senders.get((room_id, user_id), ())):
+                continue  # it joined when it was counted
+            self._taken += 1
             like = Folded(text).like
             if like is not None:
                 self._room(room_id).add(like, user_id, at_ms)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from moderation.permissions import Action, Role
@@ -33,18 +34,24 @@ class Review:
         standing: RoomStanding,
         texts: TextRules,
         kinds: Mapping[str, Deciding],
+        again: Mapping[str, Callable[[Item], dict[str, Any] | None]] = MappingProxyType({}),
     ) -> None:
+        """``again`` gives, by kind, what would be made of an item now, where that is something else."""
         self._standing = standing
         self._texts = texts
         self._kinds = kinds
+        self._again = again
 
     def claim(self, tx: Unit, cmd: ItemRef, caller: Caller) -> Steps[Any]:
-        """Also how a claim is renewed. Refuses with ``forbidden``, ``not_found``, ``over``, ``claimed``."""
+        """Also how a claim is renewed. ``now``, if it is there, is what would be made of the item by now.
+        Refuses with ``forbidden``, ``not_found``, ``over``, ``claimed``."""
         item, _ = yield from self._item(tx, cmd, caller)
         mine = rules.claimed(item, caller.id or "", caller.name, tx.now_ms)
         tx.put(ITEMS, mine)
         show(tx, mine)
-        return {"item": mine.wire(tx.now_ms)}
+        again = self._again.get(item.kind)
+        now = again(item) if again is not None else None
+        return {"item": mine.wire(tx.now_ms)} | ({"now": now} if now else {})
 
     def release(self, tx: Unit, cmd: ItemRef, caller: Caller) -> Steps[Any]:
         """Leave it to others. An item that the caller hasn't is as it was. Refuses with ``forbidden``,

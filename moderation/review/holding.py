@@ -15,11 +15,13 @@ from moderation.review.showing import show
 from moderation.review.store import ITEMS, count_held, read_item
 from rooms.errors import Refused
 from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
-from rooms.ports import SYSTEM, Caller, CheckedText
+from rooms.ports import JUDGEMENTS, SYSTEM, About, Caller, CheckedText, TextReason, TextRules
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
 
 HELD_TIMER = "review.held"
+_BY_TEXT_ALONE = frozenset({"words", "links", "contacts", "walls"})
+"""The checks that come to the same later, unless the lists or the rules have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,9 @@ class Holding:
 
     speaking: Speaking
 
-    def __init__(self, audit: AuditTrail, rules: HoldRules) -> None:
+    def __init__(self, audit: AuditTrail, texts: TextRules, rules: HoldRules) -> None:
         self._audit = audit
+        self._texts = texts
         self._rules = rules
 
     def hold(
@@ -78,6 +81,23 @@ class Holding:
         )
         return count_held(tx.conn, room_id, user_id) + fresh
 
+    def again(self, item: Item) -> dict[str, Any] | None:
+        """What would be made of its text now, if that is something else than when it was held: the lists, or
+        the room's rules, were changed since. For who has just taken it."""
+        try:
+            now = self._texts.judge(item.facts["text"], About("comment", item.room_id, item.user_id))
+        except Refused:
+            return None  # the room's rules are being read
+        was = max(
+            (reason["verdict"] for reason in item.facts["reasons"] if reason["check"] in _BY_TEXT_ALONE),
+            key=JUDGEMENTS.index,
+            default="allow",
+        )
+        # What was to be masked has its stars already.
+        if now.verdict == was or (was, now.verdict) == ("mask", "allow"):
+            return None
+        return {"verdict": now.verdict, "reasons": [_reason(reason) for reason in now.reasons]}
+
     # decisions
 
     def rows(self, tx: Unit, item: Item, caller: Caller) -> Steps[None]:
@@ -93,9 +113,9 @@ class Holding:
         said: dict[str, Any] = {}
         if item.decision == "release":
             user = tx.get(USERS, item.user_id)
-            author = Caller(
-                item.user_id, user.name if user else item.user_name, operator=bool(user and user.operator)
-            )
+            # By the name that it was said under, and that the moderator has seen: the room may show another
+            # one than the user's.
+            author = Caller(item.user_id, item.user_name, operator=bool(user and user.operator))
             data = {name: facts[name] for name in ("text", "color", "lane")}
             try:
                 event = self.speaking.approve(tx, item.room_id, author, data, facts.get("reply_to"))
@@ -149,17 +169,18 @@ def told(item: Item) -> dict[str, Any]:
 
 
 def _facts(data: dict[str, Any], checked: CheckedText) -> dict[str, Any]:
-    reasons = [
-        {
-            "check": reason.check,
-            "code": reason.code,
-            "verdict": reason.verdict,
-            "rule": reason.rule,
-            "start": reason.start,
-            "end": reason.end,
-        }
-        for reason in checked.reasons
-    ]
+    reasons = [_reason(reason) for reason in checked.reasons]
     facts = {name: data[name] for name in ("text", "color", "lane")} | {"reasons": reasons}
     # The words that it quotes are looked up when it is released: they may be gone by then.
     return facts | ({"reply_to": data["reply_to"]["id"]} if "reply_to" in data else {})
+
+
+def _reason(reason: TextReason) -> dict[str, Any]:
+    return {
+        "check": reason.check,
+        "code": reason.code,
+        "verdict": reason.verdict,
+        "rule": reason.rule,
+        "start": reason.start,
+        "end": reason.end,
+    }

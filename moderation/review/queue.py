@@ -37,10 +37,10 @@ def make_queue(
     hold: HoldRules,
     answered: Answered,
 ) -> Queue:
-    holding = Holding(audit, hold)
+    holding = Holding(audit, texts, hold)
     reports = Reports(standing, texts, audit, rules, answered)
     appeals = Appeals(standing, texts, audit, rules, sanctions)
     sanctions.appealed = appeals
     hits = Hits(audit)
     kinds: dict[str, Deciding] = {"held": holding, "report": reports, "appeal": appeals, "picture": hits}
-    return Queue(holding, reports, appeals, hits, Review(standing, texts, kinds))
+    return Queue(holding, reports, appeals, hits, Review(standing, texts, kinds, {"held": holding.again}))

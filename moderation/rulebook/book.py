@@ -45,11 +45,13 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Book:
     """What texts are judged by, at one moment: rules and words that belong together. ``version`` is that of
-    the last change in it."""
+    the last change in it. ``names`` is for whoever remembers what names came to by it: it goes with the book,
+    so it never outlives what was decided by."""
 
     rules: RoomRules = DEFAULT_RULES
     words: tuple[TextFilter, ...] = ()
     version: int = 0
+    names: dict[str, str | None] = field(default_factory=dict, compare=False, repr=False)
 
 
 def bound(base: Layer, platform: Part, room: Part | None = None) -> Book:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from moderation.permissions import Action, Role, may, mute_action, outranks
@@ -120,6 +120,17 @@ def refuse_undoing(actor: Role, actor_id: str | None, given: Terms) -> None:
     replacing by a milder one would be lifting too."""
     if not may_lift(actor, actor_id, given.by_role, given.by_id):
         raise Refused("outranked", "Somebody above you has imposed this: only they, or others of their rank.")
+
+
+def guarded(given: Terms, before: Terms | None, actor: Role, now_ms: int) -> Terms:
+    """A sanction as it stands in the place of the one before: if that was from above ``actor``, only who
+    could have lifted it may lift this one. Else warning somebody again would be the way to withdraw the
+    host's warning."""
+    if before is None or not before.in_force(now_ms):
+        return given
+    if may_lift(actor, given.by_id, before.by_role, before.by_id):
+        return given
+    return replace(given, by_id=before.by_id, by_role=before.by_role)
 
 
 def _refuse_without(actor: Role, actions: tuple[Action, ...]) -> None:

@@ -33,6 +33,7 @@ from rooms.commands import (
     Unmark,
     Unmute,
     Unshadow,
+    Unwarn,
     Warn,
 )
 from rooms.errors import Refused
@@ -106,6 +107,8 @@ class _Act:
     everywhere: bool = False
     seconds: int | None = None
     reason: str = ""
+    only: str | None = None
+    """To be lifted only if it is this one."""
 
     @property
     def scope(self) -> str:
@@ -171,6 +174,11 @@ class Sanctions:
 
     def warn(self, tx: Unit, cmd: Warn, caller: Caller) -> Steps[Any]:
         return self._give(tx, _Act(cmd, caller, SanctionKind.WARN, reason=cmd.reason), "moderate.warn")
+
+    def unwarn(self, tx: Unit, cmd: Unwarn, caller: Caller) -> Steps[Any]:
+        """Withdraw a warning that isn't acknowledged yet; the sheet with it closes at who got it."""
+        act = _Act(cmd, caller, SanctionKind.WARN, only=cmd.warning)
+        return self._lift(tx, act, "moderate.unwarn")
 
     # what the one concerned does
 
@@ -254,7 +262,7 @@ class Sanctions:
         if before is not None:
             _close(tx, before, Over.REPLACED, caller)
             self.appealed.sanction_over(tx, before.id, caller, lifted=False)
-        self._impose(tx, act, sanction)
+        self._impose(tx, act, sanction, rules.guarded(sanction.terms, before, actor, tx.now_ms))
         for room_id in stages:
             self._silence(tx, room_id, sanction)
         detail = {"sanction": sanction.id, "seconds": act.seconds, "reason": reason}
@@ -263,9 +271,9 @@ class Sanctions:
         self._audit.note(tx, cmd.room, caller, noted, cmd.user, detail)
         return {"sanction": sanction.wire()}
 
-    def _impose(self, tx: Unit, act: _Act, sanction: SanctionRow) -> None:
+    def _impose(self, tx: Unit, act: _Act, sanction: SanctionRow, terms: Terms) -> None:
         tx.put(SANCTIONS, sanction)
-        _stand(tx, sanction, sanction.terms)
+        _stand(tx, sanction, terms)
         if sanction.until_ms is not None:
             tx.wake(END_TIMER, f"{sanction.id}:{sanction.user_id}", sanction.room_id, sanction.until_ms)
         data = {"sanction": sanction.wire()}
@@ -285,7 +293,7 @@ class Sanctions:
         self._standing.refuse_banned(tx, cmd.room, caller)
         terms = _terms(tx, act)
         row = _row(tx, terms.id) if terms is not None else None
-        if terms is None or row is None or not row.in_force(tx.now_ms):
+        if terms is None or row is None or not row.in_force(tx.now_ms) or act.only not in (None, row.id):
             raise Refused("not_found", "Nothing like that is in force on this user.")
         rules.refuse_undoing(actor, caller.id, terms)
         self._over(tx, cmd.room, row, Over.LIFTED, caller)

@@ -6,6 +6,7 @@ log says only who is seen and how; who asked, was invited or declined is told to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,15 @@ OVER_TIMER = "guest.room_over"
 class Guests:
     """Every public method that takes a command or a timer is a handler for the writer."""
 
-    def __init__(self, standing: Standing, audit: Audit, limits: GuestRules) -> None:
+    def __init__(
+        self,
+        standing: Standing,
+        audit: Audit,
+        limits: GuestRules,
+        in_room: Callable[[str, Caller], Caller] = lambda room_id, user: user,
+    ) -> None:
+        """``in_room`` gives somebody by the name that the room shows."""
+        self._in_room = in_room
         self._standing = standing
         self._audit = audit
         self._limits = limits
@@ -70,7 +79,8 @@ class Guests:
         self._refuse_muted_guest(tx, cmd.room, cmd.user)
         here = self._here(tx, cmd.room)
         known = _of(here, cmd.user)
-        new = Guest(cmd.room, cmd.user, user.name, "invited", None, tx.now_ms, None)
+        shown = self._in_room(cmd.room, Caller(cmd.user, user.name, operator=bool(user.operator)))
+        new = Guest(cmd.room, cmd.user, shown.name, "invited", None, tx.now_ms, None)
         guest = rules.invited(here, self._limits, known, new)
         if guest is not known:
             self._put(tx, guest)

@@ -25,9 +25,14 @@ from rooms.rows import Steps
 from rooms.unit import Unit
 
 ENTRIES_AT_ONCE = 2_000
-_TAKEN_BACK = {"comment.deleted": "comment", "gift.refunded": "gift"}
+_OF_ANOTHER = {
+    "comment.deleted": BACK + "comment",
+    "comment.restored": "comment",
+    "gift.refunded": BACK + "gift",
+}
+"""Entries about one that came before: it counts no longer, or again."""
 _PURGED = "comment.purged"
-_WITH_DATA = ("gift", _PURGED, *_TAKEN_BACK)
+_WITH_DATA = ("gift", _PURGED, *_OF_ANOTHER)
 USERS_AT_ONCE = 60
 """So many people's rows are written in one transaction."""
 
@@ -123,7 +128,8 @@ def _read_room(conn: Connection, batch: Batch, days: Days) -> int:
         events.offset <= limit,
     )
     # The comments' words aren't needed, and are most of what there is to read. Those that are deleted are
-    # counted like all, and taken back with their deletion: whichever comes first, it comes to the same.
+    # counted like all, and taken back with their deletion, and given again when they are restored: whichever
+    # comes first, it comes to the same.
     found = conn.execute(
         select(events.offset, events.kind, events.user_id, events.at_ms)
         .where(here, events.kind.in_(("comment", *_WITH_DATA)))
@@ -133,17 +139,17 @@ def _read_room(conn: Connection, batch: Batch, days: Days) -> int:
     data = (
         {r.offset: _data(r.body) for r in conn.execute(said)} if len(found) > _count(found, "comment") else {}
     )
-    gone = _read_gone(conn, [data[r.offset]["id"] for r in found if r.kind in _TAKEN_BACK])
+    others = _read_others(conn, [data[r.offset]["id"] for r in found if r.kind in _OF_ANOTHER])
     for event in found:
         if event.kind == _PURGED:
             if not _take_back(conn, batch, days, data[event.offset]):
                 return int(event.offset) - 1
             continue
         at_ms, user_id, task, amount = event.at_ms, event.user_id, event.kind, 1
-        if event.kind in _TAKEN_BACK:
-            was = gone.get(data[event.offset]["id"])
+        if event.kind in _OF_ANOTHER:
+            was = others.get(data[event.offset]["id"])
             at_ms, user_id = (was.at_ms, was.user_id) if was else (0, None)
-            task = BACK + _TAKEN_BACK[event.kind]
+            task = _OF_ANOTHER[event.kind]
         if event.kind.startswith("gift"):
             amount = int(data[event.offset].get("coins", 0))
         if not batch.take(days.of(at_ms), user_id, task, amount):
@@ -171,8 +177,8 @@ def _take_back(conn: Connection, batch: Batch, days: Days, purge: Mapping[str, A
     return all(batch.take(day, purge["user"], BACK + "comment", n) for day, n in said.items())
 
 
-def _read_gone(conn: Connection, ids: Sequence[str]) -> dict[str, Any]:
-    """Whose what was deleted or refunded is, and when it came, by its id."""
+def _read_others(conn: Connection, ids: Sequence[str]) -> dict[str, Any]:
+    """Whose what was deleted, restored or refunded is, and when it came, by its id."""
     events = room_events.c
     query = select(events.id, events.user_id, events.at_ms).where(events.id.in_(ids))
     return {row.id: row for row in conn.execute(query)} if ids else {}

@@ -25,6 +25,7 @@ from rooms.wallet.coins import CoinRules
 from server.answers import problem_from
 from server.audit import AuditKeeper
 from server.auth import GUEST, DemoTokens, Identity, SignedPaths, Tokens
+from server.banned_ranges import BannedRanges
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
 from server.filter_desk import FilterDesk
@@ -85,6 +86,7 @@ class Api:
     replay: ReplayDesk
     audit: AuditKeeper
     vision: PictureChecks
+    ranges: BannedRanges
     filter: FilterDesk
 
     async def identify(self, request: web.Request) -> Identity:
@@ -118,6 +120,8 @@ class Api:
         room_id = request.match_info["room"]
         if not identity.may_enter(room_id):
             raise Refused("forbidden", "Your token is for another room.")
+        if not banned_too:
+            await self.ranges.ask(room_id, identity, place_of(request))
         caller = as_caller(identity)
         now_ms = None if banned_too or caller.operator else self.clock_ms()
         row, role = await self.store.read(lambda conn: _room_and_role(conn, room_id, caller, now_ms))

@@ -90,6 +90,7 @@ from server.draws import Draws
 from server.evasion import Evasion
 from server.facts import HouseFacts
 from server.filter_desk import FilterDesk
+from server.names import Names
 from server.own_parts import OwnParts
 from server.packets import PacketPages
 from server.payments.cashier import Cashier
@@ -200,7 +201,8 @@ class House:
         self.gift_catalogue = GiftCatalogue(texts, audit)
         order_rules = OrderRules(hold_ms)
         gifts = Gifts(standing, texts, audit, GiftRules(), self.fans, self.levels)
-        stage = Guests(standing, audit, GuestRules())
+        names = Names(texts)
+        stage = Guests(standing, audit, GuestRules(), names.in_room)
         kept = Recordings(standing, texts, audit, recording or RecordingRules())
         sanctions = Sanctions(standing, texts, audit, stage)
         lifecycle = Lifecycle(
@@ -272,6 +274,7 @@ class House:
             liked=lambda room, count: None,
             ended=self.ended.append,
             rulebooks=self.rulebooks,
+            in_room=names.in_room,
             direct={
                 "lottery.check": self.draws.check,
                 "quiz.check": self.own_parts.quiz,

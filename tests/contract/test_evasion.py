@@ -12,11 +12,12 @@ from moderation.evasion.address_bans import read_bans_in
 from moderation.evasion.hints import read_hints
 from moderation.evasion.notes import read_notes
 from moderation.evasion.ranges import NEW_MS
-from moderation.evasion.trace_rows import read_known_since
+from moderation.evasion.trace_rows import read_known_since, read_marks
 from moderation.evasion.traces import KEPT_MS
+from rooms.errors import Refused
 from rooms.heads import ROOMS
 from rooms.ports import Caller
-from server.auth import Identity
+from server.auth import GUEST, Identity
 from server.evasion import read_suspects
 from server.signins import Place, SignIns
 from server.store.group import Work
@@ -208,8 +209,56 @@ async def test_old_traces_are_forgotten(house: House, street: Street) -> None:
     assert not await house.evasion.forget()
     house.now_ms += KEPT_MS + 1
     assert not await house.evasion.forget()
-    known = await house.store.read(lambda conn: read_known_since(conn, [VIEWER.id or ""]))
-    assert known == {}
+    assert await house.store.read(lambda conn: read_marks(conn, VIEWER.id or "")) == []
+
+
+async def test_who_was_known_before_traces_were_is_no_newcomer(house: House, street: Street) -> None:
+    """Nobody's traces are there on the day of an upgrade, nor those of who comes back after months."""
+    await street.comes(OTHER, ELSEWHERE)
+    house.now_ms += KEPT_MS + 1
+    await house.evasion.forget()
+    await street.comes(VIEWER, HERE)
+    await ban_address(house, VIEWER)
+    await street.comes(OTHER, HERE)
+    await street.comes(fresh(1), HERE)
+    await house.run_timers()
+    await house.say(OTHER, "I was here before")
+    assert await house.code("comment", fresh(1), text="hello") == "banned"
+    nobody, known = "u-nobody", [OTHER.id or "", "u-nobody"]
+    since = await house.store.read(lambda conn: read_known_since(conn, known))
+    assert nobody not in since
+    assert since[OTHER.id or ""] <= house.now_ms - KEPT_MS
+
+
+async def test_a_guest_is_asked_where_they_come_from_and_a_new_account_is_reached(
+    house: House, street: Street
+) -> None:
+    await street.comes(OTHER, ELSEWHERE)
+    house.now_ms += NEW_MS + 1
+    await street.comes(VIEWER, HERE)
+    ranges, told = house.evasion.ranges, []
+    ranges.note, place = street.note, Place(ip_address(HERE))
+    ranges.changed.append(lambda: told.append(ranges.guards(ROOM)))
+    await ranges.ask(ROOM, GUEST, place)
+    await ranges._look()
+    ban_id = await ban_address(house, VIEWER)
+    await ranges._look()
+    await ranges._look()
+    assert told == [True]
+    assert not ranges.guards("silk")
+    with pytest.raises(Refused, match="banned") as refused:
+        await ranges.ask(ROOM, GUEST, place)
+    assert refused.value.details["left_ms"] == 3_600_000
+    await ranges.ask(ROOM, GUEST, Place(ip_address(NEXT_DOOR)))
+    await ranges.ask("silk", GUEST, place)
+    for who in (OTHER, fresh(1), OPERATOR):  # are asked for their accounts' bans after this
+        await ranges.ask(ROOM, Identity(who.id, who.name, operator=who.operator), place)
+    assert await house.code("comment", fresh(1), text="hello") == "banned"
+    await house.say(OTHER, "hello")
+    await house.ok("moderate.unban_address", HOST, ban=ban_id)
+    await ranges._look()
+    await ranges.ask(ROOM, GUEST, place)
+    assert told == [True, False]
 
 
 async def test_notes_are_the_staffs(house: House) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from moderation.rulebook.rules import RoomRules
 from rooms.heads import rooms_table
 from rooms.points.minutes import Minute, Minutes
 from rooms.points.offers import EditOffer, offers_table, redeemed_table
@@ -21,7 +22,7 @@ from rooms.wallet.store import movements_table, read_balances
 from rooms.watching import Span, Stream, read_watched, read_watched_in_room
 from server.reconcile import CHECKS
 from server.store.group import Work
-from tests.contract.house import HOST, OPERATOR, OTHER, ROOM, VIEWER, House, house_at, open_house
+from tests.contract.house import HOST, MODERATOR, OPERATOR, OTHER, ROOM, VIEWER, House, house_at, open_house
 from tests.contract.test_plans import Statements
 
 RULES = PointRules(
@@ -120,6 +121,58 @@ async def test_what_is_refunded_or_deleted_is_taken_back(house: House) -> None:
     assert await house.count_points() == 0
     assert [m["kind"] for m in await house.rows(select(movements_table.c.kind))].count("points_back") == 2
     assert house.told(VIEWER, "wallet")[-1]["data"]["movement"]["amount"] == -20
+    assert await reconciled(house) == []
+
+
+async def hidden(house: House, event_id: str) -> None:
+    """By somebody whose reports haven't been dismissed yet."""
+    house.room_rules = RoomRules(reports_to_hide=1)
+    await house.ok("report", Caller(f"u-of-{event_id}", "Wang"), event=event_id, why="spam")
+
+
+async def put_back(house: House, event_id: str) -> None:
+    await house.ok("review.claim", MODERATOR, item=event_id)
+    await house.ok("review.decide", MODERATOR, item=event_id, decision="dismiss")
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["as it happens", "afterwards"])
+async def test_what_is_hidden_and_restored_earns_again(house: House, counted: bool) -> None:
+    said = [await house.say(VIEWER, f"hello {n}") for n in range(2)]
+    house.now_ms += 86_400_000  # the day of the comment counts, not that of the decision
+
+    async def now(wanted: int) -> None:
+        if counted:
+            await house.count_points()
+            assert await points(house, VIEWER) == wanted
+
+    await now(4)
+    await hidden(house, said[0]["id"])
+    await now(2)
+    await put_back(house, said[0]["id"])
+    await now(4)
+    await house.ok("moderate.delete", HOST, event=said[0]["id"])
+    await now(2)
+    await hidden(house, said[1]["id"])
+    await put_back(house, said[1]["id"])
+    await house.count_points()
+    assert await points(house, VIEWER) == 2
+    assert await house.count_points() == 0
+    assert await reconciled(house) == []
+
+
+async def test_what_was_spent_before_it_was_hidden_isnt_given_twice(house: House) -> None:
+    said = [await house.say(VIEWER, f"hello {n}") for n in range(3)]
+    await house.count_points()
+    assert await points(house, VIEWER) == 6
+    await house.ok("points.redeem", VIEWER, offer=await house.offer(points=5, amount=10))
+    for event in said[:2]:
+        await hidden(house, event["id"])
+    await house.count_points()
+    assert await points(house, VIEWER) == 0, "one was left of the four that they had earned"
+    for event in said[:2]:
+        await put_back(house, event["id"])
+    await house.count_points()
+    assert await points(house, VIEWER) == 1
     assert await reconciled(house) == []
 
 

@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from moderation.rulebook.rules import RoomRules
 from rooms.points.rules import BACK, REVOCABLE, PointRules, Task
 from rooms.points.store import days_table, earned_table
 from rooms.ports import Caller
 from rooms.wallet.store import accounts_table
 from server.reconcile import CHECKS
-from tests.contract.house import HOST, OPERATOR, House
+from tests.contract.house import HOST, MODERATOR, OPERATOR, House
 
 RULES = PointRules(
     {"comment": Task(2, times=3), "gift": Task(1, per=10, times=4), "share": Task(5), "purchase": Task(9)},
@@ -25,7 +26,9 @@ PEOPLE = [Caller(f"u-w{n}", f"W{n}") for n in range(3)]
 people = st.sampled_from(PEOPLE)
 acts = st.one_of(
     st.tuples(st.sampled_from(["say", "say", "give", "buy", "share", "redeem", "redeem"]), people),
-    st.tuples(st.sampled_from(["delete", "refund_gift", "refund_order"]), st.integers(0, 9)),
+    st.tuples(
+        st.sampled_from(["delete", "hide", "restore", "refund_gift", "refund_order"]), st.integers(0, 9)
+    ),
     st.tuples(st.sampled_from(["count", "count", "count", "tomorrow"])),
 )
 
@@ -36,6 +39,8 @@ class Walk:
     def __init__(self, house: House, sku: str, offer: str) -> None:
         self.house, self.sku, self.offer = house, sku, offer
         self.said: list[str] = []
+        self.hidden: list[str] = []
+        self.restored: set[str] = set()
         self.given: list[str] = []
         self.bought: list[str] = []
 
@@ -62,6 +67,24 @@ class Walk:
     async def delete(self, n: int) -> None:
         if self.said:
             await self.house.ok("moderate.delete", HOST, event=self.said.pop(n % len(self.said)))
+
+    async def hide(self, n: int) -> None:
+        """A comment is reported, once."""
+        if fresh := [event for event in self.said if event not in self.restored]:
+            event = fresh[n % len(fresh)]
+            self.said.remove(event)
+            self.hidden.append(event)
+            self.house.room_rules = RoomRules(reports_to_hide=1)
+            # By somebody of whom no report was dismissed yet.
+            await self.house.ok("report", Caller(f"u-of-{event}", "Wang"), event=event, why="spam")
+
+    async def restore(self, n: int) -> None:
+        if self.hidden:
+            event = self.hidden.pop(n % len(self.hidden))
+            await self.house.ok("review.claim", MODERATOR, item=event)
+            await self.house.ok("review.decide", MODERATOR, item=event, decision="dismiss")
+            self.said.append(event)
+            self.restored.add(event)
 
     async def refund_gift(self, n: int) -> None:
         if self.given:

@@ -72,6 +72,7 @@ unban.everywhere -     -      -         -      -    x
 moderate.shadow  -     -      -         x      x    x
 moderate.unshadow -    -      -         x      x    x
 moderate.warn    -     -      x         x      x    x
+moderate.unwarn  -     -      x         x      x    x
 moderate.watch   -     -      x         x      x    x
 moderate.unwatch -     -      x         x      x    x
 moderate.restrict -    -      x         x      x    x
@@ -171,6 +172,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "moderate.shadow": {"user": TARGET.id, "seconds": 60, "reason": ""},
     "moderate.unshadow": {"user": TARGET.id},
     "moderate.warn": {"user": TARGET.id, "reason": ""},
+    "moderate.unwarn": {"user": TARGET.id},
     "moderate.watch": {"user": TARGET.id, "seconds": 60, "reason": ""},
     "moderate.unwatch": {"user": TARGET.id},
     "moderate.restrict": {"user": TARGET.id, "seconds": None, "reason": ""},
@@ -200,6 +202,7 @@ LIFTS = {
     "moderate.unban": ("moderate.ban", SENIOR),
     "unban.everywhere": ("ban.everywhere", OPERATOR),
     "moderate.unshadow": ("moderate.shadow", SENIOR),
+    "moderate.unwarn": ("moderate.warn", MODERATOR),
     "moderate.unwatch": ("moderate.watch", MODERATOR),
     "moderate.unrestrict": ("moderate.restrict", MODERATOR),
 }

@@ -303,6 +303,37 @@ async def test_of_two_warnings_the_later_one_is_to_be_acknowledged(house: House)
     assert [row.over_why for row in await history(house)] == [Over.REPLACED, Over.ACCEPTED]
 
 
+async def test_a_warning_is_withdrawn_before_it_is_acknowledged(house: House) -> None:
+    sanction = await give(house, "warn", MODERATOR, reason="be kind")
+    assert await house.code("moderate.unwarn", VIEWER, user=VIEWER.id) == "forbidden"
+    assert await house.code("moderate.unwarn", MODERATOR, user=OTHER.id) == "not_found"
+    assert await house.code("moderate.unwarn", MODERATOR, user=VIEWER.id, warning="another") == "not_found"
+    await house.ok("moderate.unwarn", MODERATOR, user=VIEWER.id, warning=sanction["id"])
+    assert house.told(VIEWER, "warning_accepted")[-1]["data"] == {"warning": sanction["id"]}
+    brief = house.briefed("warning_accepted")[-1]["data"]
+    assert (brief["warning"], brief["by"]["id"]) == (sanction["id"], MODERATOR.id)
+    assert await says(house) is None
+    assert await house.code("moderate.unwarn", MODERATOR, user=VIEWER.id) == "not_found"
+    assert await house.code("warning.accept", VIEWER, warning=sanction["id"]) == "not_found"
+    (row,) = await history(house)
+    assert (row.over_why, row.over_by_id) == (Over.LIFTED, MODERATOR.id)
+    assert await standings(house) == 0
+
+
+async def test_warning_again_is_no_way_to_withdraw_the_hosts_warning(house: House) -> None:
+    of_host = await give(house, "warn", HOST, reason="stop that")
+    assert await house.code("moderate.unwarn", SENIOR, user=VIEWER.id) == "outranked"
+    again = await give(house, "warn", MODERATOR, reason="once more")
+    for actor in (MODERATOR, SENIOR):
+        assert await house.code("moderate.unwarn", actor, user=VIEWER.id) == "outranked"
+    assert await house.code("moderate.unwarn", HOST, user=VIEWER.id, warning=of_host["id"]) == "not_found"
+    third = await give(house, "warn", MODERATOR, reason="and again")
+    assert await house.code("moderate.unwarn", MODERATOR, user=VIEWER.id) == "outranked"
+    await house.ok("moderate.unwarn", HOST, user=VIEWER.id, warning=third["id"])
+    assert again["id"] != third["id"]
+    assert await says(house) is None
+
+
 # Who undoes what
 
 
@@ -424,6 +455,8 @@ async def test_every_sanction_is_in_the_audit_trail(house: House) -> None:
     await house.ok("moderate.unshadow", SENIOR, user=VIEWER.id)
     warning = await give(house, "warn")
     await house.ok("warning.accept", VIEWER, warning=warning["id"])
+    await give(house, "warn")
+    await house.ok("moderate.unwarn", SENIOR, user=VIEWER.id)
     await give(house, "mute", OPERATOR, everywhere=True)
     trail = (await house.store.read(lambda conn: read_audit(conn, ROOM)))[::-1][before:]
     assert [entry["action"] for entry in trail] == [
@@ -433,6 +466,8 @@ async def test_every_sanction_is_in_the_audit_trail(house: House) -> None:
         "moderate.unshadow",
         "moderate.warn",
         "warning.accept",
+        "moderate.warn",
+        "moderate.unwarn",
         "moderate.mute",
     ]
     assert trail[0]["detail"].keys() == {"sanction", "seconds", "reason"}

@@ -47,6 +47,13 @@ async def test_what_each_sanction_looks_like(browser: Browser, tmp_path: Path) -
         await viewer.say("sorry")
         await witness.see("comment", "sorry")
 
+        await act(host, "hello from Lin", "warn", "never mind")
+        await viewer.see("warning-reason", "never mind")
+        await host.at("tab-mutes").click()
+        await host.at("active-warn").get_by_test_id("unwarn-button").click()
+        await expect(viewer.at("warning-dialog")).to_have_count(0, timeout=WAIT_MS)
+        await expect(host.at("active-warn")).to_have_count(0, timeout=WAIT_MS)
+
         await act(host, "hello from Lin", "shadow", "adverts", "600")
         await viewer.say("buy at my place")
         await viewer.see("comment", "buy at my place")

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from prometheus_client import CollectorRegistry
 
+from media.ports import Whence
 from media.rtp.sequence import distance16, distance32
 from tests.media.world import Client, World, running_world, until
 
@@ -233,8 +234,16 @@ async def test_who_is_put_out_takes_nobody_along(world: World) -> None:
     await world.publish()
     await world.until_said("live:alice")
     put_out, other = await world.watch(bearer="lin"), await world.watch(bearer="wu")
-    await put_out.see(1)
-    await other.see(1)
+    guest = await world.watch()
+    for viewer in (put_out, other, guest):
+        await viewer.see(1)
+    sessions = {one.user: one for one in world.service.watchers()}
+    assert sessions.keys() == {"lin", "wu", None}
+    assert {(one.room, one.whence) for one in sessions.values()} == {("demo", Whence("127.0.0.1"))}
+    for _ in range(2):
+        world.service.stop_session(sessions[None].session)
+    assert world.service.viewers("demo") == 2
+    await until(lambda: guest.peer.connectionState == "closed", "the guest's connection closed")
     assert world.service.watched_rooms() == {"demo"}
     for user, room in (("lin", "elsewhere"), ("alice", "demo"), ("lin", "demo")):
         world.service.stop_viewer(user, room)

@@ -27,7 +27,7 @@ from aiortc.mediastreams import MediaStreamError
 from prometheus_client import CollectorRegistry
 
 from media.config import MediaConfig
-from media.ports import Principal, RtpSink
+from media.ports import Principal, RtpSink, Whence
 from media.rtp import packet as rtp_packet
 from media.rtp.sequence import distance32
 from media.service import MediaService
@@ -69,7 +69,7 @@ class OpenGate:
     async def may_begin(self, room: str, principal: Principal, *, takeover: bool) -> None:
         """There is no other node."""
 
-    async def may_watch(self, room: str, bearer: str | None) -> str | None:
+    async def may_watch(self, room: str, bearer: str | None, whence: Whence | None = None) -> str | None:
         if self.watchers_refused:
             raise Refused(self.watchers_refused)
         return bearer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -119,6 +120,113 @@ def test_what_other_nodes_publish_counts_once() -> None:
     assert talk.say("u5", ADVERT.format(5)).verdict == "hold"
 
 
+class Nodes:
+    """Two nodes, each of which hears what the room was told, as it was committed, its own too."""
+
+    def __init__(self) -> None:
+        self.talks = [Talk(), Talk()]
+
+    def say(self, at: int, who: str, text: str, after_ms: int = 500) -> CheckedText:
+        here = self.talks[at]
+        here.now_ms = max(talk.now_ms for talk in self.talks)
+        checked = here.say(who, text, after_ms)
+        if checked.verdict != "deny":
+            for talk in self.talks:
+                talk.memory.hear("tea", who, text, here.now_ms)
+        return checked
+
+
+@pytest.mark.parametrize("pieces", ["s h i t", "fu ck", "加 微信", "138 1234 5678"])
+def test_pieces_said_at_two_nodes_are_read_together(pieces: str) -> None:
+    nodes = Nodes()
+    *before, last = pieces.split()
+    for n, piece in enumerate(before):
+        assert nodes.say(n % 2, "lin", piece).verdict == "allow"
+    checked = nodes.say(len(before) % 2, "lin", last)
+    assert checked.verdict in ("deny", "hold")
+    assert {reason.check for reason in checked.reasons} == {"joined"}
+
+
+def test_pieces_of_others_or_of_long_ago_are_not_read_together_at_another_node() -> None:
+    nodes = Nodes()
+    nodes.say(0, "lin", "加")
+    assert nodes.say(1, "wu", "微信").verdict == "allow"
+    nodes.say(0, "bao", "加")
+    assert nodes.say(1, "bao", "微信", after_ms=31_000).verdict == "allow"
+
+
+def test_a_flood_over_two_nodes_is_one_and_no_comment_counts_twice() -> None:
+    nodes = Nodes()
+    verdicts = [nodes.say(n % 2, "lin", "how much is the red bag").verdict for n in range(5)]
+    assert verdicts == ["allow"] * 3 + ["deny"] * 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from("ab"), st.booleans()), max_size=30))
+def test_each_node_remembers_the_same_of_a_sender_in_the_order_of_time(
+    turns: list[tuple[int, str, bool]],
+) -> None:
+    memories_, said, now_ms = [Memory(), Memory()], dict[str, list[str]](a=[], b=[]), 1_000_000
+    for n, (at, who, looked) in enumerate(turns):
+        now_ms += 100
+        text = f"number {n}"
+        memories_[at].count("tea", who, text, folded(text), now_ms)
+        for memory in memories_:
+            memory.hear("tea", who, text, now_ms)
+        said[who].append(text)
+        if looked:
+            memories_[1 - at].recent("tea", who, now_ms)
+    for memory in memories_:
+        for who, texts in said.items():
+            recent = [one.text for one in memory.recent("tea", who, now_ms)]
+            assert recent == texts[-memories.RECENT_MAX :]
+
+
+def test_a_backlog_is_folded_a_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other nodes' comments hold the writer for no longer than a group's share, and all of them count."""
+    seen: list[str] = []
+
+    def counted(text: str) -> Folded:
+        seen.append(text)
+        return Folded(text)
+
+    monkeypatch.setattr(memories, "Folded", counted)
+    memory, like = Memory(), folded("something else entirely").like
+    assert like is not None
+    for n in range(memories.HEARD_MAX + 100):
+        memory.hear("tea", f"u{n}", ADVERT.format(n), 1)
+    assert seen == []
+    for _ in range(100):
+        before = len(seen)
+        memory.accounts("tea", "lin", like, 5)
+        assert len(seen) - before <= memories.TAKEN_AT_ONCE
+    assert len(seen) == memories.TAKEN_A_MOMENT
+    now_ms = 5
+    while memory._heard:
+        now_ms += 1
+        memory.accounts("tea", "lin", like, now_ms)
+    assert len(seen) == memories.HEARD_MAX
+    assert seen[-1] == ADVERT.format(memories.HEARD_MAX + 99)
+
+
+def test_another_thread_hands_in_what_is_read_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memories, "TOLD_MAX", 3)
+    memory, like = Memory(), folded("something else entirely").like
+    assert like is not None
+
+    def hand_in() -> None:
+        for n in range(3000):
+            memory.hear("tea", f"u{n % 5}", "hello there", n)
+
+    with ThreadPoolExecutor(1) as loop:
+        done = loop.submit(hand_in)
+        turn = 0
+        while not done.done() or turn < 100:
+            turn += 1
+            memory.accounts("tea", "lin", like, turn)
+            assert len(memory.recent("tea", f"u{turn % 5}", turn % 3000)) <= memories.RECENT_MAX
+        done.result()
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from("ab"), st.sampled_from([ADVERT, "666", "how much is this one please"]))
@@ -142,6 +250,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memories, "SENDERS_MAX", 50)
     monkeypatch.setattr(memories, "ROOMS_MAX", 4)
     monkeypatch.setattr(memories, "WAVES_MAX", 10)
+    monkeypatch.setattr(memories, "TOLD_MAX", 40)
 
     def fill(memory: Memory, turns: range) -> None:
         for n in turns:

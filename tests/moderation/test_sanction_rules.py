@@ -10,6 +10,7 @@ from moderation.permissions import TABLE, Action, Role
 from moderation.sanctions.rules import (
     SanctionKind,
     Terms,
+    guarded,
     may_lift,
     needs,
     needs_to_lift,
@@ -141,3 +142,19 @@ def test_from_which_role_on(kind: SanctionKind, length: int | None, everywhere: 
 def test_lifting_asks_for_no_more_than_the_shortest_of_the_kind() -> None:
     assert needs_to_lift(SanctionKind.MUTE, everywhere=False) == (Action.MUTE,)
     assert needs_to_lift(SanctionKind.BAN, everywhere=True) == (Action.BAN, Action.SANCTION_EVERYWHERE)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), roles, min_size=3), st.text("abc", min_size=1, max_size=5))
+def test_what_is_given_in_the_place_of_another_is_no_easier_to_lift(
+    role_of: dict[str, Role], givers: str
+) -> None:
+    """However often somebody is warned again: only who could have lifted each of them may lift the last."""
+    stands: Terms | None = None
+    for at_ms, giver in enumerate(givers):
+        given_ = Terms(str(at_ms), None, "", giver, role_of[giver].value, at_ms)
+        stands = guarded(given_, stands, role_of[giver], at_ms)
+        assert (stands.id, stands.at_ms) == (given_.id, at_ms)
+    assert stands is not None
+    highest = max(role_of[giver].rank for giver in givers)
+    for actor_id, actor in role_of.items():
+        assert may_lift(actor, actor_id, stands.by_role, stands.by_id) == (actor.rank >= highest)

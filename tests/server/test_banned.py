@@ -11,10 +11,17 @@ from typing import Any
 
 import pytest
 
+from media.ports import Whence
+from media.whep import Watcher
+from moderation.evasion.address_bans import AddressBanRow
+from moderation.evasion.ranges import NEW_MS
+from rooms import people
 from rooms.errors import Refused
+from rooms.ports import Caller
 from server import banned
 from server.banned import Bans, PutOut
 from server.bus.port import RoomNews
+from server.store.group import Work
 from tests.contract.house import MODERATOR, OPERATOR, OTHER, ROOM, VIEWER, House, house_at
 from tests.server.test_rights import TappedBus
 from tests.server.world import World, fresh, shared_node
@@ -116,8 +123,17 @@ class Pictures:
         self.stopped: list[tuple[str, str | None]] = []
         self.news = asyncio.Event()
 
+        self.here: dict[str, Watcher] = {}
+
     def watched_rooms(self) -> set[str]:
         return self.rooms
+
+    def watchers(self) -> list[Watcher]:
+        return list(self.here.values())
+
+    def stop_session(self, session: str) -> None:
+        self.here.pop(session, None)
+        self.news.set()
 
     def stop_viewer(self, user: str, room: str | None) -> None:
         self.stopped.append((user, room))
@@ -176,6 +192,34 @@ async def test_what_was_lifted_or_has_run_out_puts_nobody_out(
     await pictures.until({(MODERATOR.id, ROOM)})
     await put_out.close()
     assert set(pictures.stopped) == {(MODERATOR.id, ROOM)}
+
+
+async def test_those_end_who_watch_from_a_range_that_is_banned_and_are_new(house: House) -> None:
+    old, new, unseen = VIEWER.id, "u-new", "u-unseen"
+    house.now_ms += NEW_MS + 1
+    seen = Work("user.seen", lambda tx: people.seen(tx, Caller(new, "New")))
+    await house.store.write(seen)
+    pictures, banned_from = Pictures(), {"203.0.113.7"}
+    of = {"guest": None, "old": old, "new": new, "unseen": unseen}
+    for session, user in of.items():
+        pictures.here[session] = Watcher(session, ROOM, user, Whence("203.0.113.7"))
+    pictures.here["far"] = Watcher("far", ROOM, None, Whence("198.51.100.9"))
+    pictures.here["other"] = Watcher("other", "silk", None, Whence("203.0.113.7"))
+    ban_row = AddressBanRow(
+        "b", ROOM, 0, "d", "address", "u", "U", "", "", "", house.now_ms, house.now_ms + 60_000
+    )
+
+    def bans_on(room: str, whence: Whence) -> list[AddressBanRow]:
+        return [ban_row] if room == ROOM and whence.peer in banned_from else []
+
+    put_out = PutOut(house.store, TappedBus(), lambda: pictures, lambda: house.now_ms, bans_on)
+    await put_out.start()
+    put_out.ranges_changed()
+    async with asyncio.timeout(10):
+        while pictures.here.keys() != {"old", "far", "other"}:
+            pictures.news.clear()
+            await pictures.news.wait()
+    await put_out.close()
 
 
 async def test_a_ban_is_remembered_for_a_moment(house: House) -> None:

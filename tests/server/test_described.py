@@ -363,6 +363,8 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
     await host.do("moderate.unshadow", user=viewer.user)
     warning = (await host.do("moderate.warn", **target))["sanction"]["id"]
     await viewer.do("warning.accept", warning=warning)
+    await host.do("moderate.warn", **target)
+    await host.do("moderate.unwarn", user=viewer.user)
     await host.read(f"{room}/sanctions", f"{room}/sanctions?user={viewer.user}&in_force=false", "/sanctions")
     await host.do("room.change", slow_mode_s=1)
     await host.do("room.modes", shield=True)

@@ -11,6 +11,7 @@ from tests.server.world import Person, World, fresh, shared_node, token
 from tests.support import node as nodes
 from tests.support.node import Node
 
+OFFER = b"v=0"
 DEVICE = "tablet-0123456789ab"
 
 
@@ -63,6 +64,40 @@ async def test_guests_from_a_banned_range_are_put_out_and_kept_out(world: World)
     assert not any(item["id"] == seen["id"] for frame in inside.all("events") for item in frame["items"])
     other, _ = await world.room()
     await newcomer.enter(other)  # the ban is of one room
+
+
+async def test_guests_from_a_banned_range_dont_watch_either(world: World) -> None:
+    """The room isn't live: who may watch is told so, by WHEP and by HLS."""
+    room, host = await world.room()
+    raider = await come(world, "203.0.113.8", fresh("viewer"))
+    await raider.enter(room)
+    regular = fresh("viewer")
+
+    async def asked(address: str, user: str | None = None) -> list[tuple[int, str]]:
+        where = {"X-Forwarded-For": address}
+        sdp = where | {"Content-Type": "application/sdp"}
+        answers = [await world.request("POST", f"/whep/{room}", user, data=OFFER, headers=sdp)]
+        paths = (f"/hls/{room}/index.m3u8", f"/hls/{room}/media.m3u8", f"/api/v1/rooms/{room}")
+        answers += [await world.request("GET", path, user, headers=where) for path in paths]
+        return [(status, body.get("code", "")) for status, _, body in answers]
+
+    shown = [(400, "bad_sdp"), (404, "not_live"), (404, "not_live"), (200, "")]
+    assert await asked("203.0.113.8") == shown
+    terms = {"user": raider.user, "width": "address", "seconds": 3600, "reason": "raid"}
+    ban = (await host.ok("moderate.ban_address", **terms))["ban"]
+    await put_out(raider)
+    kept_out = [(403, "banned")] * 4
+    while await asked("203.0.113.8") != kept_out:
+        pass
+    # A new account that has never been seen but here is reached; the neighbours aren't.
+    assert await asked("203.0.113.8", regular) == kept_out
+    assert await asked("203.0.113.9") == shown
+    assert await asked("203.0.113.9", fresh("viewer")) == shown
+    problem = (await world.get(f"/api/v1/rooms/{room}", None, headers={"X-Forwarded-For": "203.0.113.8"}))[1]
+    assert problem["errors"]["sanction"] is None
+    await host.ok("moderate.unban_address", ban=ban["id"])
+    while await asked("203.0.113.8") != shown:
+        pass
 
 
 async def test_staff_see_what_is_banned_and_lift_it(world: World) -> None:

@@ -14,7 +14,7 @@ from server.api.shapes.gifts import Board, Gave, OfGiven
 from server.api.shapes.packets import PacketOpened, PacketOpens, PacketSent
 from server.api.shapes.people import Lifted, OfAddressBan, OfNote
 from server.api.shapes.points import Following, Redeemed, Shared
-from server.api.shapes.review import HeldComment, OfAppeal, OfReviewItem
+from server.api.shapes.review import ClaimedItem, HeldComment, OfAppeal, OfReviewItem
 from server.api.shapes.rooms import Event, Sanction, Settings
 from server.api.shapes.shop import ClaimedCoupon, Coupon, Order, Sale, ShownProduct
 
@@ -182,6 +182,7 @@ COMMANDS: dict[str, Any] = {
     "moderate.shadow": OfSanction,
     "moderate.unshadow": Nothing,
     "moderate.warn": OfSanction,
+    "moderate.unwarn": Nothing,
     "warning.accept": Nothing,
     "moderate.delete": Nothing,
     "moderate.watch": OfSanction,
@@ -197,7 +198,7 @@ COMMANDS: dict[str, Any] = {
     "moderate.purge": Purged,
     "report": Nothing,
     "appeal": OfAppeal,
-    "review.claim": OfReviewItem,
+    "review.claim": ClaimedItem,
     "review.release": OfReviewItem,
     "review.decide": OfReviewItem,
     "product.add": OfProduct,

@@ -109,8 +109,21 @@ class ReviewPage(TypedDict):
 
 
 @with_config(OPEN)
+class Again(TypedDict):
+    """What the filter would make of a held comment by now."""
+
+    verdict: Literal["allow", "mask", "hold", "deny"]
+    reasons: list[Reason]
+
+
+@with_config(OPEN)
 class OfReviewItem(TypedDict):
     item: ReviewItem
+
+
+@with_config(OPEN)
+class ClaimedItem(OfReviewItem):
+    now: NotRequired[Annotated[Again, Field(description="If that is something else than when it was held.")]]
 
 
 @with_config(OPEN)

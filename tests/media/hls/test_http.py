@@ -17,6 +17,7 @@ from aiohttp import web
 
 from media.hls import routes
 from media.hls.players import Players
+from media.ports import Whence
 from rooms.errors import Refused
 from server.socket.door import Door
 from server.socket.hub import Hub
@@ -34,20 +35,26 @@ class OneGate:
     key: str = "1.good"
     looked: int = 0
 
+    def __init__(self) -> None:
+        self.asked_from: set[Whence] = set()
+        self.doubted: list[Whence] = []
+
     async def may_publish(self, room: str, bearer: str | None) -> Any:
         raise NotImplementedError
 
     async def may_begin(self, room: str, principal: Any, *, takeover: bool) -> None:
         raise NotImplementedError
 
-    async def may_watch(self, room: str, bearer: str | None) -> None:
+    async def may_watch(self, room: str, bearer: str | None, whence: Any = None) -> None:
         if room != "demo":
             raise Refused("room_not_found")
         if self.secret is not None and bearer != self.secret:
             raise Refused("forbidden")
+        self.doubted.append(whence)
 
-    def is_open(self, room: str) -> bool:
-        return room == "demo" and self.secret is None
+    def is_open(self, room: str, whence: Whence) -> bool:
+        self.asked_from.add(whence)
+        return room == "demo" and self.secret is None and whence.told == ()
 
     async def look(self, room: str) -> None:
         self.looked += 1
@@ -431,6 +438,21 @@ async def test_a_connection_is_answered_by_whom_each_request_suits() -> None:
                     assert response.status == status
                     assert len(site.players) - 1 == fast, path  # the site's own connection is one too
                     assert len(connector._conns) == 1
+
+
+async def test_the_gate_hears_where_each_request_comes_from() -> None:
+    """A proxy's connection has requests of many people: whom the gate doubts is asked about once more."""
+    async with running_site(5) as site:
+        assert site.players is not None
+        told = "203.0.113.7, 10.0.0.1"
+        for headers in ({}, {"X-Forwarded-For": told}, {"Forwarded": "for=192.0.2.1"}, {}):
+            status, body, _ = await site.get("media.m3u8", **headers)
+            assert (status, bool(body)) == (200, True)
+            assert len(site.players) == (not headers), headers
+        whence: list[tuple[tuple[str, str], ...]]
+        whence = [(("x-forwarded-for", told),), (("forwarded", "for=192.0.2.1"),), ()]
+        assert site.gate.asked_from == {Whence("127.0.0.1", each) for each in whence}
+        assert site.gate.doubted == [Whence("127.0.0.1", each) for each in whence[:2]]
 
 
 async def test_requests_that_come_together_are_answered_one_after_the_other(site: Site) -> None:

@@ -3,7 +3,7 @@ import { computed, effect, signal } from "@preact/signals";
 
 import { reviewQueue } from "../live/api";
 import { asRefusal } from "../live/errors";
-import type { Decision, ReviewItem } from "../live/review_wire";
+import type { Decision, JudgedAgain, ReviewItem } from "../live/review_wire";
 import type { Room } from "../live/room";
 import { toastError } from "../ui/toasts";
 
@@ -19,6 +19,8 @@ export class QueueDesk {
   readonly hovered = signal(false);
   /** Where a reason has to be written before a decision. */
   readonly asksReason = signal(false);
+  /** What the filter says by now of the item that was taken last, where the lists have changed since. */
+  readonly again = signal<{ id: string; now: JudgedAgain } | null>(null);
   /** The ids in the list: it doesn't move while somebody works in it. */
   private readonly ids = signal<readonly string[]>([]);
 
@@ -94,7 +96,7 @@ export class QueueDesk {
   /** Takes what is selected, unless somebody has it. */
   claim(): void {
     const item = this.current.peek();
-    if (item?.state === "open" && !this.isTaken(item)) void this.send("review.claim", item.id);
+    if (item?.state === "open" && !this.isTaken(item)) void this.take(item.id);
   }
 
   toggle(): void {
@@ -144,15 +146,24 @@ export class QueueDesk {
 
   private renew(): void {
     const item = this.current.peek();
-    if (item && this.isMine(item) && !document.hidden) void this.send("review.claim", item.id);
+    if (item && this.isMine(item) && !document.hidden) void this.take(item.id);
   }
 
-  private async send(command: "review.claim" | "review.release", item: string): Promise<void> {
+  private async take(id: string): Promise<void> {
+    const now = (await this.send("review.claim", id))?.now;
+    if (now) this.again.value = { id, now };
+    else if (this.again.peek()?.id === id) this.again.value = null;
+  }
+
+  private async send(command: "review.claim" | "review.release", item: string): Promise<{ item: ReviewItem; now?: JudgedAgain } | undefined> {
     try {
-      this.room.staff.review.take((await this.room.send(command, { item })).item);
+      const answer = await this.room.send(command, { item });
+      this.room.staff.review.take(answer.item);
+      return answer;
     } catch (thrown) {
       // Somebody was quicker: the list says so anyway.
       if (asRefusal(thrown).code !== "claimed" && asRefusal(thrown).code !== "over") toastError(thrown);
+      return undefined;
     }
   }
 

@@ -8,6 +8,7 @@ import { pieces } from "../live/review";
 import type { ReviewItem, ReviewReason, WholeReviewItem, Why } from "../live/review_wire";
 import type { Room } from "../live/room";
 import { commentOf } from "../live/wire";
+import { Notice } from "../ui/basics";
 import { found, Still } from "../ui/picture_alert";
 import type { QueueDesk } from "./queue";
 import { DECISIONS } from "./queue_keys";
@@ -28,6 +29,7 @@ export function QueueItem({ room, queue, item, now }: QueueItemProps) {
       </p>
       {item.picture && <Still key={item.picture} room={room} path={item.picture} />}
       <Facts item={item} now={now} />
+      {item.state === "open" && <Again queue={queue} item={item} />}
       {item.state === "open" && <Actions queue={queue} item={item} now={now} />}
       {whole && item.kind !== "picture" && <Surroundings whole={whole} />}
     </div>
@@ -44,7 +46,7 @@ export function Marked({ text, reasons }: { text: string; reasons: readonly Revi
 }
 
 function Facts({ item, now }: { item: ReviewItem; now: number }) {
-  const rules = [...new Set((item.reasons ?? []).map(({ code, rule }) => (rule ? `${code} · ${rule}` : code)))];
+  const rules = rulesOf(item.reasons ?? []);
   const whys = Object.entries(item.whys ?? {}) as [Why, number][];
   const { sanction } = item;
   return (
@@ -83,6 +85,28 @@ function Facts({ item, now }: { item: ReviewItem; now: number }) {
       </li>
     </ul>
   );
+}
+
+/** That the filter would do something else by now. */
+function Again({ queue, item }: { queue: QueueDesk; item: ReviewItem }) {
+  const again = queue.again.value;
+  if (again?.id !== item.id) return null;
+  const { verdict, reasons } = again.now;
+  const rules = rulesOf(reasons.filter((reason) => reason.verdict === verdict));
+  return (
+    <Notice tone={verdict === "deny" ? "bad" : "wait"} icon={verdict === "deny" ? "warn" : "info"} data-testid="queue-now">
+      {t(`queue.now.${verdict}`)}
+      {rules.map((rule) => (
+        <code key={rule} class="queue-rule">
+          {rule}
+        </code>
+      ))}
+    </Notice>
+  );
+}
+
+function rulesOf(reasons: readonly ReviewReason[]): string[] {
+  return [...new Set(reasons.map(({ code, rule }) => (rule ? `${code} · ${rule}` : code)))];
 }
 
 function said({ kind, by, reason }: NonNullable<ReviewItem["sanction"]>): string {

@@ -30,7 +30,7 @@ export function Sanctions({ room }: { room: Room }) {
 
 function InForce({ room, active, now }: { room: Room; active: readonly Sanction[]; now: number }) {
   return (
-    <ul class="rows">
+    <ul class="rows in-force">
       {active.map((sanction) => (
         <li key={sanction.id} data-testid={`active-${sanction.kind}`} data-user={sanction.user.id}>
           <div class="row-main">
@@ -114,14 +114,18 @@ function left({ until_ms }: Sanction, now: number): string {
   return until_ms - now > 3_600_000 ? span(until_ms - now) : clockTime(until_ms - now);
 }
 
-/** A warning is undone by who got it, by acknowledging it; the rest by who may give it. */
+/** By who may give it. A warning is gone, too, when who got it acknowledges it. */
 function Undo({ room, sanction }: { room: Room; sanction: Sanction }) {
-  const { kind, everywhere, user } = sanction;
-  if (kind === "warn" || !room.can(NEEDS[kind]) || (everywhere && !room.can("sanction_everywhere"))) return null;
-  const undo = () => {
+  const { id, kind, everywhere, user } = sanction;
+  if (!room.can(NEEDS[kind]) || (everywhere && !room.can("sanction_everywhere"))) return null;
+  const lift = () => {
+    if (kind === "warn") return room.send("moderate.unwarn", { user: user.id, warning: id });
+    if (kind !== "mute" && kind !== "ban") return room.send(`moderate.un${kind}`, { user: user.id });
     const target = { user: user.id, ...(everywhere ? { everywhere } : {}) };
-    const done = kind === "mute" || kind === "ban" ? room.send(`moderate.un${kind}`, target) : room.send(`moderate.un${kind}`, { user: user.id });
-    done.then(() => toast(t("sanction.undone", { name: user.name })), toastError);
+    return room.send(`moderate.un${kind}`, target);
+  };
+  const undo = () => {
+    lift().then(() => toast(t("sanction.undone", { name: user.name })), toastError);
   };
   return (
     <button

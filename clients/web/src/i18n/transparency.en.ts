@@ -119,6 +119,7 @@ export const transparency = {
   "audit.action.moderate.note.delete": "Note deleted",
   "audit.action.moderate.ban_address": "Address banned",
   "audit.action.moderate.unban_address": "Address ban lifted",
+  "audit.action.moderate.unwarn": "Warning withdrawn",
   "audit.action.warning.accept": "Warning confirmed",
   "audit.action.review.release": "Held comment shown",
   "audit.action.review.refuse": "Held comment refused",

@@ -121,6 +121,7 @@ export const transparency: Record<keyof typeof en, string> = {
   "audit.action.moderate.note.delete": "删除备注",
   "audit.action.moderate.ban_address": "封禁地址",
   "audit.action.moderate.unban_address": "解除地址封禁",
+  "audit.action.moderate.unwarn": "撤回警告",
   "audit.action.warning.accept": "确认警告",
   "audit.action.review.release": "放行待审评论",
   "audit.action.review.refuse": "拒绝待审评论",

@@ -45,6 +45,12 @@ export interface ReviewItem {
   sanction?: { kind: string; until_ms: number | null; reason: string; by: Person; at_ms: number; everywhere?: boolean };
 }
 
+/** What the filter would make of a held comment by now, where that is something else than when it was held. */
+export interface JudgedAgain {
+  verdict: "allow" | "mask" | "hold" | "deny";
+  reasons: ReviewReason[];
+}
+
 export interface WholeReviewItem extends ReviewItem {
   around: LiveEvent[];
   history: Record<string, number>;
@@ -86,7 +92,7 @@ export interface Appealed {
 export interface ReviewCommands {
   report: [{ room: string; event: string; why: Why; text?: string }, object];
   appeal: [{ room: string; sanction: string; text: string }, { appeal: Appealed }];
-  "review.claim": [{ room: string; item: string }, { item: ReviewItem }];
+  "review.claim": [{ room: string; item: string }, { item: ReviewItem; now?: JudgedAgain }];
   "review.release": [{ room: string; item: string }, { item: ReviewItem }];
   "review.decide": [{ room: string; item: string; decision: Decision; reason?: string }, { item: ReviewItem }];
 }

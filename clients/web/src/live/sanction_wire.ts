@@ -54,6 +54,7 @@ export interface SanctionCommands {
   "moderate.restrict": Given;
   "moderate.unrestrict": [OfUser, object];
   "moderate.warn": [OfUser & { reason: string }, { sanction: Sanction }];
+  "moderate.unwarn": [OfUser & { warning?: string }, object];
   "warning.accept": [{ room: string; warning: string }, object];
 }
 
