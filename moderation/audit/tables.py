@@ -27,6 +27,7 @@ chain_table = Table(
     Column("prev_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Index("ix_audit_chain_at", "trail", "at_ms"),
+    Index("ix_audit_chain_time", "at_ms"),
 )
 
 details_table = Table(
