@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, union_all
+from sqlalchemy import Connection, func, literal_column, select, union_all
 
 from moderation.audit.reading import PAGE, read_head, read_links
 from moderation.audit.tables import chain_table, details_table, heads_table
@@ -58,7 +58,9 @@ def check_all(
 def read_erased(conn: Connection, trail: str, erased: Erased | None = None, *, after: int = 0) -> Erased:
     """What the trail says was erased of it; what it says behind a place is added to ``erased``."""
     erased, chain = erased or Erased(), chain_table.c
-    said = select(chain.facts).where(chain.trail == trail, chain.seq > after, chain.action == ERASE)
+    # Word for word as the index of erasures has it: with a parameter it couldn't be used.
+    erasing = chain.action == literal_column(f"'{ERASE}'")
+    said = select(chain.facts).where(chain.trail == trail, chain.seq > after, erasing)
     for facts in conn.scalars(said):
         erased.take(facts)
     return erased

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { dayAndTime } from "../i18n/format";
 import { t } from "../i18n";
+import { problemName } from "../studio/transparency/names";
 import type { TrailProblem } from "../studio/transparency/wire";
 import { Notice } from "../ui/basics";
 import { watchOf, type Watch } from "./wire";
@@ -22,7 +23,9 @@ export function useWatch(token: string | null): Watch | null {
   return watch;
 }
 
-function place({ trail, seq, what }: TrailProblem): string {
+function place(problem: TrailProblem): string {
+  const { trail, seq } = problem;
+  const what = problemName(problem);
   const named = trail === "" ? t("trails.everywhere") : trail;
   return seq === null ? t("trails.place.whole", { trail: named, what }) : t("trails.place", { trail: named, seq, what });
 }
@@ -54,7 +57,7 @@ export function TrailState({ watch }: { watch: Watch | null }) {
         <h3>{t("trails.title")}</h3>
         {watch.last && <span class={`chip ${watch.broken ? "bad" : "good"}`}>{t(watch.broken ? "trails.broken" : "trails.whole")}</span>}
       </div>
-      <p class="small quiet">{t("chain.hint")}</p>
+      <p class="small quiet">{t("trails.hint")}</p>
       <p class="small numbers">{told(watch)}</p>
       {watch.going && <p class="small numbers">{t("trails.going", { n: watch.going.entries })}</p>}
     </div>

@@ -13,6 +13,14 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index("ix_audit_chain_time", "audit_chain", ["at_ms"])
+    erasures = sa.text("action = 'audit.erase'")
+    op.create_index(
+        "ix_audit_chain_erasures",
+        "audit_chain",
+        ["trail", "seq"],
+        sqlite_where=erasures,
+        postgresql_where=erasures,
+    )
     op.create_table(
         "audit_days",
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
@@ -34,4 +42,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("audit_watch")
     op.drop_table("audit_days")
+    op.drop_index("ix_audit_chain_erasures", table_name="audit_chain")
     op.drop_index("ix_audit_chain_time", table_name="audit_chain")

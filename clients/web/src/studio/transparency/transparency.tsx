@@ -10,6 +10,7 @@ import { useTask } from "../../ui/hooks";
 import { Icon } from "../../ui/icon";
 import { Activity } from "./activity";
 import { Figures, Periods } from "./figures";
+import { problemName } from "./names";
 import { numbersSheet, save } from "./sheet";
 import { chainOf, numbersOf, type Chain, type Numbers } from "./wire";
 import "./transparency.css";
@@ -86,10 +87,10 @@ function ChainState({ room }: { room: Room }) {
       {chain && chain.seq > 0 && <code class="chain-hash">{chain.hash}</code>}
       {chain && !chain.ok && (
         <ul class="small">
-          {chain.found.slice(0, 5).map(({ seq, code, what }) => (
-            <li key={`${seq}-${code}`}>
-              <strong class="numbers">{seq === null ? "" : `${seq}: `}</strong>
-              {what}
+          {chain.found.slice(0, 5).map((problem) => (
+            <li key={`${problem.seq}-${problem.code}`}>
+              <strong class="numbers">{problem.seq === null ? "" : `${problem.seq}: `}</strong>
+              {problemName(problem)}
             </li>
           ))}
         </ul>
