@@ -4,70 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection
 
 from moderation.audit.chain import START
-from moderation.audit.checking import read_erased, stray_details
 from moderation.audit.erasure import Count, Erasures, Found, Place, find_of_person, find_older
-from moderation.audit.reading import PAGE, read_head, read_links
-from moderation.audit.verify import Checker, Head, Problem
+from moderation.audit.reading import read_head
+from moderation.audit.walk import Walk
 from rooms.errors import CATALOGUE, Refused
 from rooms.ports import SYSTEM, Caller
 from server.store.group import Work
 from server.store.store import Store
 
-SHOWN_MAX = 50
-"""Problems of a trail that are told; all are counted."""
 FRESH_MS = 60_000
 REMEMBERED_MAX = 200
 DAY_MS = 86_400_000
 
 Finder = Callable[[Connection, Place | None], Found]
-
-
-@dataclass(slots=True)
-class _Walk:
-    """A trail that is being gone through, each portion in a transaction of its own: what was written before
-    is never written again, so they fit together."""
-
-    trail: str
-    head: Head | None = None
-    checker: Checker | None = None
-    after: int | None = None
-    count: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-    def step(self, conn: Connection) -> bool:
-        """The next portion; whether there is more."""
-        checker = self._prepared(conn)
-        page = read_links(conn, self.trail, **({} if self.after is None else {"after": self.after}))
-        for link, details in page:
-            self._found(checker.take(link, details))
-        if len(page) == PAGE:
-            self.after = page[-1][0].seq
-            return True
-        if self.head is not None or checker.tally.entries:  # a room that nothing was done in has no trail
-            self._found(checker.end(self.head))
-        self._found(stray_details(conn, self.trail))
-        return False
-
-    def _prepared(self, conn: Connection) -> Checker:
-        if self.checker is None:
-            self.checker = Checker(self.trail, read_erased(conn, self.trail))
-        elif self.head is not None:
-            read_erased(conn, self.trail, self.checker.erased, after=self.head[0])
-        self.head = read_head(conn, self.trail)
-        return self.checker
-
-    def _found(self, problems: Iterable[Problem]) -> None:
-        for problem in problems:
-            self.count += 1
-            if len(self.problems) < SHOWN_MAX:
-                self.problems.append(problem)
 
 
 class AuditKeeper:
@@ -96,7 +51,7 @@ class AuditKeeper:
         if self._verifying.locked():
             raise Refused("busy", retry_after_ms=1000)
         async with self._verifying:
-            walk = _Walk(trail)
+            walk = Walk(trail)
             while await self._store.read(walk.step):
                 pass
         result = _verified(walk, self._clock_ms())
@@ -146,7 +101,7 @@ class AuditKeeper:
         return found.after
 
 
-def _verified(walk: _Walk, now_ms: int) -> dict[str, Any]:
+def _verified(walk: Walk, now_ms: int) -> dict[str, Any]:
     seq, last = walk.head or (0, START)
     tally = walk.checker.tally if walk.checker else None
     return {

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-import structlog
 from sqlalchemy import Connection
 
 from media.ports import Whence
@@ -22,15 +19,13 @@ from moderation.sanctions.store import read_new_bans
 from moderation.standing import refuse_banned
 from rooms.errors import Refused
 from rooms.ports import Caller
-from server.bus.port import Bus, RoomNews
+from server.bus.port import Bus
+from server.lookout import Lookout, tells_of_ban
 from server.store.store import Store
-
-log = structlog.get_logger(__name__)
 
 FRESH_MS = 2_000
 STALE_MS = 300_000
 KEPT_MAX = 10_000
-LOOK_EVERY_S = 2.0
 LOOK_BACK_MS = 30_000
 """How far the clocks of nodes, and a ban's making and its commit, may be apart."""
 
@@ -117,27 +112,18 @@ class PutOut:
         bans_on: Callable[[str, Whence], Sequence[AddressBanRow]] = lambda room, whence: (),
     ) -> None:
         self._store = store
-        self._bus = bus
         self._media = media
         self._clock_ms = clock_ms
         self._bans_on = bans_on
-        self._joined: set[str] = set()
-        self._nudged = asyncio.Event()
         self._ranges_changed = False
-        self._task: asyncio.Task[None] | None = None
+        self._lookout = Lookout("put out who is banned", bus, self._look, tells_of_ban)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="put out who is banned")
+        await self._lookout.start()
 
     async def close(self) -> None:
         """Idempotent."""
-        task, self._task = self._task, None
-        if task is None:
-            return
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await self._listen(())
+        await self._lookout.close()
 
     def now(self, user: str, room: str | None) -> None:
         """Somebody who is connected here was banned, from a room or (None) from all."""
@@ -146,26 +132,13 @@ class PutOut:
     def ranges_changed(self) -> None:
         """Other ranges of addresses are banned than before: look soon at who watches from there."""
         self._ranges_changed = True
-        self._nudged.set()
-
-    async def _run(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._nudged.wait()
-            self._nudged.clear()
-            try:
-                if self._ranges_changed:
-                    await self._look_at_ranges()
-                await self._look()
-            except Refused:
-                continue  # the database is away: nobody is banned meanwhile
-            except Exception:
-                log.exception("put_out_failed")
+        self._lookout.nudge()
 
     async def _look(self) -> None:
+        if self._ranges_changed:
+            await self._look_at_ranges()
         rooms = set(self._media().watched_rooms())
-        await self._listen(rooms)
+        await self._lookout.listen(rooms)
         if not rooms:
             return
         # An id's time is the machine's clock, whatever the node's own is set to.
@@ -188,16 +161,3 @@ class PutOut:
         for one, bans in found:
             if one.user is None or any(reaches(known.get(one.user), ban.at_ms) for ban in bans):
                 media.stop_session(one.session)
-
-    async def _listen(self, rooms: Iterable[str]) -> None:
-        wanted = set(rooms)
-        for room in wanted - self._joined:
-            self._joined.add(room)
-            await self._bus.join_room(room, self._on_news)
-        for room in self._joined - wanted:
-            self._joined.discard(room)
-            await self._bus.leave_room(room, self._on_news)
-
-    def _on_news(self, news: RoomNews) -> None:
-        if any(event.kind == "banned" for event in news.staff):
-            self._nudged.set()

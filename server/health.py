@@ -18,7 +18,8 @@ ANSWERS_WITHIN_S = 2.0
 
 
 class Health:
-    """Metrics need the token if one is set; without one, ``may_read_metrics`` decides by the request."""
+    """``warnings`` names what is wrong though the node can work, which readiness tells and isn't about.
+    Metrics need the token if one is set; without one, ``may_read_metrics`` decides by the request."""
 
     def __init__(
         self,
@@ -26,12 +27,14 @@ class Health:
         registry: CollectorRegistry,
         *,
         accepting: Callable[[], bool],
+        warnings: Callable[[], list[str]],
         metrics_token: str | None,
         may_read_metrics: Callable[[web.Request], bool],
     ) -> None:
         self._store = store
         self._registry = registry
         self._accepting = accepting
+        self._warnings = warnings
         self._metrics_token = metrics_token
         self._may_read_metrics = may_read_metrics
 
@@ -47,7 +50,9 @@ class Health:
         checks = {"accepting": self._accepting(), "database": await self._answers(self._ask_database)}
         ready = all(checks.values())
         failing = [name for name, fine in checks.items() if not fine]
-        said = {"status": "ready" if ready else "not ready", "failing": failing}
+        said: dict[str, object] = {"status": "ready" if ready else "not ready", "failing": failing}
+        if warnings := self._warnings():
+            said["warnings"] = warnings
         return _json(said, 200 if ready else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:

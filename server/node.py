@@ -18,6 +18,7 @@ from rooms.unit import News
 from server import api
 from server.api.context import API, Api
 from server.audit import AuditKeeper
+from server.audit_watch import AuditWatch
 from server.auth import DemoTokens, Identity, PublishTokens, SignedPaths, Tokens
 from server.auth.cluster import ClusterTokens
 from server.auth.derive import derive
@@ -57,6 +58,7 @@ from server.socket.polling import PollingDriver
 from server.store.engine import is_sqlite
 from server.store.group import Work
 from server.store.store import Store
+from server.transparency import PlatformNumbers
 from server.webhooks.endpoints import Endpoints
 from server.webhooks.post import Post
 from server.webhooks.service import Webhooks
@@ -151,6 +153,15 @@ class Node:
         self.audit = AuditKeeper(
             self.store, self._clock_ms, details_days=settings.moderation.audit_details_days
         )
+        self.audit_watch = AuditWatch(
+            self.store,
+            self._clock_ms,
+            self.registry,
+            settings.node.name,
+            every_s=settings.moderation.audit_verify_every_s,
+            alone=is_sqlite(settings.database_url),
+        )
+        self.transparency = PlatformNumbers(self.store, self._clock_ms)
         self.review = ReviewDesk(
             self.store,
             self.services.queue.review,
@@ -168,6 +179,7 @@ class Node:
             more=(
                 self.services.cashier.count_owed,
                 self.audit.age,
+                self.transparency.settle,
                 self.review.prune,
                 self.domain.evasion.forget,
                 self.domain.stills.prune,
@@ -348,6 +360,8 @@ class Node:
             library=self.picture.library,
             replay=self.replay,
             audit=self.audit,
+            audit_watch=self.audit_watch,
+            transparency=self.transparency,
             vision=self.picture.vision,
             ranges=self.domain.evasion.ranges,
             filter=self.domain.filter_desk,
@@ -367,6 +381,7 @@ class Node:
             self.store,
             self.registry,
             accepting=lambda: not self._draining,
+            warnings=lambda: ["audit"] if self.audit_watch.is_broken else [],
             metrics_token=token.get_secret_value() if token and not internal else None,
             may_read_metrics=lambda request: internal or is_loopback(str(client_of(request))),
         )
@@ -429,6 +444,7 @@ class Node:
         await self.bus.join_grown(self.webhooks.grown)
         self._tasks.append(asyncio.create_task(self._write_likes(), name="likes"))
         await self.housekeeping.start()
+        await self.audit_watch.start()
         await self.domain.points.start()
         await self.hub.start()
 
@@ -484,6 +500,7 @@ class Node:
         await self.domain.rulebooks.close()
         await self.webhooks.close()
         await self.domain.close_providers()
+        await self.audit_watch.close()
         await self.housekeeping.close()
         await self.domain.points.close()
         await self.picture.let_go()

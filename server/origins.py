@@ -39,6 +39,7 @@ from rooms.origins import (
 )
 from rooms.rows import Steps
 from rooms.unit import Unit
+from server.bus.ears import Ears
 from server.bus.port import Bus, RoomNews
 from server.store.group import Work
 from server.store.store import Store
@@ -84,7 +85,7 @@ class Origins:
         self._clock_ms = clock_ms
         self._fences: dict[str, int] = {}
         self._granted: dict[str, int] = {}
-        self._joined: set[str] = set()
+        self._ears = Ears(bus, self._on_news)
         self._nudged = asyncio.Event()
         self._suspects: dict[tuple[str, int], int] = {}
         self._since_ms: dict[str, int] = {}
@@ -108,9 +109,7 @@ class Origins:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        for room in self._joined:
-            await self._bus.leave_room(room, self._on_news)
-        self._joined.clear()
+        await self._ears.listen(())
         if self._fences and not self._alone:
             await self._store.write(Work("origins.release", self._release))
 
@@ -230,13 +229,7 @@ class Origins:
         """Hear the news of the rooms that are published here, whether or not they have viewers here. A node
         alone hears of its rooms' ends anyway, but not of who leaves a stage."""
         streams = map(split_stream, self._fences)
-        mine = {room for room, slot in streams if slot is not None or not self._alone}
-        for room in mine - self._joined:
-            self._joined.add(room)
-            await self._bus.join_room(room, self._on_news)
-        for room in self._joined - mine:
-            self._joined.discard(room)
-            await self._bus.leave_room(room, self._on_news)
+        await self._ears.listen(room for room, slot in streams if slot is not None or not self._alone)
 
     def _on_news(self, news: RoomNews) -> None:
         """Word may be late or wrong: it only has the leases, and who is on stage, looked at now."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -14,17 +12,15 @@ from media.ports import Principal
 from moderation.permissions import Action, may
 from moderation.sanctions.store import read_ban
 from moderation.standing import read_role
-from rooms.errors import Refused
 from rooms.heads import RoomRow, users_table
 from rooms.history import read_room
 from rooms.ports import Caller
 from server.bus.port import Bus, RoomNews
 from server.credentials import stream_keys_table
+from server.lookout import Lookout, tells_of_ban
 from server.store.store import Store
 
 log = structlog.get_logger(__name__)
-
-LOOK_EVERY_S = 2.0
 
 Pair = tuple[str, str]
 """A stream's name and the id of a principal that publishes it."""
@@ -56,48 +52,27 @@ class PublishRights:
         self._clock_ms = clock_ms
         self._bus = bus
         self._media = media
-        self._joined: set[str] = set()
-        self._nudged = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._lookout = Lookout("publish rights", bus, self._look, _touches_rights)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="publish rights")
+        await self._lookout.start()
 
     async def close(self) -> None:
         """Idempotent."""
-        task, self._task = self._task, None
-        if task is None:
-            return
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await self._listen(())
+        await self._lookout.close()
 
     def look(self) -> None:
         """Look now, soon: somebody has begun to publish, or a right has changed."""
-        self._nudged.set()
+        self._lookout.nudge()
 
     def revoked(self, room: str) -> None:
         """A right to publish in ``room`` was taken away: look here, and have its origin look."""
         self.look()
         self._bus.call_origin(room)
 
-    async def _run(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._nudged.wait()
-            self._nudged.clear()
-            try:
-                await self._look()
-            except Refused:
-                continue  # the database is away: that takes nobody's right
-            except Exception:
-                log.exception("publish_rights_failed")
-
     async def _look(self) -> None:
         publishing = [(stream, principal.id) for stream, principal in self._media().publishing()]
-        await self._listen(stream.partition(":")[0] for stream, _ in publishing)
+        await self._lookout.listen(stream.partition(":")[0] for stream, _ in publishing)
         if not publishing:
             return
         now_ms = self._clock_ms()
@@ -106,18 +81,9 @@ class PublishRights:
             log.warning("publisher_has_lost_its_right", stream=stream, principal=principal)
             self._media().stop_principal(stream, principal)
 
-    async def _listen(self, rooms: Iterable[str]) -> None:
-        wanted = set(rooms)
-        for room in wanted - self._joined:
-            self._joined.add(room)
-            await self._bus.join_room(room, self._on_news)
-        for room in self._joined - wanted:
-            self._joined.discard(room)
-            await self._bus.leave_room(room, self._on_news)
 
-    def _on_news(self, news: RoomNews) -> None:
-        if news.origin or any(event.kind == "banned" for event in news.staff):
-            self._nudged.set()
+def _touches_rights(news: RoomNews) -> bool:
+    return news.origin or tells_of_ban(news)
 
 
 def _without_right(conn: Connection, publishing: Sequence[Pair], now_ms: int) -> list[Pair]:

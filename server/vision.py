@@ -29,6 +29,7 @@ from rooms.errors import Refused
 from rooms.guests.store import read_holder
 from rooms.history import read_room
 from rooms.ports import Caller
+from server.bus.ears import Ears
 from server.bus.port import Bus, RoomNews
 from server.config.vision import HOOK, Vision
 from server.outbound import Outbound
@@ -93,7 +94,7 @@ class PictureChecks:
         )
         self._eye = Eye(self._judge, self, rules, self._metrics, self._wanted)
         self._blurred: set[str] = set()
-        self._joined: set[str] = set()
+        self._ears = Ears(ground.bus, self._on_news)
         self._side: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -131,9 +132,7 @@ class PictureChecks:
         await self._eye.close()
         await self.worker.close()
         await asyncio.gather(*self._side, return_exceptions=True)
-        for room in self._joined:
-            await self._ground.bus.leave_room(room, self._on_news)
-        self._joined.clear()
+        await self._ears.listen(())
 
     def _wanted(self, stream: str) -> bool:
         return self._ground.rules(split_stream(stream)[0]).picture != "off"
@@ -232,13 +231,7 @@ class PictureChecks:
         await self._listen()
 
     async def _listen(self) -> None:
-        rooms = {split_stream(one)[0] for one in self._blurred}
-        for room in rooms - self._joined:
-            self._joined.add(room)
-            await self._ground.bus.join_room(room, self._on_news)
-        for room in self._joined - rooms:
-            self._joined.discard(room)
-            await self._ground.bus.leave_room(room, self._on_news)
+        await self._ears.listen(split_stream(one)[0] for one in self._blurred)
 
     def _on_news(self, news: RoomNews) -> None:
         for event in news.events:

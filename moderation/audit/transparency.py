@@ -11,17 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, select
 
+from moderation.audit.days import DAY_MS, Sort, Summary, is_counted
 from moderation.audit.tables import chain_table
 from moderation.audit.trail import BY_SYSTEM
 
-DAY_MS = 86_400_000
 DAYS_MAX = 90
-COUNTED = ("filter.", "moderate.", "review.", "report.", "appeal.", "shield.", "picture.")
-"""What is moderation, by how actions begin."""
-_SETTINGS = ("filter.rules", "filter.list.put", "filter.list.delete")
-"""What only says how it is to be done."""
 _JUDGED = {"held", "filter", "picture"}
 """The kinds of decisions that are on what the filter or the picture check did by themselves."""
 
@@ -44,21 +40,22 @@ class _Decided:
     no: int = 0
     waits: Counter[int] = field(default_factory=Counter)
 
-    def take(self, deeds: Deeds, *, yes: bool) -> None:
+    def take(self, facts: Mapping[str, Any], count: int, *, yes: bool) -> None:
         if yes:
-            self.yes += deeds.count
+            self.yes += count
         else:
-            self.no += deeds.count
-        waited = deeds.facts.get("waited_ms")
+            self.no += count
+        waited = facts.get("waited_ms")
         if isinstance(waited, int):
-            self.waits[waited] += deeds.count
+            self.waits[waited] += count
 
     def wire(self, yes: str, no: str) -> dict[str, Any]:
         return {yes: self.yes, no: self.no, "response": response(self.waits)}
 
 
 class Numbers:
-    """The fold: ``take`` any deeds in any order, then ``wire``."""
+    """The fold: ``take`` any deeds in any order, then ``wire``. What is added up over days already is taken
+    by its two halves instead: ``take_sort`` and ``take_day``."""
 
     def __init__(self) -> None:
         self._actions: dict[str, Counter[str]] = {}
@@ -68,28 +65,34 @@ class Numbers:
         self._judged = _Decided()
 
     def take(self, deeds: Deeds) -> None:
-        by = deeds.facts.get("by", "")
-        self._actions.setdefault(deeds.action, Counter())[by if isinstance(by, str) else ""] += deeds.count
-        sort, _, what = deeds.action.partition(".")
-        self._days.setdefault(deeds.day, Counter())[sort] += deeds.count
-        if sort == "filter":
-            for code in deeds.facts.get("codes", ()):
-                self._codes.setdefault(code, Counter())[what] += deeds.count
-        self._decide(deeds, sort, what)
+        self.take_day(deeds.day, deeds.action, deeds.count)
+        self.take_sort(deeds.action, deeds.facts, deeds.count)
 
-    def _decide(self, deeds: Deeds, sort: str, what: str) -> None:
-        kind = deeds.facts.get("kind", "held" if sort == "review" else "")
+    def take_day(self, day: int, action: str, count: int) -> None:
+        self._days.setdefault(day, Counter())[action.partition(".")[0]] += count
+
+    def take_sort(self, action: str, facts: Mapping[str, Any], count: int) -> None:
+        by = facts.get("by", "")
+        self._actions.setdefault(action, Counter())[by if isinstance(by, str) else ""] += count
+        sort, _, what = action.partition(".")
+        if sort == "filter":
+            for code in facts.get("codes", ()):
+                self._codes.setdefault(code, Counter())[what] += count
+        self._decide(facts, count, sort, what)
+
+    def _decide(self, facts: Mapping[str, Any], count: int, sort: str, what: str) -> None:
+        kind = facts.get("kind", "held" if sort == "review" else "")
         if sort == "review" and what in ("release", "refuse"):
             if kind == "held":
-                self._held.take(deeds, yes=what == "release")
+                self._held.take(facts, count, yes=what == "release")
             if kind in _JUDGED:
-                self._judged.take(deeds, yes=what == "release")
+                self._judged.take(facts, count, yes=what == "release")
         elif sort == "report" and what in ("upheld", "dismissed"):
-            self._reports.take(deeds, yes=what == "upheld")
+            self._reports.take(facts, count, yes=what == "upheld")
         elif sort == "appeal" and what in ("granted", "refused"):
-            self._appeals.take(deeds, yes=what == "granted")
+            self._appeals.take(facts, count, yes=what == "granted")
             if kind in _JUDGED:
-                self._judged.take(deeds, yes=what == "granted")
+                self._judged.take(facts, count, yes=what == "granted")
 
     def wire(self) -> dict[str, Any]:
         """The shape of ``GET …/transparency``, but for the time."""
@@ -165,6 +168,29 @@ def tally(deeds: Iterable[Deeds], *, now_ms: int, days: int, offset_min: int) ->
     return {"from_ms": from_ms, "to_ms": now_ms, **numbers.wire(), "days": numbers.days(first, last)}
 
 
+def tally_days(summaries: Iterable[Summary], first: int, last: int) -> dict[str, Any]:
+    """What is told of all rooms together, from one day (UTC) to another, both included."""
+    numbers, sums = Numbers(), Counter[Sort]()
+    for summary in summaries:
+        for action, facts, count in summary.sorts:
+            sums[action, facts] += count
+            numbers.take_day(summary.day, action, count)
+    _take_sums(numbers, sums)
+    return {**numbers.wire(), "days": numbers.days(first, last)}
+
+
+def tally_sorts(sums: Mapping[Sort, int]) -> dict[str, Any]:
+    """The same without the days, of what is added up already."""
+    numbers = Numbers()
+    _take_sums(numbers, sums)
+    return numbers.wire()
+
+
+def _take_sums(numbers: Numbers, sums: Mapping[Sort, int]) -> None:
+    for (action, facts), count in sums.items():
+        numbers.take_sort(action, orjson.loads(facts), count)
+
+
 def span(now_ms: int, *, days: int, offset_min: int) -> tuple[int, int]:
     """The first day and today."""
     today = (now_ms + offset_min * 60_000) // DAY_MS
@@ -182,8 +208,7 @@ def read_deeds(conn: Connection, trail: str, *, now_ms: int, days: int, offset_m
             chain.trail == trail,
             chain.at_ms >= first * DAY_MS - ahead_ms,
             chain.at_ms < (last + 1) * DAY_MS - ahead_ms,
-            or_(*(chain.action.startswith(prefix) for prefix in COUNTED)),
-            chain.action.not_in(_SETTINGS),
+            is_counted(),
         )
         .group_by(day, chain.action, chain.facts)
     )

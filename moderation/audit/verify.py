@@ -72,14 +72,22 @@ class Tally:
 
 class Checker:
     """One trail, link by link in the order of their places. ``erased`` is what the whole trail says of that,
-    read before, as an erasure is noted after what it erases; it may be added to meanwhile."""
+    read before, as an erasure is noted after what it erases; it may be added to meanwhile. ``behind`` is the
+    place and the hash of the link to go on behind, found whole before."""
 
-    def __init__(self, trail: str, erased: Erased, anchors: Anchors | None = None) -> None:
+    def __init__(
+        self, trail: str, erased: Erased, anchors: Anchors | None = None, behind: Head = (0, START)
+    ) -> None:
         self.tally = Tally()
         self._trail = trail
         self.erased = erased
         self._anchors = dict(anchors or {})
-        self._seq, self._hash = 0, START
+        self._seq, self._hash = behind
+
+    @property
+    def at(self) -> Head:
+        """The place and the hash of the last link; 0 before the first."""
+        return self._seq, self._hash
 
     def take(self, link: Link, details: Details | None) -> Iterator[Problem]:
         """The next link, and what lies beside it, if anything does."""

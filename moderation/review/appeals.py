@@ -16,16 +16,17 @@ from sqlalchemy import Connection
 from moderation.audit import AuditTrail
 from moderation.permissions import Action, Role
 from moderation.review.commands import Appeal
+from moderation.review.expiry import run_out
 from moderation.review.ports import RulesOf
 from moderation.review.reading import told_of_appeal
-from moderation.review.rules import Item, decided, expired, expires_at_ms, let_go, new_item, refuse_partial
+from moderation.review.rules import Item, decided, let_go, new_item, refuse_partial
 from moderation.review.showing import show
 from moderation.review.store import ITEMS, read_appealed, read_item
 from moderation.sanctions.rules import EVERYWHERE, SanctionKind
 from moderation.sanctions.store import SANCTIONS, SanctionRow
 from moderation.standing import RoomStanding
 from rooms.errors import Refused
-from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
+from rooms.heads import ROOMS, USERS, TimerRow
 from rooms.ports import SYSTEM, Caller, TextRules
 from rooms.rows import Steps
 from rooms.unit import Unit
@@ -167,26 +168,12 @@ class Appeals:
 
     def run_out(self, tx: Unit, timer: TimerRow) -> Steps[Any]:
         """The timer of an appeal whose sanction has run out: nothing is left to be decided."""
-        yield TIMERS.rows(timer.id)
-        found = read_item(tx.conn, timer.ref)
-        yield USERS.rows(found.user_id if found else "")
-        yield ROOMS.rows(timer.room_id)
-        yield ITEMS.rows(timer.ref)
-        if tx.get(TIMERS, timer.id) is None:
-            return {}
-        tx.drop(TIMERS, timer.id)
-        item = tx.get(ITEMS, timer.ref)
-        if item is None or item.state != "open" or tx.get(ROOMS, timer.room_id) is None:
-            return {}
-        gone = expired(item, tx.now_ms)
-        if gone is item:
-            tx.wake(APPEAL_TIMER, item.id, item.room_id, expires_at_ms(item, tx.now_ms) or tx.now_ms)
-            return {}
-        tx.put(ITEMS, gone)
-        self._tell(tx, gone)
-        show(tx, gone)
-        self._note(tx, gone, SYSTEM, "appeal.expired")
+        yield from run_out(tx, timer, self._over)
         return {}
+
+    def _over(self, tx: Unit, item: Item) -> None:
+        self._tell(tx, item)
+        self._note(tx, item, SYSTEM, "appeal.expired")
 
     def _tell(self, tx: Unit, item: Item) -> None:
         tx.tell(item.user_id, "appeal", {"appeal": told_of_appeal(item)}, room_id=item.room_id)

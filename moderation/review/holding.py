@@ -9,12 +9,13 @@ import orjson
 
 from moderation.audit import AuditTrail
 from moderation.permissions import Role
+from moderation.review.expiry import run_out
 from moderation.review.ports import Speaking
-from moderation.review.rules import Item, expired, expires_at_ms, new_item, refuse_partial
+from moderation.review.rules import Item, new_item, refuse_partial
 from moderation.review.showing import show
-from moderation.review.store import ITEMS, count_held, read_item
+from moderation.review.store import ITEMS, count_held
 from rooms.errors import Refused
-from rooms.heads import ROOMS, TIMERS, USERS, TimerRow
+from rooms.heads import USERS, TimerRow
 from rooms.ports import JUDGEMENTS, SYSTEM, About, Caller, CheckedText, TextReason, TextRules
 from rooms.rows import Steps, new_id
 from rooms.unit import Unit
@@ -135,27 +136,13 @@ class Holding:
 
     def run_out(self, tx: Unit, timer: TimerRow) -> Steps[Any]:
         """The timer of a held comment: it is refused, unless somebody has decided, or is looking at it."""
-        yield TIMERS.rows(timer.id)
-        found = read_item(tx.conn, timer.ref)
-        yield USERS.rows(found.user_id if found else "")
-        yield ROOMS.rows(timer.room_id)
-        yield ITEMS.rows(timer.ref)
-        if tx.get(TIMERS, timer.id) is None:
-            return {}
-        tx.drop(TIMERS, timer.id)
-        item = tx.get(ITEMS, timer.ref)
-        if item is None or item.state != "open" or tx.get(ROOMS, timer.room_id) is None:
-            return {}
-        gone = expired(item, tx.now_ms)
-        if gone is item:
-            tx.wake(HELD_TIMER, item.id, item.room_id, expires_at_ms(item, tx.now_ms) or tx.now_ms)
-            return {}
-        tx.put(ITEMS, gone)
-        self._answer(tx, gone, {})
-        show(tx, gone)
-        detail = {"item": item.id, "kind": item.kind, "waited_ms": gone.waited_ms, "text": item.facts["text"]}
-        self._audit.note(tx, item.room_id, SYSTEM, "review.expire", item.user_id, detail)
+        yield from run_out(tx, timer, self._over)
         return {}
+
+    def _over(self, tx: Unit, item: Item) -> None:
+        self._answer(tx, item, {})
+        detail = {"item": item.id, "kind": item.kind, "waited_ms": item.waited_ms, "text": item.facts["text"]}
+        self._audit.note(tx, item.room_id, SYSTEM, "review.expire", item.user_id, detail)
 
     def _answer(self, tx: Unit, item: Item, said: dict[str, Any]) -> None:
         what = {"item": item.id, "decision": item.decision, "reason": item.reason, **said}

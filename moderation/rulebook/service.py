@@ -23,7 +23,9 @@ from moderation.rulebook.store import (
     encode,
     make_head,
 )
+from moderation.standing import MEMBERS
 from rooms.errors import Refused
+from rooms.heads import ROOMS
 from rooms.ports import Audit, Caller
 from rooms.rows import Steps
 from rooms.unit import Unit
@@ -72,6 +74,7 @@ class RulebookService:
         make_head(tx.conn)
         yield VERSIONS.rows(HEAD, scope)
         yield RULES.rows(scope)
+        yield from _role_rows(scope, caller)
         row = tx.get(RULES, scope)
         _expect(expected, row)
         if "firm" in patch and scope != PLATFORM:
@@ -89,6 +92,7 @@ class RulebookService:
         make_head(tx.conn)
         yield VERSIONS.rows(HEAD, scope)
         yield LISTS.rows((scope, new.name))
+        yield from _role_rows(scope, caller)
         old = tx.get(LISTS, scope, new.name)
         _expect(expected, old)
         before = tx.get(VERSIONS, scope) or VersionRow(scope, 0)
@@ -114,6 +118,7 @@ class RulebookService:
         make_head(tx.conn)
         yield VERSIONS.rows(HEAD, scope)
         yield LISTS.rows((scope, name))
+        yield from _role_rows(scope, caller)
         old = tx.get(LISTS, scope, name)
         if old is None:
             raise Refused("not_found", "There is no such list.")
@@ -139,6 +144,13 @@ class RulebookService:
     ) -> None:
         trail = _PLATFORM_TRAIL if scope == PLATFORM else scope
         self._audit.note(tx, trail, caller, action, target, detail)
+
+
+def _role_rows(scope: str, caller: Caller) -> Steps[None]:
+    """What the trail needs to say as what the caller did it; of operators it is known already."""
+    if scope != PLATFORM and caller.id is not None and not caller.operator:
+        yield ROOMS.rows(scope)
+        yield MEMBERS.rows((scope, caller.id))
 
 
 def _expect(expected: int | None, row: RulesRow | ListRow | None) -> None:

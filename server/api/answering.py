@@ -23,6 +23,7 @@ from server.api.shapes import review as rv
 from server.api.shapes import rooms as r
 from server.api.shapes import rulebooks as rb
 from server.api.shapes import shop as s
+from server.api.shapes import transparency as tp
 from server.api.shapes import wallets as c
 from server.api.shapes import webhooks as w
 from server.api.shapes.base import Nothing, Page
@@ -126,6 +127,8 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/api/v1/wallets/{user}/statement"): Answer(Page[c.StatementLine]),
     ("POST", "/api/v1/wallets/{user}/corrections"): Answer(c.Corrected, 201),
     ("GET", "/api/v1/audit"): Answer(Page[r.AuditLine]),
+    ("GET", "/api/v1/audit/watch"): Answer(tp.AuditWatch),
+    ("GET", "/api/v1/moderation/transparency"): Answer(tp.PlatformTransparency),
     ("GET", "/api/v1/moderation/rules"): Answer(rb.Rulebook),
     ("PATCH", "/api/v1/moderation/rules"): Answer(rb.Rulebook),
     ("GET", "/api/v1/moderation/lists"): Answer(rb.WordLists),

@@ -24,6 +24,7 @@ from rooms.ports import Caller
 from rooms.wallet.coins import CoinRules
 from server.answers import problem_from
 from server.audit import AuditKeeper
+from server.audit_watch import AuditWatch
 from server.auth import GUEST, DemoTokens, Identity, SignedPaths, Tokens
 from server.banned_ranges import BannedRanges
 from server.commands import Commands, Services
@@ -43,6 +44,7 @@ from server.rights import PublishRights
 from server.signins import Place, SignIns
 from server.store.group import Answer
 from server.store.store import Store
+from server.transparency import PlatformNumbers
 from server.vision import PictureChecks
 from server.webhooks.endpoints import Endpoints
 from server.webhooks.post import Post
@@ -85,6 +87,8 @@ class Api:
     library: RecordingLibrary
     replay: ReplayDesk
     audit: AuditKeeper
+    audit_watch: AuditWatch
+    transparency: PlatformNumbers
     vision: PictureChecks
     ranges: BannedRanges
     filter: FilterDesk

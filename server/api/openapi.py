@@ -91,6 +91,8 @@ _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/rooms/{room}/audit"): ("cursor", "limit", *_OF_AUDIT),
     ("GET", "/api/v1/rooms/{room}/audit/export"): ("format", "bom", *_OF_AUDIT),
     ("GET", "/api/v1/rooms/{room}/transparency"): ("days", "offset_min"),
+    ("GET", "/api/v1/moderation/transparency"): ("days", "to", "rooms"),
+    ("GET", "/api/v1/moderation/transparency/export"): ("days", "to", "rooms", "format", "bom"),
     ("GET", "/api/v1/audit"): ("trail", "cursor", "limit", *_OF_AUDIT),
     ("GET", "/api/v1/audit/export"): ("trail", "format", "bom", *_OF_AUDIT),
     ("POST", "/api/v1/products/import"): ("dry_run",),
@@ -121,6 +123,20 @@ _TRAIL_FILE = {
             },
         },
     }
+}
+_NUMBERS_FILE = {
+    "200": {
+        "description": "The file",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/PlatformTransparency"}},
+        },
+    }
+}
+_FILES = {
+    "/products/export": _FILE,
+    "/audit/export": _TRAIL_FILE,
+    "/transparency/export": _NUMBERS_FILE,
 }
 _KEY = {
     "name": "Idempotency-Key",
@@ -234,10 +250,9 @@ def _described(route: web.RouteDef, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["requestBody"] = _json_body(_schema(model, schemas))
     if answer := ANSWERS.get((route.method, route.path)):
         operation["responses"] = _responses(answer, schemas)
-    if route.path == "/api/v1/products/export":
-        operation["responses"] = {**_FILE, "default": _PROBLEM}
-    if route.path.endswith("/audit/export"):
-        operation["responses"] = {**_TRAIL_FILE, "default": _PROBLEM}
+    for ending, file in _FILES.items():
+        if route.path.endswith(ending):
+            operation["responses"] = {**file, "default": _PROBLEM}
     if route.path == "/api/v1/products/import":
         operation["requestBody"]["content"] |= _CSV
     if route.path.endswith("/moderation/lists/{name}"):

@@ -25,6 +25,7 @@ from server.api import (
     rulebooks,
     sanctions,
     stills,
+    transparency,
     wallets,
     webhooks,
 )
@@ -40,6 +41,7 @@ PARTS = (
     desk,
     sanctions,
     audit,
+    transparency,
     people,
     review,
     payments,

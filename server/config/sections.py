@@ -325,6 +325,8 @@ class Moderation(Section):
     hook: Hook = Field(default_factory=Hook)
     audit_details_days: int | None = Field(default=None, ge=1, le=3650)
     """After this many days what the audit trails say of people is erased; None: never."""
+    audit_verify_every_s: int = Field(default=86_400, ge=0, le=31 * 86_400)
+    """From the end of a verification of all trails in the background to the next one; 0: none."""
     held_s: int = Field(default=900, ge=60, le=86_400)
     held_per_user: int = Field(default=3, ge=1, le=100)
     held_per_room: int = Field(default=500, ge=1, le=10_000)

@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 # Every module that has tables: importing it is what makes them known.
 import moderation.audit
+import moderation.audit.days
+import moderation.audit.watch
 import moderation.evasion.address_bans
 import moderation.evasion.hints
 import moderation.evasion.notes

@@ -56,6 +56,9 @@ GET    /api/v1/wallets/nowhere/statement         -     -      -         -      -
 POST   /api/v1/wallets/nowhere/corrections       -     -      -         -      -    x
 GET    /api/v1/audit                             -     -      -         -      -    x
 GET    /api/v1/audit/export                      -     -      -         -      -    x
+GET    /api/v1/audit/watch                       -     -      -         -      -    x
+GET    /api/v1/moderation/transparency           -     -      -         -      -    x
+GET    /api/v1/moderation/transparency/export    -     -      -         -      -    x
 POST   /api/v1/audit/erase                       -     -      -         -      -    x
 GET    /api/v1/moderation/rules                  -     -      -         -      -    x
 PATCH  /api/v1/moderation/rules                  -     -      -         -      -    x

@@ -59,6 +59,16 @@ async def test_the_platforms_words_hold_in_every_room_and_where_no_room_is(house
     assert [noted["action"] for noted in await trail(house, "")] == ["filter.list.put"]
 
 
+async def test_the_trail_says_as_what_each_change_was_made(house: House) -> None:
+    await put(house, "mine", "zorblax")
+    await house.filter_desk.change_rules(ROOM, {"links": "deny"}, None, OPERATOR)
+    await house.filter_desk.delete_list(ROOM, "mine", None, HOST)
+    await house.filter_desk.change_rules(PLATFORM, {"links": "deny"}, None, OPERATOR)
+    said = [(n["action"], n["facts"]["by"]) for n in await trail(house, ROOM) if "filter" in n["action"]]
+    assert said == [("filter.list.put", "host"), ("filter.rules", "operator"), ("filter.list.delete", "host")]
+    assert [noted["facts"]["by"] for noted in await trail(house, "")] == ["operator"]
+
+
 async def test_who_has_seen_another_version_changes_nothing(house: House) -> None:
     first = await put(house, "mine", "zorblax", expected=0)
     assert (await refusal(put(house, "mine", "quux", expected=0))).code == "precondition_failed"

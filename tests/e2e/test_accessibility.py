@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from server.auth.own import sign
+from tests.e2e.test_filter import SECRET
 from tests.e2e.test_lottery import open_lottery
 from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, get_browser
 from tests.support.node import Node
@@ -81,6 +84,7 @@ async def walk(browser: Browser, node: Node, staff: Look, guest: Look) -> list[s
         assert person.errors == []
         await person.context.close()
     await moderators_work(browser, node, audit, staff, guest)
+    await operators_look(browser, node, audit, staff)
     await without_signing_in(browser, node, audit, guest)
     return [f"{staff}, {guest}: {fault}" for fault in audit.faults]
 
@@ -271,6 +275,21 @@ async def moderators_work(browser: Browser, node: Node, audit: Audit, staff: Loo
         await person.context.close()
 
 
+async def operators_look(browser: Browser, node: Node, audit: Audit, look: Look) -> None:
+    operator = await get_browser(browser, **look._asdict())
+    now_ms = time.time_ns() // 1_000_000
+    token = sign(SECRET.encode(), "root", "Root", now_ms=now_ms, life_s=600, operator=True, may_host=False)
+    await operator.page.goto(f"{node.url}/platform#token={token}")
+    await operator.see("rule-links")
+    await audit.look(operator, "platform: filter")
+    await operator.at("tab-transparency").click()
+    await operator.at("moderated-room").first.locator("summary").click()
+    await operator.see("trails")
+    await audit.look(operator, "platform: transparency")
+    assert operator.errors == []
+    await operator.context.close()
+
+
 async def without_signing_in(browser: Browser, node: Node, audit: Audit, look: Look) -> None:
     stranger = await get_browser(browser, **look._asdict())
     await stranger.page.goto(f"{node.url}/")
@@ -289,7 +308,7 @@ async def without_signing_in(browser: Browser, node: Node, audit: Audit, look: L
 
 @pytest.mark.soak
 async def test_nobody_is_kept_out(browser: Browser, tmp_path: Path) -> None:
-    async with demo_node(tmp_path) as node:
+    async with demo_node(tmp_path, DANMART_NODE__SECRET=SECRET) as node:
         faults = await walk(browser, node, Look("en-US", DESKTOP), Look("zh-CN", PHONE))
     assert faults == [], "\n".join(faults)
 
@@ -300,7 +319,7 @@ async def test_nobody_is_kept_out_whatever_their_language_and_window(
     browser: Browser, tmp_path: Path
 ) -> None:
     faults = []
-    async with demo_node(tmp_path) as node:
+    async with demo_node(tmp_path, DANMART_NODE__SECRET=SECRET) as node:
         for look in EVERY_LOOK:
             faults += await walk(browser, node, look, look)
     assert faults == [], "\n".join(faults)

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.audit.transparency import DAY_MS, Deeds, Numbers, percentile, share, span, tally
+from moderation.audit.days import DAY_MS
+from moderation.audit.transparency import Deeds, Numbers, percentile, share, span, tally
 
 DAY = 20_000
 NOW_MS = DAY * DAY_MS + 7 * 3_600_000

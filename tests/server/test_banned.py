@@ -18,7 +18,7 @@ from moderation.evasion.ranges import NEW_MS
 from rooms import people
 from rooms.errors import Refused
 from rooms.ports import Caller
-from server import banned
+from server import banned, lookout
 from server.banned import Bans, PutOut
 from server.bus.port import RoomNews
 from server.store.group import Work
@@ -160,14 +160,14 @@ async def ban(house: House, user: str | None, **more: Any) -> None:
 async def test_a_picture_ends_by_word_of_the_ban_and_without(
     house: House, monkeypatch: pytest.MonkeyPatch, by_word: bool
 ) -> None:
-    monkeypatch.setattr(banned, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(lookout, "LOOK_EVERY_S", 0.02)
     pictures, bus = Pictures(), TappedBus()
     put_out = PutOut(house.store, bus, lambda: pictures, lambda: house.now_ms)
     await put_out.start()
     async with asyncio.timeout(10):
         await bus.heard.wait()
     if by_word:
-        monkeypatch.setattr(banned, "LOOK_EVERY_S", 3600)
+        monkeypatch.setattr(lookout, "LOOK_EVERY_S", 3600)
     await ban(house, VIEWER.id)
     await ban(house, OTHER.id, everywhere=True)
     if by_word:
@@ -180,7 +180,7 @@ async def test_a_picture_ends_by_word_of_the_ban_and_without(
 async def test_what_was_lifted_or_has_run_out_puts_nobody_out(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(banned, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(lookout, "LOOK_EVERY_S", 0.02)
     await ban(house, VIEWER.id)
     await house.ok("moderate.unban", OPERATOR, user=VIEWER.id)
     await ban(house, OTHER.id)

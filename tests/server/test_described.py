@@ -354,6 +354,7 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
     await host.do("room.grant", user=viewer.user, role="moderator")
     await host.read(f"{room}/mutes", f"{room}/audit", f"{room}/members")
     await host.read(f"{room}/audit/chain", f"{room}/transparency", f"{room}/audit/export?format=json")
+    await host.read("/audit/watch", "/moderation/transparency", "/moderation/transparency/export?format=json")
     await host.ask("POST", "/audit/erase", json={"user": viewer.user})
     await host.do("moderate.unmute", user=viewer.user)
     target = {"user": viewer.user, "reason": "noise"}

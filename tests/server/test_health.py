@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
+
+from server.health import Health
+from tests.contract.house import house_at
 from tests.server.world import World, running_world
 from tests.support.processes import free_port
 
@@ -50,3 +56,25 @@ async def test_metrics_with_a_token(tmp_path: Path) -> None:
             assert answered["WWW-Authenticate"].startswith("Bearer")
         good = {"Authorization": "Bearer a token of the operators"}
         assert (await world.request("GET", "/metrics", headers=good))[0] == 200
+
+
+async def test_what_is_wrong_is_told_though_the_node_can_work(tmp_path: Path) -> None:
+    """A broken trail is no reason to send people elsewhere."""
+    wrong: list[str] = []
+    async with house_at(f"sqlite:///{tmp_path / 'danmart.db'}") as house:
+        health = Health(
+            house.store,
+            CollectorRegistry(),
+            accepting=lambda: True,
+            warnings=lambda: wrong,
+            metrics_token=None,
+            may_read_metrics=lambda _: True,
+        )
+        app = web.Application()
+        health.attach(app)
+        async with TestClient(TestServer(app)) as client:
+            assert await (await client.get("/readyz")).json() == {"status": "ready", "failing": []}
+            wrong.append("audit")
+            async with client.get("/readyz") as answer:
+                assert answer.status == 200
+                assert (await answer.json())["warnings"] == ["audit"]

@@ -14,7 +14,7 @@ from media.ports import Principal
 from rooms.errors import Refused
 from rooms.rows import Steps
 from rooms.unit import Unit
-from server import rights
+from server import lookout
 from server.bus.memory import MemoryBus
 from server.bus.port import RoomListener, RoomNews
 from server.credentials import STREAM_KEYS, StreamKeyRow
@@ -96,7 +96,7 @@ async def begun(house: House, air: Air, bus: TappedBus) -> PublishRights:
 async def test_a_revoked_key_ends_its_stream_when_another_node_says_so(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rights, "LOOK_EVERY_S", 3600)
+    monkeypatch.setattr(lookout, "LOOK_EVERY_S", 3600)
     air, bus = Air(), TappedBus()
     watch = await begun(house, air, bus)
     await change(house, lambda tx: put_keys(tx, START_MS))
@@ -111,7 +111,7 @@ async def test_a_revoked_key_ends_its_stream_when_another_node_says_so(
 async def test_a_revoked_key_ends_its_stream_where_it_is_revoked(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rights, "LOOK_EVERY_S", 3600)
+    monkeypatch.setattr(lookout, "LOOK_EVERY_S", 3600)
     air, bus = Air(), TappedBus()
     watch = await begun(house, air, bus)
     await change(house, lambda tx: put_keys(tx, START_MS))
@@ -123,7 +123,7 @@ async def test_a_revoked_key_ends_its_stream_where_it_is_revoked(
 
 
 async def test_without_word_it_is_found_all_the_same(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rights, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(lookout, "LOOK_EVERY_S", 0.02)
     air, bus = Air(), TappedBus()
     air.on.append(("tea", Principal("user:u-op", "Root", is_host=True)))
 
@@ -138,7 +138,7 @@ async def test_without_word_it_is_found_all_the_same(house: House, monkeypatch: 
 async def test_nobody_is_stopped_while_the_database_is_away(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rights, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(lookout, "LOOK_EVERY_S", 0.01)
     air, bus, asked = Air(), TappedBus(), asyncio.Semaphore(0)
     read = house.store.read
 

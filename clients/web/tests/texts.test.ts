@@ -14,6 +14,11 @@ describe("the texts", () => {
     }
   });
 
+  it("call things in Chinese what live platforms call them, and always the same", () => {
+    // A room's moderators are 房管, the platform's operators 平台管理员; what viewers send are 弹幕.
+    for (const [key, text] of Object.entries(zh)) expect(text.replaceAll("平台管理员", ""), key).not.toMatch(/管理员|评论/);
+  });
+
   it("have one for every code that the protocol can answer, but those that only a program can cause", () => {
     const page = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
     const catalogue = page.slice(page.indexOf("## Error codes"));

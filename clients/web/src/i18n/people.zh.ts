@@ -1,4 +1,4 @@
-/** 管理员对某人的了解。 */
+/** 房管对某人的了解。 */
 import type { people as en } from "./people.en";
 
 export const people: Record<keyof typeof en, string> = {
@@ -7,7 +7,7 @@ export const people: Record<keyof typeof en, string> = {
   "people.hint.device": "与已被封禁的 {name} 使用同一设备",
   "people.hint.address": "与已被封禁的 {name} 来自同一地址（共 {n} 人来自此处）",
   "people.notes": "管理备注",
-  "people.note.write": "给其他管理员的备注",
+  "people.note.write": "给其他房管的备注",
   "people.note.save": "保存",
   "people.note.delete": "删除备注",
   "people.range.address": "所在地址",

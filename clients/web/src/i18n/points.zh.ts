@@ -17,7 +17,7 @@ export const points: Record<keyof typeof en, string> = {
   "points.ends": "今日截止时间:{time}。",
   "points.task.visit": "来看直播",
   "points.task.watch": "观看 {per} 分钟",
-  "points.task.comment": "发条评论",
+  "points.task.comment": "发条弹幕",
   "points.task.like": "点赞 {per} 次",
   "points.task.share": "分享直播间",
   "points.task.purchase": "下单购买",

@@ -1,4 +1,4 @@
-/** The operators' page: the rulebook of the whole platform. */
+/** The operators' page: the rulebook of the whole platform, and what moderation comes to in all rooms. */
 import { useState } from "preact/hooks";
 
 import { isKey, t } from "../i18n";
@@ -7,13 +7,20 @@ import { takeToken } from "../live/token";
 import { RulebookDesk } from "../studio/filter/rulebook";
 import { Blank, LangSwitch, Logo } from "../ui/basics";
 import { mount } from "../ui/page";
+import { Tabs } from "../ui/tabs";
+import { TrailAlarm, useWatch } from "./trails";
+import { PlatformTransparency } from "./transparency";
 import "../studio/studio.css";
 import "./platform.css";
 
 const token = takeToken();
 const CLOSED = ["unauthenticated", "forbidden", "bad_token", "token_expired"];
 
+type Panel = "filter" | "transparency";
+
 function Platform() {
+  const [panel, setPanel] = useState<Panel>("filter");
+  const watch = useWatch(token);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   document.title = `${t("platform.title")} · Danmart`;
   if (refusal && CLOSED.includes(refusal.code)) {
@@ -38,9 +45,24 @@ function Platform() {
         <LangSwitch />
       </header>
       <main>
+        <h1 class="unseen">{t("platform.title")}</h1>
+        <TrailAlarm watch={watch} />
         <div class="card">
-          <h1>{t("filter.title")}</h1>
-          <RulebookDesk place={{ room: null, token: () => token }} onRefused={setRefusal} />
+          <Tabs
+            tabs={[
+              { name: "filter", label: t("filter.title") },
+              { name: "transparency", label: t("transparency.tab") },
+            ]}
+            current={panel}
+            label={t("platform.title")}
+            onChange={setPanel}
+          >
+            {panel === "filter" ? (
+              <RulebookDesk place={{ room: null, token: () => token }} onRefused={setRefusal} />
+            ) : (
+              <PlatformTransparency token={token} watch={watch} onRefused={setRefusal} />
+            )}
+          </Tabs>
         </div>
       </main>
     </div>

@@ -22,9 +22,7 @@ export interface Day {
   decided: number;
 }
 
-export interface Numbers {
-  from_ms: number;
-  to_ms: number;
+export interface Counts {
   total: number;
   automatic: number;
   actions: readonly CountedAction[];
@@ -33,7 +31,19 @@ export interface Numbers {
   reports: { upheld: number; dismissed: number; response: Response };
   appeals: { granted: number; refused: number; response: Response };
   false_positives: { count: number; of: number; share: number | null };
+}
+
+export interface Numbers extends Counts {
+  from_ms: number;
+  to_ms: number;
   days: readonly Day[];
+}
+
+export interface TrailProblem {
+  trail: string;
+  seq: number | null;
+  code: string;
+  what: string;
 }
 
 export interface Chain {
@@ -44,7 +54,7 @@ export interface Chain {
   who_erased: number;
   what_erased: number;
   problems: number;
-  found: readonly { seq: number | null; code: string; what: string }[];
+  found: readonly TrailProblem[];
   checked_at_ms: number;
 }
 
