@@ -20,7 +20,7 @@ from media.vision.eye import Eye, EyeRules, Judge, Sighting
 from media.vision.mailbox import Frame
 from media.vision.metrics import VisionMetrics
 from media.vision.process import Away, NoPicture, Plan, Seen, Worker
-from media.vision.rules import Steadiness, findings
+from media.vision.rules import Finding, Steadiness, findings
 from media.vision.vp8 import Vp8Sink
 from moderation.pictures.acts import HOST, Measure, PictureActs, Spotted
 from moderation.pictures.store import read_state
@@ -80,7 +80,8 @@ class PictureChecks:
     ) -> None:
         self._settings, self._ground = settings, ground
         self._posters, self._ends = posters, ends
-        self._metrics = VisionMetrics(ground.registry)
+        self.metrics = self._metrics = VisionMetrics(ground.registry)
+        self.checker = settings.checker
         checker = LOOKS_AT_NOTHING if settings.checker == HOOK else settings.checker
         self.worker = Worker(Plan(checker, settings.memory_max_bytes, settings.timeout_s), self._metrics)
         self._thresholds = settings.thresholds
@@ -140,11 +141,12 @@ class PictureChecks:
 
     # uploads
 
-    async def check_upload(self, room_id: str, picture: bytes, caller: Caller) -> None:
-        """Raises ``Refused``: ``picture_refused``; ``temporarily_unavailable`` while there is nobody to look,
-        unless the settings say that pictures are accepted then."""
+    async def check_upload(self, room_id: str, picture: bytes, caller: Caller) -> str | None:
+        """Gives the checker that has looked at it, None if nobody has. Raises ``Refused``:
+        ``picture_refused``; ``temporarily_unavailable`` while there is nobody to look, unless the settings
+        say that pictures are accepted then."""
         if not self._settings.is_on or not self._wanted(room_id):
-            return
+            return None
         try:
             if not await self.worker.until_ready(UPLOAD_WAITS_S):
                 raise Away("the checker isn't running")
@@ -154,7 +156,7 @@ class PictureChecks:
         except Away as error:
             if self._settings.uploads == "accept":
                 self._metrics.uploads.labels("unchecked").inc()
-                return
+                return None
             message = "Pictures can't be checked at the moment: try again."
             raise Refused("temporarily_unavailable", message) from error
         hits = findings(seen.scores, self._thresholds)
@@ -165,6 +167,15 @@ class PictureChecks:
                 Work("picture.refuse", lambda tx: acts.refuse(tx, room_id, caller, hits))
             )
             raise Refused("picture_refused", details={"classes": [hit.name for hit in hits]})
+        return self.checker
+
+    def wants(self, room_id: str) -> bool:
+        """Whether the room's pictures are looked at now: a checker runs, and its rule isn't ``off``."""
+        return self.worker.is_ready and self._wanted(room_id)
+
+    async def look_at(self, picture: bytes) -> tuple[Finding, ...]:
+        """What there is in a stored picture. Raises ``Away``, ``NoPicture``. Safe to cancel."""
+        return findings((await self._judge.judge(Frame("image", picture))).scores, self._thresholds)
 
     # what the eye tells
 

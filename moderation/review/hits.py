@@ -1,6 +1,7 @@
 """What the picture check has found, in the queue: raised, decided, and settled by who clears the picture.
 
-A stream has at most one item that waits; what is found in it meanwhile takes the place of what was.
+A stream has at most one item that waits; what is found in it meanwhile takes the place of what was. An
+uploaded picture that is withheld has an item of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import orjson
 
 from moderation.audit import AuditTrail
 from moderation.permissions import Action, Role
-from moderation.review.ports import Pictures
+from moderation.review.ports import Pictures, Uploads
 from moderation.review.rules import Item, decided, let_go, new_item
 from moderation.review.showing import show
 from moderation.review.store import ITEMS, read_queue
@@ -23,10 +24,11 @@ from rooms.unit import Unit
 
 
 class Hits:
-    """``pictures`` is given later: it raises hits here. Decided, a hit was right (``uphold``) or a mistake
-    (``dismiss``), which clears the picture."""
+    """``pictures`` and ``uploads`` are given later: they raise hits here. Decided, a hit was right
+    (``uphold``) or a mistake (``dismiss``), which clears the picture, or has it shown again."""
 
     pictures: Pictures
+    uploads: Uploads
 
     def __init__(self, audit: AuditTrail) -> None:
         self._audit = audit
@@ -41,6 +43,15 @@ class Hits:
         if item is None:
             item = new_item(new_id(), room_id, "picture", tx.now_ms, about=stream)
         item = replace(item, offset=tx.room(room_id).head, body=body)
+        tx.put(ITEMS, item)
+        show(tx, item)
+        return item
+
+    def raise_upload(self, tx: Unit, room_id: str, name: str, giver_id: str, facts: dict[str, Any]) -> Item:
+        """Let moderators look at what was found in an uploaded picture. The room must be locked."""
+        body = orjson.dumps({**facts, "_publisher": giver_id, "_name": name})
+        about = name.partition(".")[0]
+        item = new_item(new_id(), room_id, "picture", tx.now_ms, about=about, body=body)
         tx.put(ITEMS, item)
         show(tx, item)
         return item
@@ -66,7 +77,8 @@ class Hits:
     # decisions
 
     def rows(self, tx: Unit, item: Item, caller: Caller) -> Steps[None]:
-        yield from self.pictures.rows(item.room_id, item.about)
+        if "_name" not in item.facts:
+            yield from self.pictures.rows(item.room_id, item.about)
 
     def refuse(self, tx: Unit, item: Item, caller: Caller, decider: Role, owner: Role) -> None:
         """Anybody who reviews may say what they see, but not of their own picture."""
@@ -75,7 +87,10 @@ class Hits:
 
     def carry_out(self, tx: Unit, item: Item, caller: Caller) -> Steps[Item]:
         yield from ()
-        if item.decision == "dismiss":
+        name = item.facts.get("_name")
+        if item.decision == "dismiss" and name is not None:
+            self.uploads.fine(tx, item.room_id, name, caller)
+        elif item.decision == "dismiss":
             self.pictures.fine(tx, item.room_id, item.about, caller)
         self._note(tx, item, caller)
         return item

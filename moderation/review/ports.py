@@ -43,6 +43,12 @@ class Pictures(Protocol):
         ...
 
 
+class Uploads(Protocol):
+    """Where an uploaded picture that is withheld is shown again. ``name`` is its file's."""
+
+    def fine(self, tx: Unit, room_id: str, name: str, caller: Caller) -> None: ...
+
+
 class Deciding(Protocol):
     """What a decision on one kind of item does. The item's room and the user whom it is about are locked."""
 

@@ -22,6 +22,7 @@ from sqlalchemy import select
 from media.vision import process
 from moderation.rulebook.rules import RoomRules
 from rooms.log import staff_events, user_events
+from server import late_checks
 from server.config import load
 from server.node import Node
 from tests.media.rtmp.encoder import Encoder, encoding
@@ -278,3 +279,43 @@ async def test_uploads_are_taken_unseen_where_the_settings_say_so(tmp_path: Path
         assert (await house.upload(colours.BLUE_FAILS))[0] == 201
         assert house.count("danmart_vision_uploads_total", outcome="unchecked") == 1
         assert (await house.upload(colours.RED))[0] == 422
+
+
+async def test_what_nobody_had_looked_at_is_withheld_when_somebody_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(late_checks, "REST_S", 0.05)
+    async with housed(tmp_path, "off", late_per_min=6000) as house:
+        (_, red), (_, grey) = await house.upload(colours.RED), await house.upload(colours.GREY)
+        _, shown = await house.ask("GET", red["url"], None)
+        house.rules.measure = "alert"
+
+        async def queue() -> list[Any]:
+            return list((await house.ask("GET", f"/api/v1/rooms/{ROOM}/review", "root"))[1]["items"])
+
+        (item,) = await until(queue, bool, "the moderators are asked")
+        assert (item["upload"], item["classes"][0]["name"]) == (red["url"], "red")
+        _, drawing = await house.ask("GET", red["url"], None)
+        with Image.open(io.BytesIO(drawing)) as image:
+            assert not is_red(image.convert("RGB"))
+        seen = f"/api/v1/rooms/{ROOM}{red['url']}"
+        assert item["picture"] == seen
+        assert (await house.ask("GET", seen, "lin"))[0] == 403
+        assert (await house.ask("GET", f"{seen}?clear=1", "mei"))[1] == shown
+        _, blurred = await house.ask("GET", seen, "mei")
+        with Image.open(io.BytesIO(blurred)) as image:
+            assert image.format == "JPEG"
+        (told,) = await house.told("mei")
+        assert told["upload"] == red["url"]
+        body = {"key": key(), "item": item["id"], "decision": "dismiss"}
+        path = f"/api/v1/rooms/{ROOM}/commands/review.decide"
+        assert (await house.ask("POST", path, "root", json=body))[0] == 200
+        assert (await house.ask("GET", red["url"], None))[1] == shown
+
+        async def cached() -> str:
+            async with house.http.get(grey["url"]) as response:
+                return response.headers["Cache-Control"]
+
+        await until(cached, lambda said: "immutable" in said, "the clean one may be kept for good")
+        assert house.count("danmart_vision_unchecked") == 0
+        assert sorted(await house.audit()) == ["picture.restore", "picture.withhold"]

@@ -26,6 +26,7 @@ export function QueueItem({ room, queue, item, now }: QueueItemProps) {
       <p class="queue-said" data-testid="queue-said">
         {item.classes ? found(item.classes) : <Marked text={item.text ?? ""} reasons={item.reasons ?? []} />}
       </p>
+      {item.upload !== undefined && <p class="small">{t("picture.withheld.hint")}</p>}
       {item.picture && <Still key={item.picture} room={room} path={item.picture} />}
       <Facts item={item} now={now} />
       {item.state === "open" && <Actions queue={queue} item={item} now={now} />}

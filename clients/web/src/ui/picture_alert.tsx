@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { isKey, t } from "../i18n";
 import { timeOfDay } from "../i18n/format";
 import { blob } from "../live/api";
-import type { Finding, PictureHit, PictureOf } from "../live/picture_wire";
+import type { Finding, PictureHit, PictureOf, PictureWithheld } from "../live/picture_wire";
 import type { Room } from "../live/room";
 import { IconButton, Spinner } from "./basics";
 import { useTask } from "./hooks";
@@ -19,6 +19,29 @@ export function PictureAlerts({ room }: { room: Room }) {
     <>
       {hits.map((hit) => (
         <Alert key={hit.stream} room={room} hit={hit} />
+      ))}
+    </>
+  );
+}
+
+/** For the host: what of the room's pictures isn't shown any more. */
+export function WithheldPictures({ room }: { room: Room }) {
+  const { withheld } = room.you;
+  const away = (one: PictureWithheld) => (withheld.value = withheld.value.filter((each) => each !== one));
+  return (
+    <>
+      {withheld.value.map((one) => (
+        <section key={one.upload} class="picture-alert withhold" role="alert" data-testid="picture-withheld">
+          <Still room={room} path={one.picture} />
+          <div class="picture-alert-text">
+            <strong>
+              <Icon name="warn" size={18} /> {t("picture.withheld")}
+            </strong>
+            <span>{t("picture.withheld.why")}</span>
+            <span class="small">{found(one.classes)}</span>
+          </div>
+          <IconButton icon="close" label={t("picture.dismiss")} onClick={() => away(one)} />
+        </section>
       ))}
     </>
   );
