@@ -115,6 +115,8 @@ class PictureChecks:
     # what the media layer asks for
 
     def taps(self, stream: str) -> Sequence[PartTap]:
+        if self._settings.is_on and not self._closed:
+            self._aside(self._carry_on(stream))
         return (self._eye.tap(stream),) if self._settings.is_on else ()
 
     def sinks(self, stream: str) -> Sequence[RtpSink]:
@@ -180,8 +182,7 @@ class PictureChecks:
     # what the eye tells
 
     async def is_on(self, stream: str) -> bool:
-        state = await self._ground.store.read(lambda conn: read_state(conn, stream))
-        on = state is not None and bool(state.blurred)
+        on = await self._ground.store.read(lambda conn: _is_blurred(conn, stream))
         if on:
             await self._blur(stream, on=True)
         return on
@@ -210,6 +211,7 @@ class PictureChecks:
             told,
             sighting.still,
             sighting.blurred,
+            sighting.since_ms,
         )
         answer = await self._write("picture.hit", lambda tx: self._ground.acts.act(tx, spotted))
         if not answer["acted"]:
@@ -235,6 +237,12 @@ class PictureChecks:
         await self._listen()
 
     # blurred posters
+
+    async def _carry_on(self, stream: str) -> None:
+        """A stream that is blurred and goes on here, or goes on again, has no clear poster before the first
+        look at it."""
+        if await self._ground.store.read(lambda conn: _is_blurred(conn, stream)):
+            await self._blur(stream, on=True)
 
     async def _blur(self, stream: str, *, on: bool) -> None:
         """Blur its posters here, and hear when a moderator says that it needn't be."""
@@ -278,6 +286,11 @@ class PictureChecks:
         except Refused as error:
             # The blur stays in SQL, and is looked at again when the stream goes on.
             log.warning("picture_not_written", why=str(error))
+
+
+def _is_blurred(conn: Connection, stream: str) -> bool:
+    state = read_state(conn, stream)
+    return state is not None and bool(state.blurred)
 
 
 def _publishers(conn: Connection, room_id: str, slot: str | None) -> tuple[str, ...]:

@@ -38,10 +38,15 @@ class Hits:
     ) -> Item:
         """Let moderators look at what was found in a stream's picture; ``facts`` is what they are shown. The
         room must be locked."""
-        body = orjson.dumps({**facts, "stream": stream, "_publisher": publisher_id})
+        facts = {**facts, "stream": stream, "_publisher": publisher_id}
+        if facts["measure"] == "blur":
+            facts["_blurred_since_ms"] = facts.get("_since_ms")
+        body = orjson.dumps(facts)
         item = self._waiting(tx, room_id, stream)
         if item is None:
             item = new_item(new_id(), room_id, "picture", tx.now_ms, about=stream)
+        elif (since_ms := _blurred_since(item)) is not None:
+            body = orjson.dumps({**orjson.loads(body), "_blurred_since_ms": since_ms})
         item = replace(item, offset=tx.room(room_id).head, body=body)
         tx.put(ITEMS, item)
         show(tx, item)
@@ -56,16 +61,18 @@ class Hits:
         show(tx, item)
         return item
 
-    def cleared(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> None:
-        """Somebody has looked at that picture by themselves, and it was fine. The room must be locked."""
+    def cleared(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> int | None:
+        """Somebody has looked at that picture by themselves, and it was fine; gives since when it was blurred
+        because of what waited, if it was. The room must be locked."""
         item = self._waiting(tx, room_id, stream)
         if item is None:
-            return
+            return None
         free = let_go(item, item.claim_id)
         done = decided(free, "dismiss", "", caller.id or "", caller.name, tx.now_ms)
         self._note(tx, done, caller)
         tx.put(ITEMS, done)
         show(tx, done)
+        return _blurred_since(item)
 
     def _waiting(self, tx: Unit, room_id: str, stream: str) -> Item | None:
         found = read_queue(tx.conn, room_id, [Action.REVIEW], kind="picture")
@@ -91,7 +98,7 @@ class Hits:
         if item.decision == "dismiss" and name is not None:
             self.uploads.fine(tx, item.room_id, name, caller)
         elif item.decision == "dismiss":
-            self.pictures.fine(tx, item.room_id, item.about, caller)
+            self.pictures.fine(tx, item.room_id, item.about, caller, _blurred_since(item))
         self._note(tx, item, caller)
         return item
 
@@ -99,3 +106,9 @@ class Hits:
         detail = {"item": item.id, "kind": item.kind, "waited_ms": item.waited_ms, "stream": item.about}
         action = "review.refuse" if item.decision == "uphold" else "review.release"
         self._audit.note(tx, item.room_id, caller, action, item.id, detail)
+
+
+def _blurred_since(item: Item) -> int | None:
+    """Since when there may have been what the item's first blur was for; None: nothing was blurred."""
+    since_ms: int | None = item.facts.get("_blurred_since_ms")
+    return since_ms

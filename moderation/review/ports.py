@@ -38,8 +38,10 @@ class Pictures(Protocol):
         """What ``fine`` needs. After ``ROOMS`` in the lock order."""
         ...
 
-    def fine(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> object:
-        """Blur it no longer, and let it be for a while."""
+    def fine(
+        self, tx: Unit, room_id: str, stream: str, caller: Caller, since_ms: int | None = None
+    ) -> object:
+        """Blur it no longer, and let it be for a while; blurs from ``since_ms`` on were a mistake."""
         ...
 
 

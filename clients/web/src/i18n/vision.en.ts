@@ -32,5 +32,10 @@ export const vision = {
   "log.picture.interrupt": "The check ended the stream because of {whose} picture: {what}",
   "log.picture.over": "{by} cleared {whose} picture",
   "log.picture.over.itself": "Clean again: {whose} picture",
+  "error.was_blurred": "Part of it was blurred for viewers. Choose a stretch in which nothing was.",
+  "recordings.left_out": "What was blurred for viewers is left out.",
+  "recordings.download.whole": "Download with what was blurred",
+  "replay.blurred": "Hidden from viewers",
+  "replay.blurred.show": "Show it",
   "error.picture_refused": "This picture shows something that isn't allowed here.",
 } as const;

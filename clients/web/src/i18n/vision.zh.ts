@@ -34,5 +34,10 @@ export const vision: Record<keyof typeof english, string> = {
   "log.picture.interrupt": "因{whose}画面，直播被画面检测中断：{what}",
   "log.picture.over": "{by} 放行了{whose}画面",
   "log.picture.over.itself": "{whose}画面已恢复正常",
+  "error.was_blurred": "所选片段含有对观众模糊的画面，请选择其他片段。",
+  "recordings.left_out": "已去除对观众模糊的部分。",
+  "recordings.download.whole": "下载（含模糊部分）",
+  "replay.blurred": "该画面对观众隐藏",
+  "replay.blurred.show": "查看",
   "error.picture_refused": "图片含有不允许的内容。",
 };
