@@ -51,7 +51,7 @@ class Canvas(Picture):
 
 @pytest.fixture
 async def pair(tmp_path: Path, database: str, redis_url: str) -> AsyncIterator[Cluster]:
-    async with running_cluster(tmp_path, database, redis_url, **VISION) as worlds:
+    async with running_cluster(tmp_path, database, redis_url, nodes=2, **VISION) as worlds:
         yield worlds
 
 
