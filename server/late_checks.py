@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 LEASE = "*pictures"
 """Among the leases on streams; no stream can be called so."""
 PAGE = 200
+READY_S = 5.0
+"""Until a checker that isn't there is looked for again."""
 REST_S, REST_MAX_S = 60.0, 3_600.0
 """Between two passes: the longer the more often pictures could not be looked at."""
 MISSES_MAX = 3
@@ -43,6 +45,9 @@ class Looker(Protocol):
     """Who looks at pictures here."""
 
     checker: str
+
+    @property
+    def is_ready(self) -> bool: ...
 
     def wants(self, room_id: str) -> bool:
         """Whether the room's pictures are looked at now. Quick."""
@@ -100,6 +105,8 @@ class LateChecks:
     async def step(self) -> float:
         """Look at the next picture, if there is one; gives the seconds until the next step. Raises
         ``Refused`` while the database is away. Safe to cancel."""
+        if not self._looker.is_ready:
+            return READY_S
         picture = await self._store.read(self._next)
         if picture is None:
             return self._end_of_pass()

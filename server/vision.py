@@ -172,8 +172,13 @@ class PictureChecks:
         return self.checker
 
     def wants(self, room_id: str) -> bool:
-        """Whether the room's pictures are looked at now: a checker runs, and its rule isn't ``off``."""
-        return self.worker.is_ready and self._wanted(room_id)
+        """Whether the room's pictures are looked at: its rule isn't ``off``."""
+        return self._wanted(room_id)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a checker takes pictures now."""
+        return self.worker.is_ready
 
     async def look_at(self, picture: bytes) -> tuple[Finding, ...]:
         """What there is in a stored picture. Raises ``Away``, ``NoPicture``. Safe to cancel."""

@@ -19,7 +19,7 @@ from rooms.errors import Refused
 from rooms.origins import LEASE_MS, ORIGINS, take
 from rooms.rows import Steps
 from rooms.unit import Unit
-from server.late_checks import LEASE, MISSES_MAX, REST_MAX_S, REST_S, LateChecks
+from server.late_checks import LEASE, MISSES_MAX, READY_S, REST_MAX_S, REST_S, LateChecks
 from server.pictures import count_unchecked, count_withheld, pictures_table, read_picture
 from server.store.group import Work
 from tests.contract.house import HOST, MODERATOR, ROOM, VIEWER, House
@@ -35,6 +35,7 @@ class Looker:
     checker: str = "colours"
     off: set[str] = field(default_factory=set)
     away: bool = False
+    is_ready: bool = True
     looked_at: list[bytes] = field(default_factory=list)
 
     def wants(self, room_id: str) -> bool:
@@ -150,6 +151,15 @@ async def test_a_moderator_decides_whether_it_is_shown_again(
     assert (await desk.row(name)).withheld == withheld
     assert await desk.house.store.read(count_withheld) == withheld
     assert await desk.steps(1) == [REST_S]  # it has been looked at
+
+
+async def test_until_there_is_a_checker_nothing_is_asked(desk: Desk) -> None:
+    await desk.keep(b"one")
+    desk.looker.is_ready = False
+    assert await desk.steps(2) == [READY_S] * 2
+    desk.looker.is_ready = True
+    await desk.steps(1)
+    assert await desk.unchecked() == 0
 
 
 async def test_rooms_that_are_not_looked_at_wait_for_it(desk: Desk) -> None:

@@ -18,16 +18,6 @@ export interface PictureNotice {
   at_ms: number;
 }
 
-/** What is told of an uploaded picture that is withheld. */
-export interface PictureWithheld {
-  /** Where everybody gets it: by now a drawing in its place. */
-  upload: string;
-  classes: readonly Finding[];
-  score: number;
-  /** Where those who look after the room see it: blurred, or as it is with `?clear=1`. */
-  picture: string;
-}
-
 /** What the moderators are told. `picture` is where a still is: blurred, or as it was with `?clear=1`. */
 export interface PictureHit extends PictureNotice {
   id: string;

@@ -2,7 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 
 import type { Level } from "./points";
-import type { PictureNotice, PictureWithheld } from "./picture_wire";
+import type { PictureNotice } from "./picture_wire";
 import type { Appealed, HeldComment, HeldDecided } from "./review_wire";
 import type { Guest } from "./stage_wire";
 import type { Wallet } from "./wallet";
@@ -46,8 +46,6 @@ export class YourSide {
   readonly guest = signal<Guest | null>(null);
   /** What was last done about the caller's own picture, until it has been seen. */
   readonly picture = signal<PictureNotice | null>(null);
-  /** Pictures of the room's that were withheld while this page was open. */
-  readonly withheld = signal<readonly PictureWithheld[]>([]);
   /** Comments of one's own that wait for a moderator, the oldest first. */
   readonly waiting = signal<readonly HeldComment[]>([]);
   /** What moderators decided of them, until it has been seen; the oldest first. */
@@ -168,7 +166,6 @@ export class YourSide {
     else if (kind === "banned") this.ban.value = stricter(this.ban.value, own(data.sanction as Sanction));
     else if (kind === "unmuted" && this.mute.value?.sanction === data.sanction) this.mute.value = null;
     else if (kind === "unbanned" && this.ban.value?.sanction === data.sanction) this.ban.value = null;
-    else if (kind === "picture_withheld") this.withheld.value = [data as unknown as PictureWithheld, ...this.withheld.value].slice(0, 5);
     else if (kind === "held_decided") this.takeDecided(data as unknown as HeldDecided);
     else if (kind === "role") {
       this.role.value = data.role as Role;

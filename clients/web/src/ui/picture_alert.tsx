@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { isKey, t } from "../i18n";
 import { timeOfDay } from "../i18n/format";
 import { blob } from "../live/api";
-import type { Finding, PictureHit, PictureOf, PictureWithheld } from "../live/picture_wire";
+import type { Finding, PictureHit, PictureOf } from "../live/picture_wire";
 import type { Room } from "../live/room";
 import { IconButton, Spinner } from "./basics";
 import { useTask } from "./hooks";
@@ -24,26 +24,31 @@ export function PictureAlerts({ room }: { room: Room }) {
   );
 }
 
-/** For the host: what of the room's pictures isn't shown any more. */
+/** So many stills stand beside the words. */
+const STILLS = 3;
+
+/** For the host: which of the room's pictures aren't shown, until a moderator has decided. */
 export function WithheldPictures({ room }: { room: Room }) {
-  const { withheld } = room.you;
-  const away = (one: PictureWithheld) => (withheld.value = withheld.value.filter((each) => each !== one));
+  const away = useSignal<ReadonlySet<string>>(new Set());
+  const withheld = room.staff.review.open.value.filter(({ id, upload }) => upload !== undefined && !away.value.has(id));
+  if (withheld.length === 0) return null;
+  const classes = withheld.flatMap((item) => item.classes ?? []);
   return (
-    <>
-      {withheld.value.map((one) => (
-        <section key={one.upload} class="picture-alert withhold" role="alert" data-testid="picture-withheld">
-          <Still room={room} path={one.picture} />
-          <div class="picture-alert-text">
-            <strong>
-              <Icon name="warn" size={18} /> {t("picture.withheld")}
-            </strong>
-            <span>{t("picture.withheld.why")}</span>
-            <span class="small">{found(one.classes)}</span>
-          </div>
-          <IconButton icon="close" label={t("picture.dismiss")} onClick={() => away(one)} />
-        </section>
-      ))}
-    </>
+    <section class="picture-alert withhold" role="alert" data-testid="picture-withheld">
+      {withheld.slice(0, STILLS).map((item) => item.picture && <Still key={item.id} room={room} path={item.picture} />)}
+      <div class="picture-alert-text">
+        <strong>
+          <Icon name="warn" size={18} /> {withheld.length === 1 ? t("picture.withheld") : t("picture.withheld.many", { n: withheld.length })}
+        </strong>
+        <span>{t("picture.withheld.why")}</span>
+        <span class="small">{found(classes)}</span>
+      </div>
+      <IconButton
+        icon="close"
+        label={t("picture.dismiss")}
+        onClick={() => (away.value = new Set([...away.value, ...withheld.map(({ id }) => id)]))}
+      />
+    </section>
   );
 }
 
@@ -113,6 +118,13 @@ export function whose(room: Room, stream: PictureOf): string {
   if (stream === "host") return t("picture.whose.host");
   const guest = room.state.value.stage.guests.find((each) => each.slot === stream);
   return t("picture.whose.guest", { name: guest?.user.name ?? stream });
+}
+
+/** What a picture is called by itself. */
+export function pictureOf(room: Room, stream: PictureOf): string {
+  if (stream === "host") return t("picture.of.host");
+  const guest = room.state.value.stage.guests.find((each) => each.slot === stream);
+  return t("picture.of.guest", { name: guest?.user.name ?? stream });
 }
 
 /** What was found, and how sure the check is of it. */
