@@ -21,11 +21,16 @@ from PIL import Image
 from sqlalchemy import select
 
 from media.vision import process
+from moderation.pictures.store import PICTURE_STATES, PictureState
 from moderation.rulebook.rules import RoomRules
+from rooms.heads import ROOMS
 from rooms.log import staff_events, user_events
+from rooms.rows import Steps
+from rooms.unit import Unit
 from server import late_checks
 from server.config import load
 from server.node import Node
+from server.store.group import Work
 from tests.media.rtmp.encoder import Encoder, encoding
 from tests.media.vision import colours
 from tests.media.vision.test_process import alive, picture
@@ -325,6 +330,26 @@ async def test_what_nobody_had_looked_at_is_withheld_when_somebody_does(
         await until(cached, lambda said: "immutable" in said, "the clean one may be kept for good")
         assert house.count("danmart_vision_unchecked") == 0
         assert sorted(await house.audit()) == ["picture.restore", "picture.withhold"]
+
+
+@pytest.mark.soak
+async def test_a_stream_that_was_blurred_has_no_clear_poster_when_it_goes_on(tmp_path: Path) -> None:
+    async with housed(tmp_path, "off") as house:  # so that nothing but what is known can blur it
+        row = PictureState(ROOM, ROOM, 1, 0, 0)
+        await house.node.store.write(Work("blurred", lambda tx: blurred(tx, row)))
+        async with house.stream():
+            posters = house.node.picture.hls.posters
+
+            async def is_blurred() -> bool:
+                return posters.is_blurred(ROOM)
+
+            await until(is_blurred, bool, "its posters are blurred")
+
+
+def blurred(tx: Unit, row: PictureState) -> Steps[None]:
+    yield ROOMS.rows(ROOM)
+    yield PICTURE_STATES.rows(row.stream)
+    tx.put(PICTURE_STATES, row)
 
 
 def reds(movie: bytes) -> list[bool]:
