@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 
 import structlog
+from sqlalchemy import Connection
 
 from media.movie import Movie, MovieBuilder
 from media.movie.pieces import OWN
 from media.recording.archive import Archive, ArchiveError
 from media.recording.names import init_name, segment_name
 from rooms.errors import Refused
+from rooms.recordings.blurs import Stretch, overlap
 from rooms.recordings.clips import ClipRow, Clips, Made, file_name
 from rooms.recordings.store import SegmentRow, read_segments
 from server.store.group import Work
@@ -28,6 +30,10 @@ PIECE_BYTES = 256 * 1024
 MOVIES_KEPT = 4
 
 
+Without = Sequence[Stretch]
+Cut = tuple[str, tuple[Stretch, ...]]
+
+
 class MovieMaker:
     """Makes movies of archived segments. Two passes over the archive; what is held is a segment and the
     tables (about 5 MB for four hours)."""
@@ -36,19 +42,29 @@ class MovieMaker:
         self._archive = archive
 
     async def index(
-        self, recording_id: str, segments: Sequence[SegmentRow], begin_ms: int = 0, end_ms: int | None = None
+        self,
+        recording_id: str,
+        segments: Sequence[SegmentRow],
+        begin_ms: int = 0,
+        end_ms: int | None = None,
+        floor_ms: int = 0,
     ) -> Movie:
-        """The movie of these segments (all of those that are played between the two, or more).
+        """The movie of these segments (all of those that are played between the two, or more). Where some are
+        left out it goes on with the next. Nothing from before ``floor_ms`` is in it.
 
         Raises ``ArchiveError``, ``FileNotFoundError``, and ``ValueError`` if there is nothing to show.
         """
         end = None if end_ms is None else end_ms * TICKS_A_MS
-        builder = MovieBuilder(begin_ms * TICKS_A_MS, end)
-        period, base = None, 0
+        builder = MovieBuilder(begin_ms * TICKS_A_MS, end, floor_ms * TICKS_A_MS)
+        period, base, shown_to_ms, cut_ms = None, 0, None, 0
         for number, segment in enumerate(segments, 1):
-            if segment.period != period or segment.discontinuity or period is None:
+            is_cut = shown_to_ms is not None and segment.media_ms > shown_to_ms
+            if is_cut:
+                cut_ms += segment.media_ms - (shown_to_ms or 0)
+            shown_to_ms = segment.media_ms + segment.duration_ms
+            if segment.period != period or segment.discontinuity or is_cut:
                 period = segment.period
-                base = segment.media_ms * TICKS_A_MS - segment.ticks
+                base = (segment.media_ms - cut_ms) * TICKS_A_MS - segment.ticks
                 init = await self._archive.read(recording_id, init_name(period))
                 builder.period(init, base)
             name = segment_name(segment.period, segment.number)
@@ -79,23 +95,28 @@ class Downloads:
     def __init__(self, maker: MovieMaker, store: Store) -> None:
         self._maker, self._store = maker, store
         self._one_at_a_time = asyncio.Lock()
-        self._movies: OrderedDict[str, tuple[list[SegmentRow], Movie]] = OrderedDict()
+        self._movies: OrderedDict[Cut, tuple[list[SegmentRow], Movie]] = OrderedDict()
 
-    async def movie(self, recording_id: str) -> tuple[list[SegmentRow], Movie]:
-        """Of a recording that is complete. Raises as :meth:`MovieMaker.index`. May be cancelled."""
+    async def movie(self, recording_id: str, without: Without = ()) -> tuple[list[SegmentRow], Movie]:
+        """Of a recording that is complete, without some stretches. Raises as :meth:`MovieMaker.index`. May be
+        cancelled."""
+        cut = recording_id, tuple(without)
         async with self._one_at_a_time:
-            if recording_id not in self._movies:
-                segments = await self._store.read(lambda conn: read_segments(conn, recording_id))
+            if cut not in self._movies:
+                every = await self._store.read(lambda conn: read_segments(conn, recording_id))
+                segments = left_over(every, without)
                 movie = await self._maker.index(recording_id, segments)
-                self._movies[recording_id] = segments, movie
+                self._movies[cut] = segments, movie
                 while len(self._movies) > MOVIES_KEPT:
                     self._movies.popitem(last=False)
-            self._movies.move_to_end(recording_id)
-            return self._movies[recording_id]
+            self._movies.move_to_end(cut)
+            return self._movies[cut]
 
-    async def read(self, recording_id: str, start: int, stop: int) -> AsyncIterator[bytes]:
+    async def read(
+        self, recording_id: str, start: int, stop: int, without: Without = ()
+    ) -> AsyncIterator[bytes]:
         """The file's bytes from ``start`` to before ``stop``."""
-        segments, movie = await self.movie(recording_id)
+        segments, movie = await self.movie(recording_id, without)
         head = len(movie.head)
         if start < head:
             yield movie.head[start:stop]
@@ -108,8 +129,17 @@ class Downloads:
 class ClipMaker:
     """Makes the clips that were asked for, one after the other; at most ``WAITING_MAX`` wait."""
 
-    def __init__(self, archive: Archive, maker: MovieMaker, store: Store, clips: Clips) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        maker: MovieMaker,
+        store: Store,
+        clips: Clips,
+        blurred: Callable[[Connection, str], Without] = lambda conn, recording_id: (),
+    ) -> None:
+        """``blurred``: what of a recording was."""
         self._archive, self._maker, self._store, self._clips = archive, maker, store, clips
+        self._blurred = blurred
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -156,9 +186,13 @@ class ClipMaker:
                 await self._discard(clip)
 
     async def _make(self, clip: ClipRow) -> Made:
-        every = await self._store.read(lambda conn: read_segments(conn, clip.recording_id))
+        every, blurred = await self._store.read(
+            lambda conn: (read_segments(conn, clip.recording_id), self._blurred(conn, clip.recording_id))
+        )
         segments = _around(every, clip.from_ms, clip.to_ms)
-        movie = await self._maker.index(clip.recording_id, segments, clip.from_ms, clip.to_ms)
+        # The keyframe before what was asked for may be of a picture that was blurred.
+        floor_ms = max((one.to_ms for one in blurred if one.to_ms <= clip.from_ms), default=0)
+        movie = await self._maker.index(clip.recording_id, segments, clip.from_ms, clip.to_ms, floor_ms)
         name = file_name(clip.id)
         await self._archive.delete(clip.recording_id, name)  # what an attempt before has left
         await self._archive.append(clip.recording_id, name, movie.head)
@@ -176,6 +210,20 @@ class ClipMaker:
     async def _discard(self, clip: ClipRow) -> None:
         with suppress(ArchiveError):
             await self._archive.delete(clip.recording_id, file_name(clip.id))
+
+
+def left_over(segments: Sequence[SegmentRow], without: Without) -> list[SegmentRow]:
+    """The segments in which nothing of ``without`` is; after some were left out, from the next on that begins
+    with a keyframe: what comes before can't be decoded."""
+    left: list[SegmentRow] = []
+    whole = True
+    for segment in segments:
+        if overlap(without, segment.media_ms, segment.media_ms + segment.duration_ms):
+            whole = False
+        elif whole or segment.independent:
+            whole = True
+            left.append(segment)
+    return left
 
 
 def _around(segments: Sequence[SegmentRow], from_ms: int, to_ms: int) -> list[SegmentRow]:

@@ -17,6 +17,7 @@ from moderation.evasion.service import LOOK_TIMER, AddressBans
 from moderation.evasion.traces import Tracer
 from moderation.permissions import Action, may
 from moderation.pictures.acts import PictureActs
+from moderation.pictures.uploads import UploadActs
 from moderation.purges import PURGE_TIMER, Purges
 from moderation.review.appeals import APPEAL_TIMER
 from moderation.review.holding import HELD_TIMER
@@ -93,7 +94,7 @@ from server.packets import PacketPages
 from server.payments.cashier import Cashier
 from server.payments.providers import close_providers, make_providers, tell
 from server.picture_ends import PicturesOnAir
-from server.pictures import Pictures, has_picture
+from server.pictures import Pictures, Shelf, has_picture
 from server.points import PointsKeeper
 from server.purging import Purging
 from server.rulebooks import Rulebooks
@@ -194,6 +195,7 @@ class Domain:
         on_air = PicturesOnAir(lifecycle, stage)
         pictures = PictureActs(standing, audit, on_air, picture_rules(settings.vision), queue.hits)
         queue.hits.pictures = pictures
+        queue.hits.uploads = self.uploads = UploadActs(audit, queue.hits, Shelf())
         return Services(
             comments=speaking,
             lifecycle=lifecycle,

@@ -35,6 +35,7 @@ from server.gateway import Gateway
 from server.health import Health
 from server.house_rules import COMMENT_WINDOW_MS
 from server.housekeeping import Housekeeping
+from server.late_checks import LateChecks
 from server.latency import Latencies
 from server.limits import CommandLimits
 from server.live.healing import Healer
@@ -237,6 +238,15 @@ class Node:
             ranges=self.domain.evasion.ranges,
         )
         self.picture = Picture(settings, around)
+        self.late_checks = LateChecks(
+            self.store,
+            self.domain.uploads,
+            self.picture.vision,
+            self.picture.vision.metrics,
+            settings.node.name,
+            settings.vision.late_per_min if settings.vision.is_on else 0,
+            self._clock_ms,
+        )
         self.replay = ReplayDesk(
             self.store,
             self.picture.archive,
@@ -409,6 +419,7 @@ class Node:
         await self._follow_rulebooks()
         await self.domain.evasion.ranges.start()
         await self.picture.start()
+        await self.late_checks.start()
         await self.replay.start()
         if settings.node.is_gateway:
             await self._start_gateway()
@@ -487,6 +498,7 @@ class Node:
         await self.hub.close()
         await self.polling.close()
         await self.replay.close()
+        await self.late_checks.close()
         await self.picture.close()
         await self.domain.evasion.ranges.close()
         if self._runner is not None:

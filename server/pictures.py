@@ -1,17 +1,33 @@
 """Product pictures: taken from a host, decoded and encoded anew, kept in SQL so that every node has them.
 
 Encoding anew leaves nothing of the upload but its pixels: no scripts, no metadata, no trailing files.
+Each knows who has looked at it: nobody yet where no checker was on; and whether it is withheld.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
-from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Table, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    func,
+    select,
+    text,
+    update,
+)
 
+from media.vision.blur import soften
 from rooms.errors import Refused
 from rooms.heads import ROOMS
 from rooms.ports import Caller, Standing
@@ -22,6 +38,9 @@ from rooms.unit import Unit
 SIDE_MAX = 1024
 PIXELS_MAX = 40_000_000
 ENCODED_AT_ONCE = 2
+CHECKER_CHARS = 200
+UNCHECKED = "checked_at_ms IS NULL"
+"""To be put into queries as it stands: so it is indexed."""
 
 pictures_table = Table(
     "pictures",
@@ -31,7 +50,29 @@ pictures_table = Table(
     Column("user_id", String(128), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("checked_at_ms", BigInteger),
+    Column("checked_by", String(CHECKER_CHARS), nullable=False, server_default=""),
+    Column("withheld", Integer, nullable=False, server_default="0"),
+    Index("ix_pictures_unchecked", "name", sqlite_where=text(UNCHECKED), postgresql_where=text(UNCHECKED)),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A picture as it is served: whether a checker has looked at it, and whether nobody is to see it."""
+
+    body: bytes
+    checked: bool
+    withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """A picture that no checker has looked at, and who gave it."""
+
+    name: str
+    room_id: str
+    user_id: str
 
 
 def re_encode(upload: bytes) -> bytes:
@@ -68,8 +109,10 @@ class Pictures:
         async with self._encoding:
             return await asyncio.to_thread(re_encode, upload)
 
-    def add(self, tx: Unit, room_id: str, body: bytes, caller: Caller) -> Steps[Any]:
-        """Refuses with ``forbidden``, ``too_many``."""
+    def add(
+        self, tx: Unit, room_id: str, body: bytes, caller: Caller, checked_by: str | None = None
+    ) -> Steps[Any]:
+        """``checked_by``: the checker that has looked at it. Refuses with ``forbidden``, ``too_many``."""
         yield ROOMS.rows(room_id)
         yield from self._standing.load(room_id, caller.id)
         tx.room(room_id)
@@ -82,13 +125,76 @@ class Pictures:
         name = f"{new_id()}.webp"
         tx.insert(
             pictures_table,
-            {"name": name, "room_id": room_id, "user_id": caller.id or "", "at_ms": tx.now_ms, "body": body},
+            {
+                "name": name,
+                "room_id": room_id,
+                "user_id": caller.id or "",
+                "at_ms": tx.now_ms,
+                "body": body,
+                "checked_at_ms": None if checked_by is None else tx.now_ms,
+                "checked_by": (checked_by or "")[:CHECKER_CHARS],
+                "withheld": 0,
+            },
         )
         return {"url": f"/pictures/{name}"}
 
+    async def blurred(self, body: bytes) -> bytes:
+        """One in which nothing can be made out; waits for a turn."""
+        async with self._encoding:
+            return await asyncio.to_thread(_blur, body)
 
-def read_picture(conn: Connection, name: str) -> bytes | None:
-    return conn.scalar(select(pictures_table.c.body).where(pictures_table.c.name == name))
+
+class Shelf:
+    """Implements ``moderation.pictures.uploads.Shelf``."""
+
+    def settle(self, tx: Unit, name: str, checker: str, *, withheld: bool) -> bool:
+        table = pictures_table.c
+        looked = update(pictures_table).where(table.name == name, table.checked_at_ms.is_(None))
+        found = tx.conn.execute(
+            looked.values(checked_at_ms=tx.now_ms, checked_by=checker[:CHECKER_CHARS], withheld=int(withheld))
+        )
+        tx.changes += 1
+        return found.rowcount == 1
+
+    def release(self, tx: Unit, name: str) -> None:
+        released = update(pictures_table).where(pictures_table.c.name == name).values(withheld=0)
+
+        def release(conn: Connection) -> None:
+            conn.execute(released)
+
+        tx.at_flush(release)
+
+
+def _blur(body: bytes) -> bytes:
+    with Image.open(io.BytesIO(body), formats=("WEBP",)) as image:
+        out = io.BytesIO()
+        soften(image.convert("RGB")).save(out, "JPEG", quality=75)
+    return out.getvalue()
+
+
+def read_picture(conn: Connection, name: str, room_id: str | None = None) -> Kept | None:
+    """``room_id``: only if it is that room's."""
+    table = pictures_table.c
+    query = select(table.body, table.checked_at_ms, table.withheld).where(table.name == name)
+    if room_id is not None:
+        query = query.where(table.room_id == room_id)
+    row = conn.execute(query).one_or_none()
+    return Kept(row.body, row.checked_at_ms is not None, bool(row.withheld)) if row else None
+
+
+def read_unchecked(conn: Connection, after: str, limit: int) -> list[Unchecked]:
+    """Pictures that no checker has looked at, by name."""
+    table = pictures_table.c
+    query = select(table.name, table.room_id, table.user_id).where(text(UNCHECKED), table.name > after)
+    return [Unchecked(*row) for row in conn.execute(query.order_by(table.name).limit(limit))]
+
+
+def count_unchecked(conn: Connection) -> int:
+    return conn.scalar(select(func.count()).select_from(pictures_table).where(text(UNCHECKED))) or 0
+
+
+def count_withheld(conn: Connection) -> int:
+    return conn.scalar(select(func.count()).where(pictures_table.c.withheld == 1)) or 0
 
 
 def has_picture(conn: Connection, room_id: str, path: str) -> bool:

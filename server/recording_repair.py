@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
@@ -10,6 +11,7 @@ from media.recording.archive import Archive, ArchiveError
 from media.recording.fragments import Described, describe, scan
 from media.recording.names import SegmentName, init_name, parse_init, parse_segment, segment_name
 from media.recording.poster import make_poster
+from rooms.recordings.blurs import Stretch, overlap
 from rooms.recordings.store import PeriodRow, SegmentRow
 from rooms.recordings.writing import Made, MadeSegment
 
@@ -67,7 +69,17 @@ def _period_row(recording: str, period: int, init: Described) -> PeriodRow:
     return PeriodRow(recording, period, init.codecs, init.width, init.height, int(init.has_audio))
 
 
-async def draw_poster(archive: Archive, segment: SegmentRow) -> bytes | None:
+def first_shown(segments: Sequence[SegmentRow], blurred: Sequence[Stretch]) -> tuple[SegmentRow, bool] | None:
+    """The segment for a recording's poster: the first that begins with a keyframe while nothing was blurred;
+    where there is none the first of all, and that it is to be blurred."""
+    keyed = [segment for segment in segments if segment.independent]
+    for segment in keyed:
+        if not overlap(blurred, segment.media_ms, segment.media_ms + 1):
+            return segment, False
+    return (keyed[0], True) if keyed else None
+
+
+async def draw_poster(archive: Archive, segment: SegmentRow, *, blurred: bool = False) -> bytes | None:
     """A recording's poster; None if its picture can't be had."""
     try:
         init = await archive.read(segment.recording_id, init_name(segment.period))
@@ -75,4 +87,4 @@ async def draw_poster(archive: Archive, segment: SegmentRow) -> bytes | None:
         data = await archive.read(segment.recording_id, name, 0, segment.bytes)
     except (ArchiveError, FileNotFoundError):
         return None
-    return await asyncio.to_thread(make_poster, init, data)
+    return await asyncio.to_thread(make_poster, init, data, blurred=blurred)

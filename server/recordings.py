@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from media.ports import PartTap, Period
 from media.recording.archive import Archive, ArchiveError
@@ -21,11 +22,14 @@ from media.recording.metrics import RecordingMetrics
 from media.recording.names import POSTER
 from media.recording.recorder import Assignment, Recorder, Segment, Trouble
 from rooms.errors import Refused
+from rooms.history import read_room
 from rooms.recordings import writing
+from rooms.recordings.blurs import read_said, stretches
 from rooms.recordings.service import RecordingRules, Recordings, quota_share
 from rooms.recordings.store import (
     PeriodRow,
     RecordingRow,
+    SegmentRow,
     read_periods,
     read_recording,
     read_running,
@@ -34,10 +38,11 @@ from rooms.recordings.store import (
     read_unfinished,
     read_usage,
 )
+from rooms.recordings.timeline import Timeline
 from rooms.recordings.writing import Claim, Made, MadeSegment
 from rooms.rows import Steps
 from rooms.unit import Unit
-from server.recording_repair import draw_poster, find_unwritten
+from server.recording_repair import draw_poster, find_unwritten, first_shown
 from server.store.group import Work
 from server.store.store import Store
 
@@ -327,9 +332,11 @@ class RecordingKeeper:
         log.info("recording_finished", room=row.room_id, recording=row.id)
 
     async def _draw(self, row: RecordingRow) -> str | None:
-        segments = await self._store.read(lambda conn: read_segments(conn, row.id))
-        first = next((segment for segment in segments if segment.independent), None)
-        picture = await draw_poster(self._archive, first) if first else None
+        found = await self._store.read(lambda conn: _for_poster(conn, row))
+        if found is None:
+            return None
+        segment, blurred = found
+        picture = await draw_poster(self._archive, segment, blurred=blurred)
         if picture is None:
             return None
         await self._archive.write(row.id, POSTER, picture)
@@ -390,6 +397,15 @@ class RecordingKeeper:
         await self._do("gone", lambda tx: writing.files_gone(tx, recording))
         self._metrics.deleted.inc()
         log.info("recording_deleted", recording=recording)
+
+
+def _for_poster(conn: Connection, row: RecordingRow) -> tuple[SegmentRow, bool] | None:
+    """What its poster is drawn from, and whether it has to be blurred."""
+    segments, room = read_segments(conn, row.id), read_room(conn, row.room_id)
+    if room is None:
+        return None
+    said = read_said(conn, room.id, room.epoch, after=0, to=room.head)
+    return first_shown(segments, stretches(said, Timeline.of(segments)))
 
 
 def _is_known(recorder: Recorder, status: str | None) -> bool:

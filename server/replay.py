@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from rooms.errors import Refused
 from rooms.history import read_room
+from rooms.recordings.blurs import Said, Stretch, stretches
+from rooms.recordings.blurs import read_said as read_blurs
 from rooms.recordings.chapters import Chapter, read_chapters
 from rooms.recordings.replay import (
     Excerpt,
@@ -36,7 +38,7 @@ APART = 500
 @dataclass(slots=True)
 class Known:
     """What doesn't change of a complete recording: its timeline, its first and last offsets, and the states
-    (without anybody's words) at some places, by offset."""
+    (without anybody's words) at some places, by offset; and what the log says of blurs so far."""
 
     room_id: str
     epoch: str
@@ -44,6 +46,7 @@ class Known:
     first: int
     last: int
     places: OrderedDict[int, Place] = field(default_factory=OrderedDict)
+    blurs: tuple[int, tuple[Said, ...]] = (0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Replays:
             "from_ms": from_ms,
             "to_ms": to_ms,
             "clock": clock_of(known.timeline),
+            "blurred": [stretch.wire for stretch in self._blurred(conn, known)],
         }
         if asked.snapshot:
             answer["snapshot"] = orjson.Fragment(self._snapshot(conn, known, after))
@@ -94,6 +98,22 @@ class Replays:
         known = self._know(conn, recording)
         begins = self._place(conn, known, known.first)
         return read_chapters(conn, known.room_id, known.epoch, known.timeline, begins, known.last)
+
+    def blurred(self, conn: Connection, recording: RecordingRow) -> tuple[Stretch, ...]:
+        """Where its picture was blurred. Raises ``Refused("not_found")`` when there is nothing to play."""
+        return self._blurred(conn, self._know(conn, recording))
+
+    def _blurred(self, conn: Connection, known: Known) -> tuple[Stretch, ...]:
+        """Also of a complete recording the log goes on: a moderator may find that a blur was a mistake."""
+        room = read_room(conn, known.room_id)
+        head = known.last if room is None or room.epoch != known.epoch else room.head
+        with self._lock:
+            read_to, said = known.blurs
+        if read_to < head:
+            said += tuple(read_blurs(conn, known.room_id, known.epoch, after=read_to, to=head))
+            with self._lock:
+                known.blurs = head, said
+        return stretches(said, known.timeline)
 
     def _know(self, conn: Connection, recording: RecordingRow) -> Known:
         with self._lock:

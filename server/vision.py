@@ -20,7 +20,7 @@ from media.vision.eye import Eye, EyeRules, Judge, Sighting
 from media.vision.mailbox import Frame
 from media.vision.metrics import VisionMetrics
 from media.vision.process import Away, NoPicture, Plan, Seen, Worker
-from media.vision.rules import Steadiness, findings
+from media.vision.rules import Finding, Steadiness, findings
 from media.vision.vp8 import Vp8Sink
 from moderation.pictures.acts import HOST, Measure, PictureActs, Spotted
 from moderation.pictures.store import read_state
@@ -81,7 +81,8 @@ class PictureChecks:
     ) -> None:
         self._settings, self._ground = settings, ground
         self._posters, self._ends = posters, ends
-        self._metrics = VisionMetrics(ground.registry)
+        self.metrics = self._metrics = VisionMetrics(ground.registry)
+        self.checker = settings.checker
         checker = LOOKS_AT_NOTHING if settings.checker == HOOK else settings.checker
         self.worker = Worker(Plan(checker, settings.memory_max_bytes, settings.timeout_s), self._metrics)
         self._thresholds = settings.thresholds
@@ -115,6 +116,8 @@ class PictureChecks:
     # what the media layer asks for
 
     def taps(self, stream: str) -> Sequence[PartTap]:
+        if self._settings.is_on and not self._closed:
+            self._aside(self._carry_on(stream))
         return (self._eye.tap(stream),) if self._settings.is_on else ()
 
     def sinks(self, stream: str) -> Sequence[RtpSink]:
@@ -139,11 +142,12 @@ class PictureChecks:
 
     # uploads
 
-    async def check_upload(self, room_id: str, picture: bytes, caller: Caller) -> None:
-        """Raises ``Refused``: ``picture_refused``; ``temporarily_unavailable`` while there is nobody to look,
-        unless the settings say that pictures are accepted then."""
+    async def check_upload(self, room_id: str, picture: bytes, caller: Caller) -> str | None:
+        """Gives the checker that has looked at it, None if nobody has. Raises ``Refused``:
+        ``picture_refused``; ``temporarily_unavailable`` while there is nobody to look, unless the settings
+        say that pictures are accepted then."""
         if not self._settings.is_on or not self._wanted(room_id):
-            return
+            return None
         try:
             if not await self.worker.until_ready(UPLOAD_WAITS_S):
                 raise Away("the checker isn't running")
@@ -153,7 +157,7 @@ class PictureChecks:
         except Away as error:
             if self._settings.uploads == "accept":
                 self._metrics.uploads.labels("unchecked").inc()
-                return
+                return None
             message = "Pictures can't be checked at the moment: try again."
             raise Refused("temporarily_unavailable", message) from error
         hits = findings(seen.scores, self._thresholds)
@@ -164,12 +168,25 @@ class PictureChecks:
                 Work("picture.refuse", lambda tx: acts.refuse(tx, room_id, caller, hits))
             )
             raise Refused("picture_refused", details={"classes": [hit.name for hit in hits]})
+        return self.checker
+
+    def wants(self, room_id: str) -> bool:
+        """Whether the room's pictures are looked at: its rule isn't ``off``."""
+        return self._wanted(room_id)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a checker takes pictures now."""
+        return self.worker.is_ready
+
+    async def look_at(self, picture: bytes) -> tuple[Finding, ...]:
+        """What there is in a stored picture. Raises ``Away``, ``NoPicture``. Safe to cancel."""
+        return findings((await self._judge.judge(Frame("image", picture))).scores, self._thresholds)
 
     # what the eye tells
 
     async def is_on(self, stream: str) -> bool:
-        state = await self._ground.store.read(lambda conn: read_state(conn, stream))
-        on = state is not None and bool(state.blurred)
+        on = await self._ground.store.read(lambda conn: _is_blurred(conn, stream))
         if on:
             await self._blur(stream, on=True)
         return on
@@ -198,6 +215,7 @@ class PictureChecks:
             told,
             sighting.still,
             sighting.blurred,
+            sighting.since_ms,
         )
         answer = await self._write("picture.hit", lambda tx: self._ground.acts.act(tx, spotted))
         if not answer["acted"]:
@@ -223,6 +241,12 @@ class PictureChecks:
         await self._listen()
 
     # blurred posters
+
+    async def _carry_on(self, stream: str) -> None:
+        """A stream that is blurred and goes on here, or goes on again, has no clear poster before the first
+        look at it."""
+        if await self._ground.store.read(lambda conn: _is_blurred(conn, stream)):
+            await self._blur(stream, on=True)
 
     async def _blur(self, stream: str, *, on: bool) -> None:
         """Blur its posters here, and hear when a moderator says that it needn't be."""
@@ -260,6 +284,11 @@ class PictureChecks:
         except Refused as error:
             # The blur stays in SQL, and is looked at again when the stream goes on.
             log.warning("picture_not_written", why=str(error))
+
+
+def _is_blurred(conn: Connection, stream: str) -> bool:
+    state = read_state(conn, stream)
+    return state is not None and bool(state.blurred)
 
 
 def _publishers(conn: Connection, room_id: str, slot: str | None) -> tuple[str, ...]:

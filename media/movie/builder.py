@@ -43,16 +43,16 @@ class Movie:
 
 class MovieBuilder:
     """Takes a recording's segments in order: ``period`` where an init section begins to hold, then
-    ``segment`` for each. ``begin`` and ``end``: 90 kHz ticks of the recording. It begins with
-    the last keyframe at or before ``begin`` (or the first there is), and ends before the first picture from
-    ``end`` on.
+    ``segment`` for each. ``begin``, ``end`` and ``floor``: 90 kHz ticks of the recording. It begins with the
+    last keyframe at or before ``begin`` (or the first there is), of those from ``floor`` on, and ends before
+    the first picture from ``end`` on.
 
     Where the parameters of the picture change the samples get a description of their own, and the keyframe
     carries its parameter sets too, for players that read only the first description.
     """
 
-    def __init__(self, begin: int = 0, end: int | None = None) -> None:
-        self._begin, self._end = begin, end
+    def __init__(self, begin: int = 0, end: int | None = None, floor: int = 0) -> None:
+        self._begin, self._end, self._floor = begin, end, floor
         self._init: Init | None = None
         self._base = 0
         self._start_anew()
@@ -84,7 +84,7 @@ class MovieBuilder:
         time, at, pending = run.time + self._base, run.at, 0
         chunk_at = at
         for duration, size, flags, shift in run.entries:
-            keyframe = not flags & _NOT_SYNC
+            keyframe = not flags & _NOT_SYNC and time >= self._floor
             if keyframe and time <= self._begin:
                 self._start_anew()
                 chunk_at, pending = at, 0

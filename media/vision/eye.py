@@ -37,7 +37,8 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What is to be acted on, or no longer: ``findings`` is empty at its end."""
+    """What is to be acted on, or no longer: ``findings`` is empty at its end. ``since_ms``: since when it may
+    have been there."""
 
     stream: str
     turn: Turn
@@ -45,6 +46,7 @@ class Sighting:
     findings: tuple[Finding, ...] = ()
     still: bytes = b""
     blurred: bytes = b""
+    since_ms: int = 0
 
 
 class Book(Protocol):
@@ -177,13 +179,15 @@ class Eye:
             watch = Watch(self._rules.steadiness, on=await self._book.is_on(stream))
             self._watches[stream] = watch
         hits = findings(seen.scores, self._rules.thresholds)
-        turn = watch.see(bool(hits), self._clock())
+        turn = watch.see(bool(hits), self._clock(), frame.at_ms)
         if watch.uneasy:
             self._due[stream] = self._clock() + min(_EAGER_S, self._rules.every_s)
         if turn is None:
             return
+        since_ms = watch.since_ms if turn == "begin" else frame.at_ms
+        sighting = Sighting(stream, turn, frame.at_ms, hits, seen.still, seen.blurred, since_ms)
         try:
-            await self._book.turned(Sighting(stream, turn, frame.at_ms, hits, seen.still, seen.blurred))
+            await self._book.turned(sighting)
         except Exception:
             watch.undo(turn)
             raise

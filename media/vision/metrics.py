@@ -23,6 +23,15 @@ class VisionMetrics:
             ["outcome"],
             registry=registry,
         )
+        self.late = Counter(
+            "danmart_vision_late",
+            "Stored pictures that were looked at late: clean, withheld, failed.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.unchecked = Gauge(
+            "danmart_vision_unchecked", "Stored pictures that no checker has looked at.", registry=registry
+        )
         self.hits = Counter(
             "danmart_vision_hits", "What was done about streams' pictures.", ["measure"], registry=registry
         )

@@ -67,6 +67,8 @@ class Worker:
         self._numbers = itertools.count(1)
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._words = ""
         self._keeper: asyncio.Task[None] | None = None
         self._jobs: set[asyncio.Task[tuple[Head, bytes]]] = set()
 
@@ -74,6 +76,11 @@ class Worker:
     def pid(self) -> int | None:
         """Of the process that takes pictures now."""
         return self._process.pid if self._process is not None and self._ready.is_set() else None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the worker takes pictures now."""
+        return self._ready.is_set()
 
     async def start(self) -> None:
         """Returns at once: the worker is there when it has loaded what it needs."""
@@ -93,6 +100,11 @@ class Worker:
             async with asyncio.timeout(limit_s):
                 await self._ready.wait()
         return self._ready.is_set()
+
+    async def until_failed(self) -> str:
+        """Waits until a process has ended by itself; gives its last words. For who wants to know why."""
+        await self._ended.wait()
+        return self._words.rpartition("\n")[2] or "it has ended"
 
     async def ask(self, frame: Frame, thresholds: Mapping[str, float], *, stills: bool = False) -> Seen:
         """What the checker says of it. Raises ``Away`` and ``NoPicture``. Safe to cancel: the worker finishes
@@ -199,6 +211,8 @@ class Worker:
             words = await said
             if self._keeper is not None:  # nobody asked it to
                 log.warning("the vision worker has ended", extra={"code": code, "said": words})
+                self._words = words
+                self._ended.set()
 
     async def _live(self, process: asyncio.subprocess.Process) -> None:
         if process.stdout is None:

@@ -51,6 +51,7 @@ class Watch:
     def __init__(self, steadiness: Steadiness, *, on: bool = False) -> None:
         self._rule = steadiness
         self._last: deque[bool] = deque(maxlen=steadiness.of)
+        self._shown: deque[int] = deque(maxlen=steadiness.of + 1)
         self._clean = 0
         self._since = float("-inf")
         self.on = on
@@ -60,13 +61,25 @@ class Watch:
         """A hit among the last frames that has led to nothing yet: the next look shouldn't wait."""
         return not self.on and any(self._last)
 
-    def see(self, hit: bool, now: float) -> Turn | None:
-        """Takes the next frame; says what changes with it. ``now`` is in seconds, on any clock."""
+    @property
+    def since_ms(self) -> int:
+        """Since when there may have been something to see: the look before the first of the hits that count,
+        or that hit itself if nothing was looked at before. There must have been one."""
+        before = len(self._shown) - len(self._last)
+        first = next(n for n, hit in enumerate(self._last) if hit)
+        return self._shown[max(0, before + first - 1)]
+
+    def see(self, hit: bool, now: float, at_ms: int = 0) -> Turn | None:
+        """Takes the next frame, shown at ``at_ms``; says what changes with it. ``now`` is in seconds, on any
+        clock."""
         self._last.append(hit)
+        self._shown.append(at_ms)
         self._clean = 0 if hit else self._clean + 1
         if self.on and self._clean >= self._rule.calm:
             self.on = False
             self._last.clear()
+            # The last look stays: a hit that follows may have begun right after it.
+            self._shown = deque([at_ms], maxlen=self._shown.maxlen)
             return "end"
         due = not self.on or now - self._since >= self._rule.again_s
         if hit and due and sum(self._last) >= self._rule.hits:

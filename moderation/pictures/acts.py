@@ -42,7 +42,8 @@ class PictureRules:
 @dataclass(frozen=True, slots=True)
 class Spotted:
     """A hit. ``stream`` is its name in the media layer; ``findings`` are classes and scores, the surest
-    first; ``told`` are the users who are told why: the host, and the guest whose picture it is."""
+    first; ``told`` are the users who are told why: the host, and the guest whose picture it is. ``since_ms``:
+    since when it may have been there, 0 if that isn't known."""
 
     room_id: str
     stream: str
@@ -53,6 +54,11 @@ class Spotted:
     told: tuple[str, ...]
     still: bytes = b""
     blurred: bytes = b""
+    since_ms: int = 0
+
+    @property
+    def began_ms(self) -> int:
+        return self.since_ms or self.at_ms
 
     @property
     def name(self) -> str:
@@ -84,8 +90,9 @@ class Queue(Protocol):
         """A hit, with what they are to see of it. The room must be locked."""
         ...
 
-    def cleared(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> None:
-        """Somebody has looked at that picture already. The room must be locked."""
+    def cleared(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> int | None:
+        """Somebody has looked at that picture already; gives since when what waited had it blurred, if it
+        had. The room must be locked."""
         ...
 
 
@@ -117,7 +124,8 @@ class PictureActs:
         hit = self._note(tx, spotted)
         if spotted.measure == "blur" and not state.blurred:
             tx.put(PICTURE_STATES, replace(state, blurred=1))
-            tx.append(spotted.room_id, "stream.blurred", {"stream": spotted.name, "on": True})
+            data = {"stream": spotted.name, "on": True, "since_ms": spotted.began_ms}
+            tx.append(spotted.room_id, "stream.blurred", data)
         if spotted.measure == "interrupt":
             tx.put(PICTURE_STATES, replace(state, refused_until_ms=tx.now_ms + self._rules.refuse_ms))
             self._on_air.break_off(
@@ -153,6 +161,7 @@ class PictureActs:
             tx.at_flush(lambda conn: keep_newest(conn, spotted.room_id, STILLS_KEPT))
         tx.brief(spotted.room_id, "picture_hit", hit)
         shown = {name: hit[name] for name in ("measure", "classes", "score", "picture")}
+        shown["_since_ms"] = spotted.began_ms
         self._queue.raise_picture(
             tx, spotted.room_id, spotted.name, spotted.told[-1] if spotted.told else "", shown
         )
@@ -196,28 +205,34 @@ class PictureActs:
         slot = None if cmd.stream == HOST else cmd.stream
         if not caller.operator and self._on_air.publisher(tx, cmd.room, slot) == caller.id:
             raise Refused("forbidden", "It is your own picture: a moderator has to look at it.")
-        until_ms = self.fine(tx, cmd.room, cmd.stream, caller)
-        self._queue.cleared(tx, cmd.room, cmd.stream, caller)
+        since_ms = self._queue.cleared(tx, cmd.room, cmd.stream, caller)
+        until_ms = self.fine(tx, cmd.room, cmd.stream, caller, since_ms)
         return {"stream": cmd.stream, "quiet_until_ms": until_ms}
 
     def rows(self, room_id: str, stream: str) -> Steps[None]:
         """What ``fine`` needs of a picture, beside the room."""
         yield PICTURE_STATES.rows(_full_name(room_id, stream))
 
-    def fine(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> int:
-        """It is blurred no longer, may be published again, and is let be until the time that this gives."""
+    def fine(self, tx: Unit, room_id: str, stream: str, caller: Caller, since_ms: int | None = None) -> int:
+        """It is blurred no longer, may be published again, and is let be until the time that this gives.
+        Blurs from ``since_ms`` on were a mistake: recordings aren't blurred there, even if it is over."""
         name = _full_name(room_id, stream)
         state = tx.get(PICTURE_STATES, name) or _unknown(name, room_id)
         until_ms = tx.now_ms + self._rules.quiet_ms
-        if state.blurred:
-            state = self._sharp(tx, state, stream)
+        if state.blurred or since_ms is not None:
+            state = self._sharp(tx, state, stream, since_ms)
         tx.put(PICTURE_STATES, replace(state, quiet_until_ms=until_ms, refused_until_ms=0))
         tx.brief(room_id, "picture_over", {"stream": stream, "by": caller.card})
         self._audit.note(tx, room_id, caller, "picture.clear", stream, {"until_ms": until_ms})
         return until_ms
 
-    def _sharp(self, tx: Unit, state: PictureState, name: str) -> PictureState:
-        tx.append(state.room_id, "stream.blurred", {"stream": name, "on": False})
+    def _sharp(
+        self, tx: Unit, state: PictureState, name: str, fine_since_ms: int | None = None
+    ) -> PictureState:
+        data: dict[str, Any] = {"stream": name, "on": False}
+        if fine_since_ms is not None:
+            data["fine_since_ms"] = fine_since_ms
+        tx.append(state.room_id, "stream.blurred", data)
         return tx.put(PICTURE_STATES, replace(state, blurred=0))
 
     def refuse(

@@ -38,9 +38,17 @@ class Pictures(Protocol):
         """What ``fine`` needs. After ``ROOMS`` in the lock order."""
         ...
 
-    def fine(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> object:
-        """Blur it no longer, and let it be for a while."""
+    def fine(
+        self, tx: Unit, room_id: str, stream: str, caller: Caller, since_ms: int | None = None
+    ) -> object:
+        """Blur it no longer, and let it be for a while; blurs from ``since_ms`` on were a mistake."""
         ...
+
+
+class Uploads(Protocol):
+    """Where an uploaded picture that is withheld is shown again. ``name`` is its file's."""
+
+    def fine(self, tx: Unit, room_id: str, name: str, caller: Caller) -> None: ...
 
 
 class Deciding(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -17,6 +17,7 @@ from media.recording.sending import pour
 from rooms.commands import Key, Line
 from rooms.errors import Refused
 from rooms.ports import Caller
+from rooms.recordings.blurs import Stretch, overlap
 from rooms.recordings.clips import ClipRow, Wanted, file_name, read_clip, read_clips
 from rooms.recordings.store import RecordingRow, read_recording
 from server.api.context import API, Api, from_answer, ok, parsed
@@ -59,7 +60,9 @@ async def make_clip(request: web.Request) -> web.Response:
     """Cut a clip, without coding anything anew. ``Idempotency-Key`` is its key."""
     api, recording, caller = await _managed(request)
     asked = await parsed(request, NewClip)
-    wanted = await api.store.read(lambda conn: _wanted(api, conn, recording, asked))
+    wanted, blurred = await api.store.read(lambda conn: _wanted(api, conn, recording, asked))
+    if overlap(blurred, wanted.from_ms, wanted.to_ms):
+        raise Refused("was_blurred", details={"blurred": [stretch.wire for stretch in blurred]})
     api.replay.maker.refuse_if_full()
     key = None
     if raw := request.headers.get("Idempotency-Key"):
@@ -80,24 +83,38 @@ async def make_clip(request: web.Request) -> web.Response:
     return ok({"clip": clip_card(api, await _clip(api, recording, clip_id))}, 201)
 
 
-def _wanted(api: Api, conn: Connection, recording: RecordingRow, asked: NewClip) -> Wanted:
+def _wanted(
+    api: Api, conn: Connection, recording: RecordingRow, asked: NewClip
+) -> tuple[Wanted, tuple[Stretch, ...]]:
+    """The stretch, and what of the recording was blurred."""
+    blurred = _blurred(api, conn, recording)
     if asked.product is None:
         title = asked.title or recording.title
-        return Wanted(recording.id, title, asked.from_ms or 0, asked.to_ms or 0)
+        return Wanted(recording.id, title, asked.from_ms or 0, asked.to_ms or 0), blurred
     for chapter in api.replay.replays.chapters(conn, recording):
         if chapter.product == asked.product:
             to_ms = min(chapter.to_ms, chapter.from_ms + api.replay.clips.rules.longest_ms)
             title = asked.title or chapter.title
-            return Wanted(recording.id, title, chapter.from_ms, to_ms, chapter.product)
+            return Wanted(recording.id, title, chapter.from_ms, to_ms, chapter.product), blurred
     raise Refused("not_found", "This product was neither pinned nor explained in the recording.")
+
+
+def _blurred(api: Api, conn: Connection, recording: RecordingRow) -> tuple[Stretch, ...]:
+    """Nothing, of one that can't be played."""
+    try:
+        return api.replay.replays.blurred(conn, recording)
+    except Refused:
+        return ()
 
 
 @routes.get("/api/v1/recordings/{recording}/clips")
 async def list_clips(request: web.Request) -> web.Response:
     """The recording's clips, newest first, each with a link that is good for a while."""
     api, recording, _ = await _managed(request)
-    rows = await api.store.read(lambda conn: read_clips(conn, recording.id))
-    return ok({"items": [clip_card(api, row) for row in rows], "next": None})
+    rows, blurred = await api.store.read(
+        lambda conn: (read_clips(conn, recording.id), _blurred(api, conn, recording))
+    )
+    return ok({"items": [clip_card(api, row, blurred) for row in rows], "next": None})
 
 
 @routes.delete("/api/v1/recordings/{recording}/clips/{clip}")
@@ -116,7 +133,8 @@ async def delete_clip(request: web.Request) -> web.Response:
     return from_answer(answer)
 
 
-def clip_card(api: Api, clip: ClipRow) -> dict[str, Any]:
+def clip_card(api: Api, clip: ClipRow, blurred: Sequence[Stretch] = ()) -> dict[str, Any]:
+    """One that shows what was ``blurred`` has no link."""
     card: dict[str, Any] = {
         "id": clip.id,
         "recording": clip.recording_id,
@@ -133,7 +151,9 @@ def clip_card(api: Api, clip: ClipRow) -> dict[str, Any]:
         "created_at_ms": clip.created_at_ms,
         "url": None,
     }
-    if clip.status == "ready":
+    if clip.status == "ready" and overlap(blurred, clip.from_ms, clip.to_ms):
+        card["reason"] = "was_blurred"
+    elif clip.status == "ready":
         given = api.replay.pass_for(clip.recording_id)
         card["url"] = f"/recordings/{clip.recording_id}/clips/{clip.id}.mp4?pass={given}"
     return card
@@ -151,38 +171,52 @@ async def _clip(api: Api, recording: RecordingRow, clip_id: str) -> ClipRow:
 
 @routes.post("/api/v1/recordings/{recording}/download")
 async def prepare_download(request: web.Request) -> web.Response:
-    """Where the whole recording can be downloaded as one file, for a while."""
+    """Where the whole recording can be downloaded as one file, for a while: without what was blurred, unless
+    it is asked for with ``blurred=1``."""
     api, recording, _ = await _managed(request)
     _refuse_unfinished(recording)
-    movie = await _movie(api, recording)
-    given = api.replay.pass_for(recording.id)
-    url = f"/recordings/{recording.id}/download.mp4?pass={given}"
-    return ok({"url": url, "bytes": movie.size, "duration_ms": movie.duration // 90})
+    whole = request.query.get("blurred") == "1"
+    without = await _without(api, recording, whole=whole)
+    movie = await _movie(api, recording, without)
+    given = api.replay.pass_for(recording.id, whole=whole)
+    url = f"/recordings/{recording.id}/download.mp4?{'blurred=1&' if whole else ''}pass={given}"
+    left_out = [stretch.wire for stretch in without]
+    return ok({"url": url, "bytes": movie.size, "duration_ms": movie.duration // 90, "left_out": left_out})
+
+
+async def _without(api: Api, recording: RecordingRow, *, whole: bool) -> tuple[Stretch, ...]:
+    return () if whole else await api.store.read(lambda conn: _blurred(api, conn, recording))
 
 
 @routes.get("/recordings/{recording}/download.mp4")
 async def download(request: web.Request) -> web.StreamResponse:
-    """The whole recording as one MP4. Ranges are served."""
-    api, recording = await _handed_out(request)
+    """The whole recording as one MP4, or what of it wasn't blurred. Ranges are served."""
+    whole = request.query.get("blurred") == "1"
+    api, recording = await _handed_out(request, whole=whole)
     _refuse_unfinished(recording)
-    movie = await _movie(api, recording)
+    without = await _without(api, recording, whole=whole)
+    movie = await _movie(api, recording, without)
     etag = f"{recording.id}-{movie.size}"
     return await _send(
         request,
         movie.size,
         etag,
         _download_name(recording.title, recording.id),
-        lambda start, stop: api.replay.downloads.read(recording.id, start, stop),
+        lambda start, stop: api.replay.downloads.read(recording.id, start, stop, without),
     )
 
 
 @routes.get("/recordings/{recording}/clips/{clip}.mp4")
 async def clip_file(request: web.Request) -> web.StreamResponse:
-    """A clip's file. Ranges are served."""
+    """A clip's file. Ranges are served. Who manages the recording gets one that shows what was blurred, too;
+    whoever has been given a link doesn't."""
     api, recording = await _handed_out(request)
     clip = await _clip(api, recording, request.match_info["clip"])
     if clip.status != "ready":
         raise Refused("not_ready", "The clip isn't made.", details={"status": clip.status})
+    blurred = await _without(api, recording, whole="pass" not in request.query)
+    if overlap(blurred, clip.from_ms, clip.to_ms):
+        raise Refused("was_blurred")
     name = file_name(clip.id)
     return await _send(
         request,
@@ -193,10 +227,12 @@ async def clip_file(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def _movie(api: Api, recording: RecordingRow) -> Movie:
+async def _movie(api: Api, recording: RecordingRow, without: Sequence[Stretch]) -> Movie:
     try:
-        return (await api.replay.downloads.movie(recording.id))[1]
+        return (await api.replay.downloads.movie(recording.id, without))[1]
     except (FileNotFoundError, ValueError) as error:
+        if without:
+            raise Refused("was_blurred", details={"blurred": [one.wire for one in without]}) from error
         raise Refused("not_found", "There is nothing of this recording to play.") from error
     except ArchiveError as error:
         raise Refused("temporarily_unavailable", retry_after_ms=2_000) from error
@@ -240,14 +276,15 @@ async def _managed(request: web.Request) -> tuple[Api, RecordingRow, Caller]:
     return request.app[API], recording, caller
 
 
-async def _handed_out(request: web.Request) -> tuple[Api, RecordingRow]:
-    """The recording, if the address has a pass of its, or else the caller manages it. Raises ``Refused``."""
+async def _handed_out(request: web.Request, *, whole: bool = False) -> tuple[Api, RecordingRow]:
+    """The recording, if the address has a pass of its (for the ``whole``, one for that), or else the caller
+    manages it. Raises ``Refused``."""
     api = request.app[API]
     given = request.query.get("pass")
     if given is None:
         return (await _managed(request))[:2]
     recording_id = request.match_info["recording"]
-    if not api.replay.has_pass(recording_id, given):
+    if not api.replay.has_pass(recording_id, given, whole=whole):
         raise Refused("forbidden", "This link has run out: get a new one.")
     recording = await api.store.read(lambda conn: read_recording(conn, recording_id))
     if recording is None or recording.status == "deleted":

@@ -17,7 +17,6 @@ from rooms.shop.store import read_orders
 from server.api.context import API, from_answer, ok, page_args, parsed
 from server.auth import StreamKeys
 from server.credentials import NewStreamKey, read_stream_keys
-from server.pictures import read_picture
 from server.store.group import Work
 
 routes = web.RouteTableDef()
@@ -132,9 +131,9 @@ async def add_picture(request: web.Request) -> web.Response:
         raise Refused("unsupported_media_type", "Send a JPEG, PNG or WebP picture as the body.")
     upload = await read_bounded(request, api.pictures_max_bytes)
     encoded = await api.pictures.encode(upload)
-    await api.vision.check_upload(room_id, encoded, caller)
+    checker = await api.vision.check_upload(room_id, encoded, caller)
     answer = await api.store.write(
-        Work("picture.add", lambda tx: api.pictures.add(tx, room_id, encoded, caller))
+        Work("picture.add", lambda tx: api.pictures.add(tx, room_id, encoded, caller, checker))
     )
     return from_answer(answer, 201)
 
@@ -149,18 +148,6 @@ async def read_bounded(request: web.Request, limit: int) -> bytes:
             raise Refused("too_large", details={"limit_bytes": limit})
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-@routes.get(r"/pictures/{name:[A-Za-z0-9_-]{1,64}\.webp}")
-async def get_picture(request: web.Request) -> web.Response:
-    """A product's picture."""
-    api = request.app[API]
-    name = request.match_info["name"]
-    picture = await api.store.read(lambda conn: read_picture(conn, name))
-    if picture is None:
-        raise Refused("not_found")
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return web.Response(body=picture, content_type="image/webp", headers=headers)
 
 
 @routes.get("/api/v1/me")

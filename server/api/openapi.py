@@ -82,6 +82,8 @@ _OF_AUDIT = ("action", "actor", "target", "since_ms", "until_ms")
 _QUERIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/rooms/{room}/sanctions"): ("user", "in_force", "cursor", "limit"),
     ("GET", "/api/v1/rooms/{room}/stills/{still}.jpg"): ("clear",),
+    ("GET", "/api/v1/rooms/{room}/pictures/{name}"): ("clear",),
+    ("POST", "/api/v1/recordings/{recording}/download"): ("blurred",),
     ("GET", "/api/v1/sanctions"): ("user", "in_force", "cursor", "limit"),
     ("GET", "/api/v1/payments/owed"): ("cursor", "limit", "status"),
     ("GET", "/api/v1/products"): ("cursor", "limit", "category", "external_id"),

@@ -45,6 +45,8 @@ class Vision(Section):
     """Of the processor; a picture that takes more, or five times as long, costs the worker its life."""
     uploads: Literal["refuse", "accept"] = "refuse"
     """What becomes of a picture that is uploaded while the checker is away."""
+    late_per_min: int = Field(60, ge=0, le=6000)
+    """So many stored pictures that nobody has looked at are looked at in a minute; 0: none."""
     stills_h: int = Field(24, ge=1, le=720)
     hook_url: HttpUrl | None = None
     hook_secret_file: SecretFile | None = None

@@ -6,7 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from server.config import Settings
-from server.doctor import files, machine, network, payments, recordings, services, trails, turn
+from server.doctor import (
+    files,
+    machine,
+    network,
+    payments,
+    pictures,
+    recordings,
+    services,
+    trails,
+    turn,
+)
 from server.doctor.finding import Finding, Level, error
 
 __all__ = ["Finding", "Level", "diagnose"]
@@ -26,6 +36,7 @@ _BLOCKING: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     payments.check_payments,
     payments.check_owed,
     trails.check_trails,
+    pictures.check_late,
     lambda _: machine.check_udp_buffers(),
     lambda _: machine.check_open_files(),
     files.check_word_lists,
@@ -35,6 +46,7 @@ _ASYNCHRONOUS: tuple[Callable[[Settings], Awaitable[list[Finding]]], ...] = (
     services.check_auth,
     turn.check_turn,
     recordings.check_bucket,
+    pictures.check_checker,
 )
 
 

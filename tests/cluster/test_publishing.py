@@ -22,7 +22,8 @@ Cluster = list[World]
 class Studio:
     """Somebody with a camera."""
 
-    def __init__(self) -> None:
+    def __init__(self, picture: Picture | None = None) -> None:
+        self.picture = picture or Picture()
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.lost = asyncio.Event()
         self.peer.on("connectionstatechange", self._changed)
@@ -33,7 +34,7 @@ class Studio:
 
     async def go_live(self, world: World, room: str, key: str, **headers: str) -> int:
         """The status of the answer; with 201, packets flow."""
-        video = self.peer.addTransceiver(Picture(), direction="sendonly")
+        video = self.peer.addTransceiver(self.picture, direction="sendonly")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         video.setCodecPreferences([one for one in codecs if one.mimeType in ("video/H264", "video/rtx")])
         await self.peer.setLocalDescription(await self.peer.createOffer())
@@ -50,8 +51,8 @@ class Studio:
 
 
 @asynccontextmanager
-async def studio() -> AsyncIterator[Studio]:
-    one = Studio()
+async def studio(picture: Picture | None = None) -> AsyncIterator[Studio]:
+    one = Studio(picture)
     try:
         yield one
     finally:

@@ -19,6 +19,7 @@ from moderation.evasion.notes import Notes
 from moderation.evasion.service import LOOK_TIMER, AddressBans
 from moderation.evasion.traces import Tracer
 from moderation.pictures.acts import PictureActs, PictureRules
+from moderation.pictures.uploads import UploadActs
 from moderation.purges import PURGE_TIMER, Purges
 from moderation.review.appeals import APPEAL_TIMER
 from moderation.review.holding import HELD_TIMER, HoldRules
@@ -97,7 +98,7 @@ from server.payments.cashier import Cashier
 from server.payments.coins import CoinsProvider
 from server.payments.sandbox import SandboxProvider
 from server.picture_ends import PicturesOnAir
-from server.pictures import has_picture
+from server.pictures import Shelf, has_picture
 from server.points import PointsKeeper
 from server.purging import Purging
 from server.reconcile import find
@@ -227,6 +228,7 @@ class House:
         )
         on_air = PicturesOnAir(lifecycle, stage)
         queue.hits.pictures = pictures = PictureActs(standing, audit, on_air, PictureRules(), queue.hits)
+        queue.hits.uploads = self.uploads = UploadActs(audit, queue.hits, Shelf())
         self.services = Services(
             comments=speaking,
             queue=queue,

@@ -37,6 +37,7 @@ GET    /api/v1/rooms/{room}/stills/00000000-0000-0000-0000-000000000000.jpg - - 
 GET    /api/v1/appeals                           -     x      x         x      x    x
 GET    /api/v1/rooms/{room}/publisher            -     -      -         -      x    x
 DELETE /api/v1/rooms/{room}/poster.jpg           -     -      x         x      x    x
+GET    /api/v1/rooms/{room}/pictures/x.webp      -     -      x         x      x    x
 POST   /api/v1/rooms/{room}/pictures             -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/coupons              -     -      -         -      x    x
 GET    /api/v1/rooms/{room}/followers            -     -      -         -      x    x

@@ -27,8 +27,8 @@ FILTER = "element => getComputedStyle(element).filter"
 
 
 @asynccontextmanager
-async def demo(folder: Path, measure: str) -> AsyncIterator[nodes.Node]:
-    """A demo in this process, in whose rooms this is done about hits."""
+async def demo(folder: Path, measure: str, **vision: Any) -> AsyncIterator[nodes.Node]:
+    """A demo in this process, in whose rooms this is done about hits; stored pictures are left alone."""
     chosen: dict[str, Any] = {
         "node": {"data_dir": folder},
         "listen": {"port": 0},
@@ -39,6 +39,8 @@ async def demo(folder: Path, measure: str) -> AsyncIterator[nodes.Node]:
             "hits": 1,
             "of": 1,
             "calm": 50,
+            "late_per_min": 0,
+            **vision,
         },
     }
     node = Node(load(None, chosen, environ={}))

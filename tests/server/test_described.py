@@ -32,6 +32,7 @@ ELSEWHERE = {
     ("GET", "/api/v1/rooms/{room}/poster.jpg"),  # a picture: no JSON
     ("GET", "/api/v1/rooms/{room}/stills/{still}.jpg"),
     ("GET", "/api/v1/rooms/{room}/stills/{still}.jpg"),  # the same
+    ("GET", "/api/v1/rooms/{room}/pictures/{name}"),
     ("GET", "/api/v1/rooms/{room}/publisher"),  # below, as somebody would have to publish
     ("POST", "/api/v1/demo/token"),  # of a demo
     ("POST", "/api/v1/payments/{payment}/refund"),  # of a refund that failed

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import av
 import orjson
 import pytest
 from aiortc import RTCPeerConnection
@@ -20,10 +21,16 @@ from PIL import Image
 from sqlalchemy import select
 
 from media.vision import process
+from moderation.pictures.store import PICTURE_STATES, PictureState
 from moderation.rulebook.rules import RoomRules
+from rooms.heads import ROOMS
 from rooms.log import staff_events, user_events
+from rooms.rows import Steps
+from rooms.unit import Unit
+from server import late_checks
 from server.config import load
 from server.node import Node
+from server.store.group import Work
 from tests.media.rtmp.encoder import Encoder, encoding
 from tests.media.vision import colours
 from tests.media.vision.test_process import alive, picture
@@ -67,6 +74,17 @@ class House:
         _, page = await self.ask("GET", f"/api/v1/rooms/{ROOM}/events?limit=200")
         return [event["data"] for event in page["items"] if event["kind"] == kind]
 
+    async def blurs(self) -> list[dict[str, Any]]:
+        """What the log says of blurs, without the times."""
+        said = await self.log("stream.blurred")
+        return [{name: one[name] for name in ("stream", "on")} for one in said]
+
+    async def do(self, command: str, user: str = "mei", **payload: Any) -> Any:
+        path = f"/api/v1/rooms/{ROOM}/commands/{command}"
+        status, answer = await self.ask("POST", path, user, json={"key": key(), **payload})
+        assert status == 200, answer
+        return answer
+
     async def staff(self, kind: str) -> list[dict[str, Any]]:
         query = select(staff_events.c.body).where(staff_events.c.kind == kind).order_by(staff_events.c.seq)
         rows = await self.node.store.read(lambda conn: list(conn.scalars(query)))
@@ -85,10 +103,7 @@ class House:
         return str((await self.ask("GET", f"/api/v1/rooms/{ROOM}"))[1]["status"])
 
     async def clear(self) -> None:
-        body = {"key": key()}
-        path = f"/api/v1/rooms/{ROOM}/commands/picture.clear"
-        status, answer = await self.ask("POST", path, "root", json=body)
-        assert status == 200, answer
+        await self.do("picture.clear", "root")
 
     async def poster(self) -> Image.Image | None:
         status, body = await self.ask("GET", f"/api/v1/rooms/{ROOM}/poster.jpg")
@@ -195,22 +210,21 @@ async def test_a_blurred_picture_is_so_until_it_is_clean_or_a_moderator_says_so(
     async with housed(tmp_path, "blur") as house, house.stream() as encoder:
         await until(house.poster, lambda image: image is not None and not is_red(image), "a poster")
         encoder.paint(red=True)
-        on = {"stream": "host", "on": True}
-        await until(lambda: house.log("stream.blurred"), lambda log: log == [on], "it is blurred")
+        on, off = {"stream": "host", "on": True}, {"stream": "host", "on": False}
+        await until(house.blurs, lambda log: log == [on], "it is blurred")
         assert [told["measure"] for told in await house.told("mei")] == ["blur"]
         assert house.node.picture.hls.posters.is_blurred(ROOM)
         encoder.paint(red=False)
-        off = {"stream": "host", "on": False}
-        await until(lambda: house.log("stream.blurred"), lambda log: log == [on, off], "it is sharp again")
+        await until(house.blurs, lambda log: log == [on, off], "it is sharp again")
         assert not house.node.picture.hls.posters.is_blurred(ROOM)
         encoder.paint(red=True)
-        await until(lambda: house.log("stream.blurred"), lambda log: log == [on, off, on], "blurred again")
+        await until(house.blurs, lambda log: log == [on, off, on], "blurred again")
         await house.clear()
-        assert await house.log("stream.blurred") == [on, off, on, off]
+        assert await house.blurs() == [on, off, on, off]
         assert not house.node.picture.hls.posters.is_blurred(ROOM)
         before = await house.checked()
         await until(house.checked, lambda n: n >= before + 2, "two more red frames were looked at")
-        assert await house.log("stream.blurred") == [on, off, on, off]
+        assert await house.blurs() == [on, off, on, off]
         assert await house.audit() == [
             "picture.clear",
             "picture.blur",
@@ -278,3 +292,134 @@ async def test_uploads_are_taken_unseen_where_the_settings_say_so(tmp_path: Path
         assert (await house.upload(colours.BLUE_FAILS))[0] == 201
         assert house.count("danmart_vision_uploads_total", outcome="unchecked") == 1
         assert (await house.upload(colours.RED))[0] == 422
+
+
+async def test_what_nobody_had_looked_at_is_withheld_when_somebody_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(late_checks, "REST_S", 0.05)
+    async with housed(tmp_path, "off", late_per_min=6000) as house:
+        (_, red), (_, grey) = await house.upload(colours.RED), await house.upload(colours.GREY)
+        _, shown = await house.ask("GET", red["url"], None)
+        house.rules.measure = "alert"
+
+        async def queue() -> list[Any]:
+            return list((await house.ask("GET", f"/api/v1/rooms/{ROOM}/review", "root"))[1]["items"])
+
+        (item,) = await until(queue, bool, "the moderators are asked")
+        assert (item["upload"], item["classes"][0]["name"]) == (red["url"], "red")
+        _, drawing = await house.ask("GET", red["url"], None)
+        with Image.open(io.BytesIO(drawing)) as image:
+            assert not is_red(image.convert("RGB"))
+        seen = f"/api/v1/rooms/{ROOM}{red['url']}"
+        assert item["picture"] == seen
+        assert (await house.ask("GET", seen, "lin"))[0] == 403
+        assert (await house.ask("GET", f"{seen}?clear=1", "mei"))[1] == shown
+        _, blurred = await house.ask("GET", seen, "mei")
+        with Image.open(io.BytesIO(blurred)) as image:
+            assert image.format == "JPEG"
+        (told,) = await house.told("mei")
+        assert told["upload"] == red["url"]
+        await house.do("review.decide", "root", item=item["id"], decision="dismiss")
+        assert (await house.ask("GET", red["url"], None))[1] == shown
+
+        async def cached() -> str:
+            async with house.http.get(grey["url"]) as response:
+                return response.headers["Cache-Control"]
+
+        await until(cached, lambda said: "immutable" in said, "the clean one may be kept for good")
+        assert house.count("danmart_vision_unchecked") == 0
+        assert sorted(await house.audit()) == ["picture.restore", "picture.withhold"]
+
+
+@pytest.mark.soak
+async def test_a_stream_that_was_blurred_has_no_clear_poster_when_it_goes_on(tmp_path: Path) -> None:
+    async with housed(tmp_path, "off") as house:  # so that nothing but what is known can blur it
+        row = PictureState(ROOM, ROOM, 1, 0, 0)
+        await house.node.store.write(Work("blurred", lambda tx: blurred(tx, row)))
+        async with house.stream():
+            posters = house.node.picture.hls.posters
+
+            async def is_blurred() -> bool:
+                return posters.is_blurred(ROOM)
+
+            await until(is_blurred, bool, "its posters are blurred")
+
+
+def blurred(tx: Unit, row: PictureState) -> Steps[None]:
+    yield ROOMS.rows(ROOM)
+    yield PICTURE_STATES.rows(row.stream)
+    tx.put(PICTURE_STATES, row)
+
+
+def reds(movie: bytes) -> list[bool]:
+    """Whether each picture of a file is red."""
+    with av.open(io.BytesIO(movie), "r") as container:
+        return [is_red(frame.to_image()) for frame in container.decode(video=0)]  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(120)
+async def test_what_viewers_were_not_to_see_is_not_handed_out_afterwards(tmp_path: Path) -> None:
+    async with housed(tmp_path, "blur", calm=2) as house:
+        await house.do("room.change", recording="on")
+        async with house.stream() as encoder:
+            encoder.paint(red=True)  # from its beginning on
+            await until(house.blurs, bool, "it is blurred")
+            encoder.paint(red=False)
+            await until(house.blurs, lambda log: len(log) == 2, "it is sharp again")
+            before = await house.checked()
+            await until(house.checked, lambda n: n >= before + 8, "it goes on for some seconds")
+            encoder.paint(red=True)
+            await until(house.blurs, lambda log: len(log) == 3, "it is blurred again")
+            encoder.paint(red=False)
+            await until(house.blurs, lambda log: len(log) == 4, "it is sharp again")
+            before = await house.checked()
+            await until(house.checked, lambda n: n >= before + 4, "it goes on for some seconds")
+            await house.do("room.end")
+
+        async def ready() -> list[Any]:
+            _, page = await house.ask("GET", f"/api/v1/rooms/{ROOM}/recordings")
+            return [one for one in page["items"] if one["status"] == "ready"]
+
+        (card,) = await until(ready, bool, "the recording is ready")
+        base = f"/api/v1/recordings/{card['id']}"
+        first, second = (await house.ask("GET", f"{base}/timeline", None))[1]["blurred"]
+        assert first["from_ms"] < 600
+        assert first["to_ms"] < second["from_ms"] < second["to_ms"] <= card["duration_ms"]
+        _, poster = await house.ask("GET", card["poster"], None)
+        with Image.open(io.BytesIO(poster)) as image:
+            assert not is_red(image.convert("RGB"))
+
+        # A file has nothing of it, unless who looks after the recordings asks for it.
+        _, made = await house.ask("POST", f"{base}/download")
+        assert made["left_out"] == [first, second]
+        _, cut = await house.ask("GET", made["url"], None)
+        assert len(cut) == made["bytes"]
+        assert len(pictures := reds(cut)) > 20
+        assert not any(pictures)
+        assert (await house.ask("GET", f"{made['url']}&blurred=1", None))[0] == 403
+        _, whole = await house.ask("POST", f"{base}/download?blurred=1")
+        assert whole["left_out"] == []
+        pictures = reds((await house.ask("GET", whole["url"], None))[1])
+        assert any(pictures)
+        assert not all(pictures)
+
+        # Nor has a clip.
+        between = {"from_ms": first["to_ms"], "to_ms": second["from_ms"] - 100}
+        (status, problem) = await house.ask(
+            "POST", f"{base}/clips", json={"from_ms": 0, "to_ms": between["to_ms"]}
+        )
+        assert (status, problem["code"]) == (409, "was_blurred")
+        assert problem["errors"] == {"blurred": [first, second]}
+        status, clip = await house.ask("POST", f"{base}/clips", json=between)
+        assert (status, clip["clip"]["status"]) == (201, "ready"), clip
+        assert first["to_ms"] <= clip["clip"]["from_ms"] < first["to_ms"] + 2_500
+        assert not any(reds((await house.ask("GET", clip["clip"]["url"], None))[1]))
+
+        # A moderator looks, and nothing was wrong.
+        _, queue = await house.ask("GET", f"/api/v1/rooms/{ROOM}/review", "root")
+        await house.do("review.decide", "root", item=queue["items"][0]["id"], decision="dismiss")
+        assert (await house.ask("GET", f"{base}/timeline", None))[1]["blurred"] == []
+        _, made = await house.ask("POST", f"{base}/download")
+        assert made["left_out"] == []

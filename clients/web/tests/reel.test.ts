@@ -53,6 +53,7 @@ function serve(limit = 1000) {
       from_ms: from,
       to_ms: Math.min(to, DURATION),
       clock: [{ media_ms: 0, at_ms: 1_000_000 }],
+      blurred: [{ from_ms: 3_000, to_ms: 5_000 }],
       ...(snapshot ? { snapshot: foldAll(emptyState("tea"), before) } : {}),
       items,
       next: whole.length > limit ? String(items.at(-1)?.offset) : null,
@@ -144,6 +145,16 @@ describe("a room as it was", () => {
     room.at(50_000);
     room.at(51_000);
     expect(flown).toEqual(["at 1000", "at 51000"]);
+    room.close();
+  });
+
+  it("is blurred where it was, also after a jump", async () => {
+    const { load } = serve();
+    const room = new PastRoom("tea", load);
+    room.at(0);
+    await vi.waitFor(() => expect(room.entered.value).toBe(true));
+    const seen = [0, 2_999, 3_000, 4_999, 5_000, 4_000, 60_000].map((ms) => (room.at(ms), room.blurred.value));
+    expect(seen).toEqual([false, false, true, true, false, true, false]);
     room.close();
   });
 

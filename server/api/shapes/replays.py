@@ -21,6 +21,14 @@ class ClockPoint(TypedDict):
 
 
 @with_config(OPEN)
+class BlurredStretch(TypedDict):
+    """The host's picture was blurred for those who watched then."""
+
+    from_ms: MediaMs
+    to_ms: MediaMs
+
+
+@with_config(OPEN)
 class Timeline(TypedDict):
     """A page of what happened in a recording. ``snapshot``, if asked for, is the room's state before the
     first entry; ``skipped`` says how many of a kind only their senders were shown."""
@@ -30,6 +38,7 @@ class Timeline(TypedDict):
     from_ms: MediaMs
     to_ms: MediaMs
     clock: list[ClockPoint]
+    blurred: list[BlurredStretch]
     snapshot: NotRequired[dict[str, Any]]
     # Each an Event with its media_ms.
     items: list[Any]
@@ -81,3 +90,4 @@ class Download(TypedDict):
     url: str
     bytes: Count
     duration_ms: MediaMs
+    left_out: Annotated[list[BlurredStretch], Field(description="What was blurred, by the recording's time.")]

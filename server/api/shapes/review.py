@@ -73,7 +73,8 @@ class ReviewItem(TypedDict):
     # A sanction as `moderate.mute` answers it.
     sanction: NotRequired[dict[str, Any]]
     stream: NotRequired[Annotated[str, Field(description="`host`, or a guest's slot.")]]
-    measure: NotRequired[Literal["alert", "blur", "interrupt"]]
+    upload: NotRequired[Annotated[str, Field(description="The path of an uploaded picture.")]]
+    measure: NotRequired[Literal["alert", "blur", "interrupt", "withhold"]]
     classes: NotRequired[list[Finding]]
     score: NotRequired[Annotated[float, Field(description="The surest class's, from 0 to 1.")]]
     picture: NotRequired[Annotated[str | None, Field(description="The path of a still.")]]

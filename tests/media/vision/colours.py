@@ -51,3 +51,12 @@ def by_file() -> Check:
 def tells_secrets() -> Check:
     """A factory: what of the environment looks like a secret."""
     return lambda picture: {name: 1.0 for name in os.environ if "SECRET" in name}
+
+
+def blind() -> Check:
+    """A factory: its checker can be loaded, and fails with every picture."""
+
+    def check(picture: Image.Image) -> Mapping[str, float]:
+        raise ValueError("it sees nothing")
+
+    return check

@@ -115,3 +115,22 @@ def test_the_mailbox_is_bounded(puts: list[tuple[str, int]]) -> None:
         assert taken[1].size <= 16
         streams.append(taken[0])
     assert len(streams) == len(set(streams))
+
+
+def test_since_when_it_may_have_been_is_the_look_before_the_first_hit() -> None:
+    watch = Watch(Steadiness(hits=2, of=3, calm=2))
+    for at_ms, hit in enumerate((False, False, True, False, True)):
+        turn = watch.see(hit, at_ms, at_ms * 1_000)
+    assert turn == "begin"
+    assert watch.since_ms == 1_000
+    for at_ms, hit in ((9_000, False), (10_000, False)):
+        turn = watch.see(hit, at_ms, at_ms)
+    assert turn == "end"
+    assert [watch.see(True, at_ms, at_ms) for at_ms in (11_000, 12_000)] == [None, "begin"]
+    assert watch.since_ms == 10_000
+
+
+def test_where_nothing_was_looked_at_before_it_is_the_first_hit() -> None:
+    watch = Watch(Steadiness(hits=1, of=1))
+    assert watch.see(True, 0, 7_000) == "begin"
+    assert watch.since_ms == 7_000

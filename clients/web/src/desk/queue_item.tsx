@@ -27,6 +27,7 @@ export function QueueItem({ room, queue, item, now }: QueueItemProps) {
       <p class="queue-said" data-testid="queue-said">
         {item.classes ? found(item.classes) : <Marked text={item.text ?? ""} reasons={item.reasons ?? []} />}
       </p>
+      {item.upload !== undefined && <p class="small">{t("picture.withheld.hint")}</p>}
       {item.picture && <Still key={item.picture} room={room} path={item.picture} />}
       <Facts item={item} now={now} />
       {item.state === "open" && <Again queue={queue} item={item} />}
@@ -120,6 +121,7 @@ function Actions({ queue, item, now }: { queue: QueueDesk; item: ReviewItem; now
   const asks = queue.asksReason.value;
   const taken = queue.isTaken(item) && (item.claim?.until_ms ?? 0) > now;
   const [off, against] = DECISIONS[item.kind];
+  const label = t(item.kind === "picture" ? "picture.note" : "queue.reason");
   useEffect(() => {
     if (asks) input.current?.focus();
   }, [asks]);
@@ -137,8 +139,8 @@ function Actions({ queue, item, now }: { queue: QueueDesk; item: ReviewItem; now
         value={reason}
         maxLength={200}
         required={asks}
-        aria-label={t("queue.reason")}
-        placeholder={asks ? t("queue.reason.needed") : t("queue.reason")}
+        aria-label={label}
+        placeholder={asks ? t("queue.reason.needed") : label}
         onInput={(event) => setReason(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === "Escape") event.currentTarget.blur();
@@ -147,17 +149,17 @@ function Actions({ queue, item, now }: { queue: QueueDesk; item: ReviewItem; now
       />
       <div class="style-row">
         <button type="button" class="button little primary" disabled={taken} onClick={() => void queue.decide(item, off, reason)} data-testid={`queue-${off}`}>
-          {label(item, off)} <kbd>{item.kind === "appeal" ? "g" : "a"}</kbd>
+          {decisionLabel(item, off)} <kbd>{item.kind === "appeal" ? "g" : "a"}</kbd>
         </button>
         <button type="submit" class="button little danger" disabled={taken} data-testid={`queue-${against}`}>
-          {label(item, against)} <kbd>r</kbd>
+          {decisionLabel(item, against)} <kbd>r</kbd>
         </button>
       </div>
     </form>
   );
 }
 
-function label(item: ReviewItem, decision: string): string {
+function decisionLabel(item: ReviewItem, decision: string): string {
   const own = `queue.${decision}.${item.kind}`;
   if (isKey(own)) return t(own);
   const plain = `queue.${decision}`;

@@ -164,6 +164,8 @@ export const transparency = {
   "audit.action.picture.alert": "Picture: alarm",
   "audit.action.picture.blur": "Picture: blurred",
   "audit.action.picture.interrupt": "Picture: stream interrupted",
+  "audit.action.picture.withhold": "Uploaded picture: withheld",
+  "audit.action.picture.restore": "Uploaded picture: shown again",
   "audit.action.picture.clear": "Picture: cleared",
   "audit.action.picture.sharp": "Picture: shown again",
   "audit.action.picture.refuse": "Picture refused",

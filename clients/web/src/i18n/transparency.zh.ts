@@ -166,6 +166,8 @@ export const transparency: Record<keyof typeof en, string> = {
   "audit.action.picture.alert": "画面：告警",
   "audit.action.picture.blur": "画面：模糊处理",
   "audit.action.picture.interrupt": "画面：中断直播",
+  "audit.action.picture.withhold": "图片：已屏蔽",
+  "audit.action.picture.restore": "图片：恢复显示",
   "audit.action.picture.clear": "画面：解除处理",
   "audit.action.picture.sharp": "画面：恢复显示",
   "audit.action.picture.refuse": "图片被拒绝",

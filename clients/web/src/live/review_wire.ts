@@ -38,7 +38,9 @@ export interface ReviewItem {
   reports?: number;
   hidden?: boolean;
   stream?: PictureOf;
-  measure?: PictureMeasure;
+  /** An uploaded picture that is withheld. */
+  upload?: string;
+  measure?: PictureMeasure | "withhold";
   classes?: readonly Finding[];
   /** Where a still is, of a picture. */
   picture?: string | null;

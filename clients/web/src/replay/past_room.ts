@@ -10,7 +10,7 @@ import { clockAt, countAt, covers, longer, makeReel, stateAt, type ClockPoint, t
 import { Room } from "../live/room";
 import { withComments } from "../live/timeline";
 import type { LiveEvent } from "../live/wire";
-import type { TimelinePage } from "./wire";
+import type { BlurredStretch, TimelinePage } from "./wire";
 
 export type Load = (asked: {
   from: number;
@@ -31,12 +31,15 @@ export class PastRoom extends Room {
   /** Why what happened isn't known at the moment. */
   readonly trouble = signal<Refusal | null>(null);
   readonly loading = signal(false);
+  /** Whether the host's picture was blurred for those who watched at this place. */
+  readonly blurred = signal(false);
   /** The room's clock at that time. */
   override readonly now = (): number => clockAt(this.clockPoints, this.place);
 
   /** Called when the place has jumped, and what is to be seen is another. */
   onJump: (() => void) | null = null;
 
+  private stretches: readonly BlurredStretch[] = [];
   private clockPoints: readonly ClockPoint[] = [];
   private reel: Reel | null = null;
   /** How many of the reel's events have happened. */
@@ -58,6 +61,7 @@ export class PastRoom extends Room {
   at(ms: number): void {
     const step = ms - this.place;
     this.place = ms;
+    this.blurred.value = this.stretches.some(({ from_ms, to_ms }) => from_ms <= ms && ms < to_ms);
     const reel = this.reel;
     if (!covers(reel, ms)) {
       if (!this.isLoading(ms)) this.begin(Math.floor(ms));
@@ -136,6 +140,7 @@ export class PastRoom extends Room {
     this.loading.value = false;
     this.trouble.value = null;
     this.clockPoints = page.clock;
+    this.stretches = page.blurred;
     const to = page.to_ms >= page.duration_ms ? Infinity : from + STRETCH_MS;
     if (continued) this.reel = longer(continued, to, events);
     else {

@@ -39,7 +39,7 @@ export function Replay({ card, chapters, past, today, vod }: ReplayProps) {
   const controls = <Controls card={card} chapters={chapters} vod={vod} today={today} open={open} wide={wide} />;
   return (
     <main class={`viewer replay${card.width > card.height ? " landscape" : ""}`}>
-      <Stage card={card} past={past} vod={vod}>
+      <Stage card={card} past={past} today={today} vod={vod}>
         {wide && <Offers past={past} open={open} />}
         {wide && controls}
       </Stage>

@@ -1,10 +1,11 @@
 /** The recording's picture and what flies over it. */
-import { useSignalEffect } from "@preact/signals";
+import { useSignal, useSignalEffect, type Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 import { dayAndTime } from "../i18n/format";
 import { t } from "../i18n";
+import type { Room } from "../live/room";
 import { Avatar, IconButton, LangSwitch, Spinner } from "../ui/basics";
 import { Icon } from "../ui/icon";
 import { Bullets } from "../viewer/bullets";
@@ -17,31 +18,52 @@ import type { Recording } from "./wire";
 interface StageProps {
   card: Recording;
   past: PastRoom;
+  /** The same room now: what one may do there. */
+  today: Room;
   vod: Vod;
   /** What lies over the picture beside its own things. */
   children: ComponentChildren;
 }
 
-export function Stage({ card, past, vod, children }: StageProps) {
+export function Stage({ card, past, today, vod, children }: StageProps) {
   const video = useRef<HTMLVideoElement>(null);
   useEffect(() => (video.current ? vod.attach(video.current) : undefined), [vod]);
-  const blurred = past.state.value.room.blurred?.includes("host") ?? false;
+  const looks = useSignal(false);
+  const hidden = past.blurred.value;
+  const blurred = hidden && !looks.value;
   return (
     <section class="stage" aria-label={t("replay.stage")}>
       <video
         ref={video}
         class={`picture${blurred ? " blurred" : ""}`}
         playsInline
+        disablePictureInPicture
         poster={card.poster ?? undefined}
         onClick={() => vod.toggle()}
         data-testid="video"
       />
+      {hidden && <Hidden looks={looks} mayLook={today.can("review")} />}
       <BulletLayer past={past} vod={vod} />
       <GiftsOver room={past} />
       <Veil vod={vod} />
       <Top card={card} past={past} />
       {children}
     </section>
+  );
+}
+
+/** Says why there is nothing to see; those who look after the room may look all the same. */
+function Hidden({ looks, mayLook }: { looks: Signal<boolean>; mayLook: boolean }) {
+  return (
+    <div class={`replay-hidden${looks.value ? " looks" : ""}`} role="status" data-testid="replay-blurred">
+      <Icon name="shield" size={20} />
+      <span>{t("replay.blurred")}</span>
+      {mayLook && (
+        <button class="button little" aria-pressed={looks.value} onClick={() => (looks.value = !looks.value)} data-testid="replay-look">
+          {t(looks.value ? "picture.hide" : "replay.blurred.show")}
+        </button>
+      )}
+    </div>
   );
 }
 

@@ -20,11 +20,18 @@ export interface Recording {
   keep_until_ms?: number | null;
 }
 
+/** The host's picture was blurred for those who watched then, in the recording's ms. */
+export interface BlurredStretch {
+  from_ms: number;
+  to_ms: number;
+}
+
 export interface TimelinePage {
   duration_ms: number;
   from_ms: number;
   to_ms: number;
   clock: ClockPoint[];
+  blurred: BlurredStretch[];
   snapshot?: RoomState;
   items: LiveEvent[];
   next: string | null;
@@ -43,6 +50,7 @@ export interface Clip {
   title: string;
   product: string | null;
   status: "making" | "ready" | "failed";
+  reason: string | null;
   from_ms: number;
   to_ms: number;
   duration_ms: number;
@@ -113,7 +121,7 @@ export function deleteRecording(id: string, token: string | null): Promise<unkno
   return json(of(id), { method: "DELETE", token });
 }
 
-/** Where the whole recording can be downloaded, for a while. */
-export function downloadOf(id: string, token: string | null): Promise<{ url: string; bytes: number }> {
-  return json(of(id, "/download"), { method: "POST", token });
+/** Where the recording can be downloaded, for a while: without what was blurred, or as a `whole`. */
+export function downloadOf(id: string, whole: boolean, token: string | null): Promise<{ url: string; bytes: number; left_out: BlurredStretch[] }> {
+  return json(of(id, `/download${whole ? "?blurred=1" : ""}`), { method: "POST", token });
 }

@@ -10,7 +10,7 @@ import { Cast } from "../media/cast";
 import { LangSwitch, Logo, Notice, Spinner, ViewerCount } from "../ui/basics";
 import { GuestsPanel } from "../ui/guests";
 import { useMedia, useNow } from "../ui/hooks";
-import { PictureAlerts } from "../ui/picture_alert";
+import { PictureAlerts, WithheldPictures } from "../ui/picture_alert";
 import { RecSign } from "../ui/rec";
 import { Tabs } from "../ui/tabs";
 import { toast } from "../ui/toasts";
@@ -109,6 +109,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
         </div>
       )}
       <PictureAlerts room={room} />
+      <WithheldPictures room={room} />
       <main class="studio-grid">
         <section class="studio-stage" aria-label={t("studio.stage")}>
           <Preview broadcast={broadcast} />

@@ -24,6 +24,34 @@ export function PictureAlerts({ room }: { room: Room }) {
   );
 }
 
+/** So many stills stand beside the words. */
+const STILLS = 3;
+
+/** For the host: which of the room's pictures aren't shown, until a moderator has decided. */
+export function WithheldPictures({ room }: { room: Room }) {
+  const away = useSignal<ReadonlySet<string>>(new Set());
+  const withheld = room.staff.review.open.value.filter(({ id, upload }) => upload !== undefined && !away.value.has(id));
+  if (withheld.length === 0) return null;
+  const classes = withheld.flatMap((item) => item.classes ?? []);
+  return (
+    <section class="picture-alert withhold" role="alert" data-testid="picture-withheld">
+      {withheld.slice(0, STILLS).map((item) => item.picture && <Still key={item.id} room={room} path={item.picture} />)}
+      <div class="picture-alert-text">
+        <strong>
+          <Icon name="warn" size={18} /> {withheld.length === 1 ? t("picture.withheld") : t("picture.withheld.many", { n: withheld.length })}
+        </strong>
+        <span>{t("picture.withheld.why")}</span>
+        <span class="small">{found(classes)}</span>
+      </div>
+      <IconButton
+        icon="close"
+        label={t("picture.dismiss")}
+        onClick={() => (away.value = new Set([...away.value, ...withheld.map(({ id }) => id)]))}
+      />
+    </section>
+  );
+}
+
 function Alert({ room, hit }: { room: Room; hit: PictureHit }) {
   const task = useTask();
   const own = hit.stream === "host" && room.you.user.value?.id === room.state.value.room.host.id;
@@ -90,6 +118,13 @@ export function whose(room: Room, stream: PictureOf): string {
   if (stream === "host") return t("picture.whose.host");
   const guest = room.state.value.stage.guests.find((each) => each.slot === stream);
   return t("picture.whose.guest", { name: guest?.user.name ?? stream });
+}
+
+/** What a picture is called by itself. */
+export function pictureOf(room: Room, stream: PictureOf): string {
+  if (stream === "host") return t("picture.of.host");
+  const guest = room.state.value.stage.guests.find((each) => each.slot === stream);
+  return t("picture.of.guest", { name: guest?.user.name ?? stream });
 }
 
 /** What was found, and how sure the check is of it. */

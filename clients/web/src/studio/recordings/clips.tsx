@@ -81,6 +81,7 @@ function ClipLine({ clip, busy, onDelete }: { clip: Clip; busy: boolean; onDelet
         </span>
       )}
       {clip.status === "failed" && <span class="chip bad">{t("recordings.failed")}</span>}
+      {clip.reason === "was_blurred" && <span class="chip tiny">{t("replay.blurred")}</span>}
       {clip.url !== null && (
         <a class="button outline little" href={clip.url} download data-testid="clip-download">
           {t("recordings.clip.download")}

@@ -86,16 +86,27 @@ export function ManageSheet({ room, card, onChanged, onClose }: ManageProps) {
 /** The browser downloads by a link that is good for a while, so nothing is held in the page. */
 function DownloadButton({ room, card }: { room: Room; card: Recording }) {
   const task = useTask();
-  const begin = () =>
+  const [leftOut, setLeftOut] = useState(false);
+  const begin = (whole: boolean) =>
     void task.run(async () => {
-      location.assign((await downloadOf(card.id, room.token)).url);
+      const made = await downloadOf(card.id, whole, room.token);
+      setLeftOut(made.left_out.length > 0);
+      location.assign(made.url);
     });
   return (
     <>
-      <button class="button outline wide" disabled={task.busy} onClick={begin} data-testid="recording-download">
+      <button class="button outline wide" disabled={task.busy} onClick={() => begin(false)} data-testid="recording-download">
         {task.busy && <Spinner />}
         {t("recordings.download")}
       </button>
+      {(leftOut || task.refusal?.code === "was_blurred") && (
+        <>
+          {leftOut && <p class="small quiet">{t("recordings.left_out")}</p>}
+          <button class="button outline wide" disabled={task.busy} onClick={() => begin(true)} data-testid="recording-download-whole">
+            {t("recordings.download.whole")}
+          </button>
+        </>
+      )}
       {task.refusal && <Notice tone="bad">{errorText(task.refusal)}</Notice>}
     </>
   );
