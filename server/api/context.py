@@ -25,6 +25,7 @@ from rooms.wallet.coins import CoinRules
 from server.answers import problem_from
 from server.audit import AuditKeeper
 from server.auth import GUEST, DemoTokens, Identity, SignedPaths, Tokens
+from server.avatars import AvatarDesk
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
 from server.filter_desk import FilterDesk
@@ -69,6 +70,7 @@ class Api:
     signins: SignIns
     keyring: StreamKeyring
     pictures: Pictures
+    avatars: AvatarDesk
     demo: DemoTokens | None
     grant_demo_role: Callable[[Identity], Any]
     clock_ms: Callable[[], int]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from server.api import (
     audit,
+    avatars,
     clips,
     coupons,
     desk,
@@ -38,6 +39,7 @@ PARTS = (
     replays,
     clips,
     desk,
+    avatars,
     sanctions,
     audit,
     people,
