@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,14 +78,24 @@ class Unchecked:
 
 def re_encode(upload: bytes) -> bytes:
     """A WebP of at most 1024 pixels a side. Raises ``Refused("bad_picture")``. Not for the loop: slow."""
+    return as_webp(upload, _shrunk)
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    image.thumbnail((SIDE_MAX, SIDE_MAX))
+    return image
+
+
+def as_webp(upload: bytes, shape: Callable[[Image.Image], Image.Image]) -> bytes:
+    """A WebP of what ``shape`` makes of the picture, the right way up, RGB or RGBA. It is known by what is in
+    it, not by what it is called; of a moving one it is the first frame. As :func:`re_encode`."""
     try:
         with Image.open(io.BytesIO(upload), formats=("JPEG", "PNG", "WEBP")) as image:
             if image.width * image.height > PIXELS_MAX:
                 raise Refused("bad_picture", "The picture has too many pixels.")
             upright = ImageOps.exif_transpose(image).convert("RGBA" if _has_alpha(image) else "RGB")
-            upright.thumbnail((SIDE_MAX, SIDE_MAX))
             out = io.BytesIO()
-            upright.save(out, "WEBP", quality=82)
+            shape(upright).save(out, "WEBP", quality=82)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise Refused("bad_picture") from error
     return out.getvalue()

@@ -115,6 +115,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     far = {"X-Forwarded-For": "203.0.113.7"}
     await of_people(host, viewer, await world.join(viewer.user, headers=far))
     await of_evasion(host, viewer)
+    await of_avatars(host, viewer)
     await of_rulebooks(host)
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")
@@ -376,6 +377,14 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
     await host.ask("DELETE", f"{room}/stream-keys/{made['id']}")
     await host.ask("DELETE", f"{room}/poster.jpg")
     await host.ask("POST", f"{room}/pictures", data=_picture(), headers={"Content-Type": "image/png"})
+
+
+async def of_avatars(host: Caller, viewer: Caller) -> None:
+    for caller in (host, viewer):
+        await caller.ask("PUT", "/me/avatar", data=_picture(), headers={"Content-Type": "image/png"})
+    await host.read("/me", "/rooms", f"/rooms/{host.room}")
+    await host.ask("DELETE", "/me/avatar")
+    await host.do("avatar.remove", user=viewer.user, reason="not here")
 
 
 async def of_evasion(host: Caller, viewer: Caller) -> None:
