@@ -95,7 +95,8 @@ async def test_what_is_rolled_back_was_never_said(strict: House, monkeypatch: py
 
 async def test_titles_name_the_words_to_change(strict: House) -> None:
     error = await strict.error("room.change", HOST, title="Go Die Tonight")
-    assert (error["code"], error["details"]) == ("text_refused", [{"word": "Go Die", "code": "threat"}])
+    assert error["code"] == "text_refused"
+    assert {"word": "Go Die", "code": "threat"} in error["details"]
     assert await strict.try_to_create(HOST, id="other", title="kill yourself") == "text_refused"
     options = {"options": ["Oolong", "kill yourself"], "seconds": 60}
     assert await strict.code("poll.start", HOST, question="Which tea?", **options) == "text_refused"
