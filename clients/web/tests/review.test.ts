@@ -1,8 +1,13 @@
 /** The moderators' queue as a page keeps it. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
+import { QueueDesk } from "../src/desk/queue";
 import { pieces, ReviewSide, share } from "../src/live/review";
-import type { ReviewItem, ReviewReason } from "../src/live/review_wire";
+import type { JudgedAgain, ReviewItem, ReviewReason } from "../src/live/review_wire";
+import type { Room } from "../src/live/room";
+
+// Toasts have texts, which need a browser's storage.
+vi.mock("../src/ui/toasts", () => ({ toastError: () => undefined }));
 
 function item(id: string, at_ms: number, fields: Partial<ReviewItem> = {}): ReviewItem {
   return {
@@ -84,4 +89,23 @@ describe("what is set off in a text", () => {
 it("half of nothing is nothing", () => {
   expect(share([], 0.5)).toBeNull();
   expect(share([3, 1, 2], 0.5)).toBe(2);
+});
+
+describe("a held comment that is taken", () => {
+  it("says what the filter would make of it by now, until a renewal finds nothing to say", async () => {
+    const side = new ReviewSide();
+    side.entered({ items: [item("a", 10)], waiting: 1, waits_ms: [] });
+    const said: (JudgedAgain | undefined)[] = [{ verdict: "deny", reasons: [hit(0, 1)] }, undefined];
+    const mine = item("a", 10, { claim: { by: { id: "me", name: "Me" }, until_ms: 60_000 } });
+    const send = vi.fn(() => Promise.resolve({ item: mine, now: said.shift() }));
+    const room = { staff: { review: side }, you: { user: { peek: () => ({ id: "me" }) } }, now: () => 0, send } as unknown as Room;
+    const queue = new QueueDesk(room);
+    queue.selected.value = "a";
+    queue.claim();
+    await vi.waitFor(() => expect(queue.again.value).toEqual({ id: "a", now: { verdict: "deny", reasons: [hit(0, 1)] } }));
+    queue.claim();
+    await vi.waitFor(() => expect(queue.again.value).toBeNull());
+    expect(send).toHaveBeenCalledTimes(2);
+    queue.close();
+  });
 });
