@@ -79,7 +79,9 @@ async def test_operators_see_what_moderation_comes_to_everywhere(world: World) -
     status, _, body = await raw(world, f"{path}?days=7&to=2020-02-29", boss, **OPERATOR)
     past = orjson.loads(body)
     assert (past["first_day"], past["last_day"], past["total"]) == ("2020-02-23", "2020-02-29", 0)
-    status, headers, body = await raw(world, f"{path}/export?to=2020-02-29&days=1&format=csv", boss, **OPERATOR)
+    status, headers, body = await raw(
+        world, f"{path}/export?to=2020-02-29&days=1&format=csv", boss, **OPERATOR
+    )
     assert (status, headers["X-Content-Type-Options"]) == (200, "nosniff")
     name = "transparency-2020-02-29-2020-02-29.csv"
     assert headers["Content-Disposition"] == f'attachment; filename="{name}"'
