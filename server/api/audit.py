@@ -94,21 +94,21 @@ def _offset_min(request: web.Request) -> int:
 @routes.get("/api/v1/audit")
 async def list_platform_audit(request: web.Request) -> web.Response:
     """Operator: what was done to people everywhere, or another trail by ``trail``, newest first."""
-    api, _ = await _operator(request)
+    api, _ = await of_operator(request)
     return await _page(request, api, _trail(request) or NO_ROOM)
 
 
 @routes.get("/api/v1/audit/export")
 async def export_all_audit(request: web.Request) -> web.StreamResponse:
     """Operator: all trails as a file, or one by ``trail``, oldest first."""
-    api, _ = await _operator(request)
+    api, _ = await of_operator(request)
     return await _file(request, api, _trail(request), "audit")
 
 
 @routes.post("/api/v1/audit/erase")
 async def erase_person(request: web.Request) -> web.Response:
     """Operator: erase what all trails say of a person, and their picture. The chains stay whole."""
-    api, caller = await _operator(request)
+    api, caller = await of_operator(request)
     if not may(Role.OPERATOR, Action.ERASE):
         raise Refused("forbidden")
     user = (await parsed(request, EraseOfPerson)).user
@@ -119,7 +119,8 @@ async def erase_person(request: web.Request) -> web.Response:
     return ok({"entries": count.entries, "who": count.who, "what": count.what})
 
 
-async def _operator(request: web.Request) -> tuple[Api, Caller]:
+async def of_operator(request: web.Request) -> tuple[Api, Caller]:
+    """Who asks, an operator. Raises ``Refused``."""
     api = request.app[API]
     identity = await api.identify(request)
     if identity.is_guest:

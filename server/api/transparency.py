@@ -10,8 +10,8 @@ from aiohttp import web
 
 from moderation.audit.days import DAY_MS
 from rooms.errors import Refused
-from server.api.context import API, Api, int_arg, ok
-from server.live.connection import as_caller
+from server.api.audit import of_operator
+from server.api.context import Api, int_arg, ok
 from server.transparency import PERIOD_MAX, ROOMS_MAX, Asked
 from server.transparency_files import sheet
 
@@ -23,14 +23,14 @@ FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 @routes.get("/api/v1/moderation/transparency")
 async def platform_transparency(request: web.Request) -> web.Response:
     """Operator: what moderation comes to in all rooms, in numbers, and in those with the most of it."""
-    api = await _for_operator(request)
+    api, _ = await of_operator(request)
     return ok(await _told(request, api))
 
 
 @routes.get("/api/v1/moderation/transparency/export")
 async def export_transparency(request: web.Request) -> web.Response:
     """Operator: the same as a file, ``format`` csv or json."""
-    api = await _for_operator(request)
+    api, _ = await of_operator(request)
     form = request.query.get("format", "csv")
     if form not in FORMATS:
         raise Refused("bad_request", f"format: one of {', '.join(FORMATS)}")
@@ -51,18 +51,8 @@ async def export_transparency(request: web.Request) -> web.Response:
 @routes.get("/api/v1/audit/watch")
 async def audit_watch(request: web.Request) -> web.Response:
     """Operator: what verifying all trails in the background has come to."""
-    api = await _for_operator(request)
+    api, _ = await of_operator(request)
     return ok(await api.audit_watch.told())
-
-
-async def _for_operator(request: web.Request) -> Api:
-    api = request.app[API]
-    identity = await api.identify(request)
-    if identity.is_guest:
-        raise Refused("unauthenticated")
-    if not as_caller(identity).operator:
-        raise Refused("forbidden")
-    return api
 
 
 async def _told(request: web.Request, api: Api) -> dict[str, Any]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from rooms.shop.owed import count_owed
 from server.config import Settings
+from server.doctor.asking import ask
 from server.doctor.finding import Finding, error, ok, warn
-from server.store.engine import open_readers, sqlite_file
 
 LONG_DUE_MS = 3_600_000
 """Until then a refund that the provider doesn't take on is tried at growing distances, and may be well."""
@@ -43,17 +41,9 @@ def check_payments(settings: Settings) -> Iterator[Finding]:
 
 def check_owed(settings: Settings) -> Iterator[Finding]:
     """No buyer waits for money that nobody sees to. Blocks: for a thread."""
-    file = sqlite_file(settings.database_url)
-    if file is not None and not file.exists():
+    owed = ask(settings, count_owed)
+    if owed is None:
         return
-    engine = open_readers(settings.database_url, size=1)
-    try:
-        with engine.connect() as connection:
-            owed = count_owed(connection)
-    except SQLAlchemyError:
-        return  # the database is away, or hasn't been migrated yet: other checks say so
-    finally:
-        engine.dispose()
     yield from judge_owed(owed, time.time_ns() // 1_000_000)
 
 

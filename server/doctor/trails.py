@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from moderation.audit.watch import State, read_state
 from server.audit_watch import ADVICE
 from server.config import Settings
+from server.doctor.asking import ask
 from server.doctor.finding import Finding, error, ok, warn
-from server.store.engine import open_readers, sqlite_file
 
 LATE = 3
 """So many intervals without a full verification, and something keeps it from its work."""
@@ -20,17 +18,9 @@ LATE = 3
 def check_trails(settings: Settings) -> Iterator[Finding]:
     """The trails are what was written, as of the last verification. Verifies nothing by itself, as that may
     take minutes. Blocks: for a thread."""
-    file = sqlite_file(settings.database_url)
-    if file is not None and not file.exists():
+    state = ask(settings, read_state)
+    if state is None:
         return
-    engine = open_readers(settings.database_url, size=1)
-    try:
-        with engine.connect() as connection:
-            state = read_state(connection)
-    except SQLAlchemyError:
-        return  # the database is away, or hasn't been migrated yet: other checks say so
-    finally:
-        engine.dispose()
     yield judge_trails(state, time.time_ns() // 1_000_000, settings.moderation.audit_verify_every_s)
 
 

@@ -182,7 +182,8 @@ async def host_ends_it(host: Person, audit: Audit) -> None:
     await host.at("tab-sales").click()
     await host.at("sale-end").click()
     await host.at("confirm-yes").click()
-    await host.at("coupon-close").click()
+    if await host.at("coupon-close").count():  # on a slow machine the drop has ended by itself
+        await host.at("coupon-close").click()
     await expect(host.at("sale-row")).to_have_count(0, timeout=WAIT_MS)
     await host.see("coupon-drop-button")
 

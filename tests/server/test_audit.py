@@ -66,30 +66,24 @@ async def test_a_trail_is_listed_by_what_is_asked_for(world: World) -> None:
 async def test_operators_see_what_moderation_comes_to_everywhere(world: World) -> None:
     _, room = await busy_room(world)
     path, boss = "/api/v1/moderation/transparency", fresh("operator")
-    status, _, body = await raw(world, f"{path}?days=1&rooms=100", boss, **OPERATOR)
+    status, _, body = await raw(world, f"{path}?days=2&rooms=100", boss, **OPERATOR)
     told = orjson.loads(body)
-    assert (status, told["first_day"], len(told["days"])) == (200, told["last_day"], 1)
+    assert (status, [day["day"] for day in told["days"]]) == (200, [told["first_day"], told["last_day"]])
     (mine,) = (each for each in told["rooms"] if each["room"] == room)
     assert [(action["action"], action["by"]) for action in mine["actions"]] == [
         ("moderate.mute", {"moderator": 1})
     ]
     assert told["total"] >= mine["total"] == 1
-    for asked in (
-        "days=0",
-        "days=367",
-        "rooms=101",
-        "to=2026-1-1",
-        "to=20260101",
-        "to=1969-12-31",
-        "to=soon",
-    ):
+    for asked in ("days=many", "to=2026-1-1", "to=20260101", "to=1969-12-31", "to=soon"):
         assert (await raw(world, f"{path}?{asked}", boss, **OPERATOR))[0] == 400, asked
     status, _, body = await raw(world, f"{path}?days=7&to=2020-02-29", boss, **OPERATOR)
     past = orjson.loads(body)
     assert (past["first_day"], past["last_day"], past["total"]) == ("2020-02-23", "2020-02-29", 0)
-    status, headers, body = await raw(world, f"{path}/export?days=1&format=csv", boss, **OPERATOR)
+    status, headers, body = await raw(
+        world, f"{path}/export?to=2020-02-29&days=1&format=csv", boss, **OPERATOR
+    )
     assert (status, headers["X-Content-Type-Options"]) == (200, "nosniff")
-    name = f"transparency-{told['last_day']}-{told['last_day']}.csv"
+    name = "transparency-2020-02-29-2020-02-29.csv"
     assert headers["Content-Disposition"] == f'attachment; filename="{name}"'
     assert body.startswith(b"room,title,table,what,by,count\r\n")
     status, _, body = await raw(world, f"{path}/export?format=xml", boss, **OPERATOR)
