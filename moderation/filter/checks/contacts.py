@@ -72,7 +72,7 @@ _CALL = (
     r"|电话|手机|手机号|致电|联系|拨打|热线|打我)"
 )
 _TELEGRAM = (
-    rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞机|纸飞机|✈|🛩|蝙蝠号?|土豆号|密聊)"
+    rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞机|纸飞机|✈|🛩|蝙蝠号?)"
 )
 _WHATSAPP = rf"{_ALONE}(?:{spread('whatsapp')}|whatsap|watsap+|wa(?=[ :：+]))"
 _LINE = rf"(?:{_ALONE}line(?![a-z])|(?<![依信无耍])赖(?=[ :：=号是id]))"
@@ -124,9 +124,8 @@ _RULES = (
     _Rule("social", re.compile(rf"{_SOCIAL}{_AFTER}(?P<id>[a-z0-9][a-z0-9_.\-]{{3,29}})"), True),
 )
 _ANNOUNCED = re.compile(
-    r"[微薇威维徽喂卫]|[扣抠叩蔻🐧]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机"
-    r"|✈|🛩|蝙蝠|土豆号|密聊|赖|[加进入q扣企][群裙羣峮]|[群裙]号|葳|溦|唯[信心]|绿泡泡"
-    r"|绿色软件|绿聊|(?:抖音|快手|小红书|陌陌|探探|微博|脸书|推特)(?:号|id)|[加+私][vw]"
+    r"[微薇威维徽喂卫葳溦扣抠叩蔻🐧群裙羣峮赖✈🛩]|唯[信心]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机"
+    r"|蝙蝠|绿[泡色聊]|[音手书陌探博特](?:号|id)|[加+私][vw]"
     r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|v信|vxin"
     r"|tel|phone|mobile|cell|call|text|txt|sms|ring|dial|reach|contact|hmu|hit me|number|wats|wa[ :：+]"
     r"|tg|line|ig|ins|snap|sc[ :：=]|disc|kik|signal|fb|whats|we ?chat|skype|facebook|viber|v❤|v心)"
