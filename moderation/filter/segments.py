@@ -21,6 +21,8 @@ together would take none."""
 _SAID_TO_PEOPLE = frozenset({"profanity", "insult", "threat", "slur"})
 _COST, _COST_OF_ABUSE = 40, 30
 """Of the listed word itself. Abuse is commoner where people quarrel than in what the table was counted in."""
+_COST_OF_SOUND = 8
+"""More of one that is only read alike."""
 _COST_OF_SIGN = 20
 """Of a letter, figure or gap inside the word: 包装|B款 holds no 装B."""
 MARGIN = 1
@@ -42,6 +44,8 @@ def is_cut(kept: str, first: int, last: int, entry: Entry) -> bool:
     while end - last <= AROUND and _is_han(kept, end):
         end += 1
     whole = _COST_OF_ABUSE if entry.category in _SAID_TO_PEOPLE else _COST
+    if entry.homophones and "{" not in entry.text and kept[first : last + 1] != entry.text:
+        whole += _COST_OF_SOUND
     return _falls_apart(kept[start:end], first - start, last + 1 - start, whole)
 
 
