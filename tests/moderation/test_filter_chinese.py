@@ -137,7 +137,7 @@ def test_innocent_neighbours_of_those_families_are_left_alone(text: str) -> None
         ("wechat", "葳信 lulu_99"),
         ("wechat", "绿泡泡：bao88go"), ("telegram", "✈：shop_vip1"), ("telegram", "蝙蝠号 bat_888"),
         ("line", "赖: mimi77"),
-        ("social", "抖音号：dada6688"), ("social", "小红书号 9988abc"), ("wechat", "徽: kk1388"),
+        ("social", "抖音号：dada6688"), ("social", "小红书号：abc9988"), ("wechat", "徽: kk1388"),
     ],
 )  # fmt: skip
 def test_messengers_are_known_by_their_nicknames(code: str, text: str) -> None:

@@ -71,9 +71,7 @@ _CALL = (
     r"(?: me| us)?(?: or (?:text|call|txt|whatsapp))?(?: at| on| is)?"
     r"|电话|手机|手机号|致电|联系|拨打|热线|打我)"
 )
-_TELEGRAM = (
-    rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞机|纸飞机|✈|🛩|蝙蝠号?)"
-)
+_TELEGRAM = rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞机|纸飞机|✈|🛩|蝙蝠号?)"
 _WHATSAPP = rf"{_ALONE}(?:{spread('whatsapp')}|whatsap|watsap+|wa(?=[ :：+]))"
 _LINE = rf"(?:{_ALONE}line(?![a-z])|(?<![依信无耍])赖(?=[ :：=号是id]))"
 _SPREAD = "|".join(
