@@ -25,7 +25,6 @@ _COST_OF_SOUND = 8
 """More of one that is only read alike."""
 _COST_OF_SIGN = 20
 """Of a letter, figure or gap inside the word: 包装|B款 holds no 装B."""
-MARGIN = 1
 KEPT_MAX = 4096
 """Answers remembered: innocent words are said again and again."""
 
@@ -54,7 +53,7 @@ def _falls_apart(text: str, first: int, stop: int, whole: int) -> bool:
     """Whether it takes less to cut ``text`` across an edge of ``text[first:stop]`` than at both; ``whole`` is
     what that word takes."""
     at_edges = _cost(text[:first]) + min(whole, _cost(text[first:stop])) + _cost(text[stop:])
-    return _cost(text, (first, stop)) + MARGIN < at_edges
+    return _cost(text, (first, stop)) < at_edges
 
 
 def _is_han(kept: str, index: int) -> bool:

@@ -170,3 +170,20 @@ def test_addresses_that_are_read_out_are_links(text: str) -> None:
 )
 def test_hours_and_prices_are_no_links(text: str) -> None:
     assert not links.find(text, folded(text).views)
+
+
+@pytest.mark.parametrize("text", ["微信iPhone15能用吗", "微信 vivo200 版", "飞机ipad11支架"])
+def test_a_device_with_its_number_is_nobodys_id(text: str) -> None:
+    assert not contacts.find(folded(text).views)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "脑壳是不是被门夹了", "这种货色也敢播", "绝户玩意", "露个奶", "跟着导师买", "代开各类发票",
+        "黑户也能贷", "狗币主播",
+        "脑子不够用", "东北人滚", "简介有链接",
+    ],
+)  # fmt: skip
+def test_common_turns_of_scorn_and_of_offers_are_found(text: str) -> None:
+    assert BUNDLED.check(text).action != "allow"

@@ -53,13 +53,14 @@ def spread(name: str) -> str:
 
 _WECHAT = (
     r"(?:(?!微星)(?:微|薇|威|维|徽|v|薇薇|喂|卫|微微|葳|溦|唯)[ *._/|~\-]{0,2}(?:信|x|❤|心|星|芯)"
-    rf"|{_ALONE}(?:{spread('wechat')}|weixin|wei xin|vx|wx|vxin|weix)"
+    rf"|{_ALONE}(?:{spread('wechat')}|weixin|wei xin|vx|wx|vxin|weix|w信)"
     rf"|[加+私+扣] ?(?:微|薇|威|徽|v|维|w)"
     r"|绿泡泡|绿色软件|绿聊|(?<![安稍轻略细显低国卑甚精])[薇徽微])"
 )
 _QQ = (
     rf"(?:{_ALONE}q ?q|[扣抠叩蔻]{{2}}|🐧|[扣抠]q|企鹅|秋秋|球球"
-    rf"|(?:{_ALONE}q|[扣企加进入])[群裙羣峮]|[群裙]号|{_ALONE}q号?(?=[ :：]?\d))"
+    rf"|(?:{_ALONE}q|[扣企加进入])[群裙羣峮]|[群裙]号|{_ALONE}q号?(?=[ :：]?\d)"
+    r"|扣(?=\d{8})(?!(?P<same>\d)(?P=same){4}))"
 )
 # A shop's own numbers are nobody's telephone.
 _NO_ORDER = "".join(
@@ -124,7 +125,7 @@ _RULES = (
 _ANNOUNCED = re.compile(
     r"[微薇威维徽喂卫葳溦扣抠叩蔻🐧群裙羣峮赖✈🛩]|唯[信心]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机"
     r"|蝙蝠|绿[泡色聊]|[音手书陌探博特](?:号|id)|[加+私][vw]"
-    r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|v信|vxin"
+    r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|[vw]信|vxin"
     r"|tel|phone|mobile|cell|call|text|txt|sms|ring|dial|reach|contact|hmu|hit me|number|wats|wa[ :：+]"
     r"|tg|line|ig|ins|snap|sc[ :：=]|disc|kik|signal|fb|whats|we ?chat|skype|facebook|viber|v❤|v心)"
 )
@@ -234,10 +235,18 @@ def _announced(text: str) -> Iterator[tuple[str, int, int, str]]:
             yield rule.code, match.start(), match.end(), said.translate(_HAN_DIGITS)
 
 
+_DEVICE = re.compile(
+    r"(?:iphone|ipad|ios|android|mate|nova|redmi|galaxy|oppo|vivo|reno|honor|type|usb|win|mac)[-_]?\d{1,4}[a-z]{0,5}"
+)
+"""A telephone or a plug with its number: 微信 on an iphone15 is nobody's name."""
+
+
 def _is_id(whole: str, said: str, gap: str) -> bool:
     """Whether what follows is somebody's id and no word of the sentence (``wechat payment``, ``line up``,
     ``bottom line: great``, ``snap 40mm``)."""
     if said in COMMON or said.strip("._-") in COMMON or _MEASURE.fullmatch(said):
+        return False
+    if _DEVICE.fullmatch(said):
         return False
     if not any(map(str.isalpha, said)):
         return "id" in gap or "@" in gap
