@@ -51,7 +51,8 @@ class Holes:
 
     def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, int, int]]:
         """Entries with the first and the last index in ``seen.kept``."""
-        if self._veiled and not seen.kept.isascii():
+        kept = seen.kept
+        if self._veiled and ("*" in kept or "#" in kept or "×" in kept or "□" in kept):
             yield from self._unveiled(seen.kept, level_of)
         if not self._words or not _HOLED.search(seen.kept):
             return

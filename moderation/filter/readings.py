@@ -7,7 +7,7 @@ no further reading: to find that out is one search.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from moderation.filter.fold import NOTHING, Kind, kind_of
 from moderation.filter.normalise import Normalised, Reading
@@ -73,11 +73,14 @@ _PLUS = re.compile(f"(?<![a-z0-9+])\\+(?=\\s?(?:[{_HAN}]|vx|wx|v|q|qq|w)(?![a-z]
 """加 is read "plus": ➕微信."""
 # Pictures that are read as a word beside ideographs, and are ornament beside letters.
 _PICTURES = dict(zip(map(ord, "💀☠💩🍺🍻💰💵🧠👴👵🦆🌱"), "死死屎逼逼钱钱脑爷奶鸭草", strict=True))
-_PICTURED = re.compile(
-    f"(?<=[{_HAN}])[{''.join(map(chr, _PICTURES))}]|[{''.join(map(chr, _PICTURES))}](?=[{_HAN}])"
+_PICTURED = re.compile(f"[{''.join(map(chr, _PICTURES))}]")
+_IDEOGRAPH = re.compile(f"[{_HAN}]")
+_COUNTED = (
+    "个件码号元块折包箱米斤双条套支盒瓶年月日天时点分岁级寸色款人次份万千百"
+    "十层升克倍位片张把台部只颗粒杯袋桶本毛角间室厅楼栋排期周季星格档组对副根枚"
 )
-# 傻1逼
-_BETWEEN = re.compile(f"(?<=[{_HAN}])[0-9x](?=[{_HAN}])")
+"""What is counted in shops. A figure before one of these belongs to it; 傻1逼 has none."""
+_BETWEEN = re.compile(f"(?<=[{_HAN}])[0-9](?=[{_HAN}])(?!.[{_COUNTED}])")
 _VOWELS = "aeiou"
 
 _READ_FROM = 0x30000
@@ -101,7 +104,9 @@ def further(seen: Normalised) -> Iterator[Reading]:
     if signs:
         yield from _signed(kept)
     if not kept.isascii():
-        yield from _with_ideographs(kept, leet)
+        if _PICTURED.search(kept) and _IDEOGRAPH.search(kept):
+            yield Reading(kept.translate(_PICTURES))
+        yield from (in_pinyin(way) for way in (kept, *leet) if _MIXED.search(way))
     if not seen.original.isascii() and (letters := passed_off(seen)):
         yield letters
 
@@ -114,27 +119,18 @@ def _drawn(kept: str) -> bool:
 
 
 def _signed(kept: str) -> Iterator[Reading]:
-    """With tones left out, vowels for stars, 加 for a plus, nothing for 〇."""
+    """With tones left out, vowels for stars, 加 for a plus, nothing for 〇, a gap for a figure."""
     if _TONED.search(kept):
         yield Reading(_TONED.sub(lambda found: found[0].translate(_TONES), kept))
     if _HOLED.search(kept):
         for vowel in _VOWELS:
             yield Reading(_HOLED.sub(vowel, kept))
+    if _BETWEEN.search(kept):
+        yield Reading(_BETWEEN.sub("-", kept))
     if "〇" in kept and _ROUND.search(kept):
         yield Reading(_ROUND.sub(NOTHING, kept))
     if "+" in kept and _PLUS.search(kept):
         yield Reading(_PLUS.sub("加", kept))
-
-
-def _with_ideographs(kept: str, leet: Sequence[str]) -> Iterator[Reading]:
-    """With a gap for a figure between ideographs, what pictures beside them stand for, and in pinyin."""
-    if _BETWEEN.search(kept):
-        yield Reading(_BETWEEN.sub("-", kept))
-    if _PICTURED.search(kept):
-        yield Reading(kept.translate(_PICTURES))
-    for way in (kept, *leet):
-        if _MIXED.search(way):
-            yield in_pinyin(way)
 
 
 def in_pinyin(kept: str) -> Reading:

@@ -6,6 +6,8 @@ fall into common words, the likeliest is compared with the likeliest that cuts w
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from moderation.filter.entries import Entry
 from moderation.filter.tables import common
 
@@ -19,9 +21,12 @@ together would take none."""
 _SAID_TO_PEOPLE = frozenset({"profanity", "insult", "threat", "slur"})
 _COST, _COST_OF_ABUSE = 40, 30
 """Of the listed word itself. Abuse is commoner where people quarrel than in what the table was counted in."""
+_COST_OF_SOUND = 8
+"""More of one that is only read alike."""
 _COST_OF_SIGN = 20
 """Of a letter, figure or gap inside the word: 包装|B款 holds no 装B."""
-MARGIN = 1
+KEPT_MAX = 4096
+"""Answers remembered: innocent words are said again and again."""
 
 
 def is_cut(kept: str, first: int, last: int, entry: Entry) -> bool:
@@ -37,10 +42,18 @@ def is_cut(kept: str, first: int, last: int, entry: Entry) -> bool:
         start -= 1
     while end - last <= AROUND and _is_han(kept, end):
         end += 1
-    text, inside = kept[start:end], (first - start, last + 1 - start)
     whole = _COST_OF_ABUSE if entry.category in _SAID_TO_PEOPLE else _COST
-    cut_there = _cost(text[: inside[0]]) + min(whole, _cost(text[slice(*inside)])) + _cost(text[inside[1] :])
-    return _cost(text, inside) + MARGIN < cut_there
+    if entry.homophones and "{" not in entry.text and kept[first : last + 1] != entry.text:
+        whole += _COST_OF_SOUND
+    return _falls_apart(kept[start:end], first - start, last + 1 - start, whole)
+
+
+@lru_cache(KEPT_MAX)
+def _falls_apart(text: str, first: int, stop: int, whole: int) -> bool:
+    """Whether it takes less to cut ``text`` across an edge of ``text[first:stop]`` than at both; ``whole`` is
+    what that word takes."""
+    at_edges = _cost(text[:first]) + min(whole, _cost(text[first:stop])) + _cost(text[stop:])
+    return _cost(text, (first, stop)) < at_edges
 
 
 def _is_han(kept: str, index: int) -> bool:

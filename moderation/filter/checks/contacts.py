@@ -53,13 +53,14 @@ def spread(name: str) -> str:
 
 _WECHAT = (
     r"(?:(?!微星)(?:微|薇|威|维|徽|v|薇薇|喂|卫|微微|葳|溦|唯)[ *._/|~\-]{0,2}(?:信|x|❤|心|星|芯)"
-    rf"|{_ALONE}(?:{spread('wechat')}|weixin|wei xin|vx|wx|vxin|weix)"
+    rf"|{_ALONE}(?:{spread('wechat')}|weixin|wei xin|vx|wx|vxin|weix|w信)"
     rf"|[加+私+扣] ?(?:微|薇|威|徽|v|维|w)"
     r"|绿泡泡|绿色软件|绿聊|(?<![安稍轻略细显低国卑甚精])[薇徽微])"
 )
 _QQ = (
     rf"(?:{_ALONE}q ?q|[扣抠叩蔻]{{2}}|🐧|[扣抠]q|企鹅|秋秋|球球"
-    rf"|(?:{_ALONE}q|[扣企加进入])[群裙羣峮]|[群裙]号|{_ALONE}q号?(?=[ :：]?\d))"
+    rf"|(?:{_ALONE}q|[扣企加进入])[群裙羣峮]|[群裙]号|{_ALONE}q号?(?=[ :：]?\d)"
+    r"|扣(?=\d{8})(?!(?P<same>\d)(?P=same){4}))"
 )
 # A shop's own numbers are nobody's telephone.
 _NO_ORDER = "".join(
@@ -71,9 +72,7 @@ _CALL = (
     r"(?: me| us)?(?: or (?:text|call|txt|whatsapp))?(?: at| on| is)?"
     r"|电话|手机|手机号|致电|联系|拨打|热线|打我)"
 )
-_TELEGRAM = (
-    rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞机|纸飞机|✈|🛩|蝙蝠号?|土豆号|密聊)"
-)
+_TELEGRAM = rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞机|纸飞机|✈|🛩|蝙蝠号?)"
 _WHATSAPP = rf"{_ALONE}(?:{spread('whatsapp')}|whatsap|watsap+|wa(?=[ :：+]))"
 _LINE = rf"(?:{_ALONE}line(?![a-z])|(?<![依信无耍])赖(?=[ :：=号是id]))"
 _SPREAD = "|".join(
@@ -124,10 +123,9 @@ _RULES = (
     _Rule("social", re.compile(rf"{_SOCIAL}{_AFTER}(?P<id>[a-z0-9][a-z0-9_.\-]{{3,29}})"), True),
 )
 _ANNOUNCED = re.compile(
-    r"[微薇威维徽喂卫]|[扣抠叩蔻🐧]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机"
-    r"|✈|🛩|蝙蝠|土豆号|密聊|赖|[加进入q扣企][群裙羣峮]|[群裙]号|葳|溦|唯[信心]|绿泡泡"
-    r"|绿色软件|绿聊|(?:抖音|快手|小红书|陌陌|探探|微博|脸书|推特)(?:号|id)|[加+私][vw]"
-    r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|v信|vxin"
+    r"[微薇威维徽喂卫葳溦扣抠叩蔻🐧群裙羣峮赖✈🛩]|唯[信心]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机"
+    r"|蝙蝠|绿[泡色聊]|[音手书陌探博特](?:号|id)|[加+私][vw]"
+    r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|[vw]信|vxin"
     r"|tel|phone|mobile|cell|call|text|txt|sms|ring|dial|reach|contact|hmu|hit me|number|wats|wa[ :：+]"
     r"|tg|line|ig|ins|snap|sc[ :：=]|disc|kik|signal|fb|whats|we ?chat|skype|facebook|viber|v❤|v心)"
 )
@@ -237,10 +235,18 @@ def _announced(text: str) -> Iterator[tuple[str, int, int, str]]:
             yield rule.code, match.start(), match.end(), said.translate(_HAN_DIGITS)
 
 
+_DEVICE = re.compile(
+    r"(?:iphone|ipad|ios|android|mate|nova|redmi|galaxy|oppo|vivo|reno|honor|type|usb|win|mac)[-_]?\d{1,4}[a-z]{0,5}"
+)
+"""A telephone or a plug with its number: 微信 on an iphone15 is nobody's name."""
+
+
 def _is_id(whole: str, said: str, gap: str) -> bool:
     """Whether what follows is somebody's id and no word of the sentence (``wechat payment``, ``line up``,
     ``bottom line: great``, ``snap 40mm``)."""
     if said in COMMON or said.strip("._-") in COMMON or _MEASURE.fullmatch(said):
+        return False
+    if _DEVICE.fullmatch(said):
         return False
     if not any(map(str.isalpha, said)):
         return "id" in gap or "@" in gap

@@ -63,8 +63,7 @@ _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _VERSION = re.compile(r"(?:v|ver|version|版本?|ios|os) ?$")
 _BRACKETED = re.compile(r"h(?:tt|xx)ps?://\[[0-9a-f:.]{2,45}\]")
 _MAYBE = re.compile(
-    r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//|www[ ]|w w w"
-    r"|[点.][抗康扣控坑考靠肯看][姆母木目]|c o m|[¥$€£₤₳¢][ ]?[a-z0-9]{8}"
+    r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//|www[ ]|w w w|[¥$€£₤₳¢][ ]?[a-z0-9]{8}"
 )
 _ASCII_TAIL = re.compile(r"[a-z0-9][a-z0-9-]*$")
 _ASCII_HEAD = re.compile(r"[a-z0-9-]+")

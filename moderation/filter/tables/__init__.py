@@ -38,7 +38,10 @@ def apart() -> dict[str, tuple[str, ...]]:
 def common() -> dict[str, int]:
     """How common words and characters are: twice the binary logarithm of how often they stand in sixty
     million words of print; those of shops and chats as often as they are met there."""
-    table = {word: int(row.partition(" ")[0]) for row in _read("common.txt") for word in row.split(" ")[1:]}
+    table: dict[str, int] = {}
+    for row in _read("common.txt"):
+        often, *words = row.split(" ")
+        table.update(dict.fromkeys(words, int(often)))
     for word in " ".join(row for row in _read("shop.txt") if not row.startswith("#")).split():
         table[word] = max(table.get(word, 0), SHOP_WORD)
     return table
