@@ -180,7 +180,7 @@ def _leet(kept: str) -> Iterator[str]:
 def _joined(apart: str, table: dict[int, str]) -> str:
     """Letters set apart, with figures among them: a rating such as ``a 5/5`` has too few letters."""
     letters, figures = len(_LETTER.findall(apart)), len(_FIGURE.findall(apart))
-    if letters < 2 and figures < 3 or (letters < 3 and _RATING.search(apart)):
+    if (letters < 2 and figures < 3) or (letters < 3 and _RATING.search(apart)):
         return apart
     return apart.translate(table) if letters else apart
 
