@@ -13,7 +13,8 @@ from moderation.filter.normalise import Normalised
 
 MEMORY_MAX = 32 * 1024 * 1024
 """Bytes that one pattern, or so many together, may take."""
-TOGETHER_MAX = 250
+TOGETHER_MAX = 60
+"""More have so many states together that most texts meet one which has to be worked out first."""
 _OF_WORDS = re.compile(r"\\[bBsSW]|[ ^$]")
 _PROBE = "\U0010fffd"
 
