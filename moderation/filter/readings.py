@@ -55,10 +55,11 @@ _LEET_L_TABLE = str.maketrans(_SINGLE | _AS_L)
 _INSIDE = re.compile("(?<=[a-z0-9@$!])[(<](?=[a-z0-9@$!])")
 # Between dots and the like, only what has a letter is a word: v4.6.2 isn't.
 _CHUNK = re.compile('[^.,:;"]+')
-# A model, a size or a flat: S8, 5B. Beside Chinese it is an insult more often: 5b主播.
-_NUMBERED = re.compile("[a-z][2-9]|[0-9][a-z]")
+# A model, a size or a flat: S8, FF7, 5B. Beside Chinese it is an insult more often: 5b主播.
+_NUMBERED = re.compile("[a-z]{1,2}[2-9]|[0-9][a-z]")
 _BESIDE_HAN = re.compile(f"[{_HAN}]")
 _LETTER = re.compile("[a-z@$]")
+_RATING = re.compile("[0-9] ?/ ?[0-9]")
 _FIGURE = re.compile("[0-9]")
 _PRICE = re.compile(r"[$€£¥]\d")
 _CLOSING = "!?.,"
@@ -175,7 +176,9 @@ def _leet(kept: str) -> Iterator[str]:
 def _joined(apart: str, table: dict[int, str]) -> str:
     """Letters set apart, with figures among them: a rating such as ``a 5/5`` has too few letters."""
     letters, figures = len(_LETTER.findall(apart)), len(_FIGURE.findall(apart))
-    return apart.translate(table) if letters > 1 or (letters and figures > 2) else apart
+    if (letters < 2 and figures < 3) or (letters < 3 and _RATING.search(apart)):
+        return apart
+    return apart.translate(table) if letters else apart
 
 
 def _meant(found: re.Match[str], table: dict[int, str]) -> str:
