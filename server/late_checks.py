@@ -32,9 +32,10 @@ log = structlog.get_logger(__name__)
 
 LEASE = "*pictures"
 """Among the leases on streams; no stream can be called so."""
-PAGE = 200
+PAGE, PAGES_AT_ONCE = 200, 20
 READY_S = 5.0
 """Until a checker that isn't there is looked for again."""
+SKIP_S = 1.0
 REST_S, REST_MAX_S = 60.0, 3_600.0
 """Between two passes: the longer the more often pictures could not be looked at."""
 MISSES_MAX = 3
@@ -107,9 +108,9 @@ class LateChecks:
         ``Refused`` while the database is away. Safe to cancel."""
         if not self._looker.is_ready:
             return READY_S
-        picture = await self._store.read(self._next)
+        picture, is_end = await self._store.read(self._next)
         if picture is None:
-            return self._end_of_pass()
+            return self._end_of_pass() if is_end else SKIP_S
         if not await self._hold():
             return LEASE_MS / 1000
         self._after = picture.name
@@ -122,15 +123,19 @@ class LateChecks:
             await self._settle(looked)
         return 60 / self._per_min
 
-    def _next(self, conn: Connection) -> Unchecked | None:
-        """The next of a room whose pictures are looked at."""
+    def _next(self, conn: Connection) -> tuple[Unchecked | None, bool]:
+        """The next of a room whose pictures are looked at, and whether there was nothing more. How many of
+        other rooms are passed over at once is bounded."""
         self._metrics.unchecked.set(count_unchecked(conn))
-        while page := read_unchecked(conn, self._after, PAGE):
+        for _ in range(PAGES_AT_ONCE):
+            page = read_unchecked(conn, self._after, PAGE)
             for picture in page:
                 if self._looker.wants(picture.room_id):
-                    return picture
+                    return picture, False
+            if len(page) < PAGE:
+                return None, True
             self._after = page[-1].name
-        return None
+        return None, False
 
     def _end_of_pass(self) -> float:
         self._after = ""

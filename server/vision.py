@@ -226,9 +226,9 @@ class PictureChecks:
             return
         self._metrics.hits.labels(measure).inc()
         log.warning("picture_hit", stream=sighting.stream, measure=measure, classes=spotted.classes)
-        if measure == "blur":
+        if measure != "alert":
             await self._blur(sighting.stream, on=True)
-        elif measure == "interrupt":
+        if measure == "interrupt":
             self._ends(sighting.stream)
 
     def ended(self, stream: str) -> None:

@@ -122,8 +122,9 @@ class PictureActs:
         if tx.now_ms < state.quiet_until_ms:
             return {"acted": False}
         hit = self._note(tx, spotted)
-        if spotted.measure == "blur" and not state.blurred:
-            tx.put(PICTURE_STATES, replace(state, blurred=1))
+        if spotted.measure != "alert" and not state.blurred:
+            # What is broken off is blurred to its end: a recording mustn't show what it was broken off for.
+            state = tx.put(PICTURE_STATES, replace(state, blurred=1))
             data = {"stream": spotted.name, "on": True, "since_ms": spotted.began_ms}
             tx.append(spotted.room_id, "stream.blurred", data)
         if spotted.measure == "interrupt":

@@ -39,7 +39,7 @@ class Hits:
         """Let moderators look at what was found in a stream's picture; ``facts`` is what they are shown. The
         room must be locked."""
         facts = {**facts, "stream": stream, "_publisher": publisher_id}
-        if facts["measure"] == "blur":
+        if facts.get("measure") in ("blur", "interrupt"):
             facts["_blurred_since_ms"] = facts.get("_since_ms")
         body = orjson.dumps(facts)
         item = self._waiting(tx, room_id, stream)

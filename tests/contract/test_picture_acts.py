@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import orjson
@@ -142,8 +143,11 @@ async def test_an_interruption_ends_the_stream_and_keeps_its_publisher_out(live:
         refuse_broken_off(known, live.now_ms)
     assert (refused.value.code, refused.value.retry_after_ms) == ("picture_refused", 60_000)
     refuse_broken_off(known, live.now_ms + 60_000)
+    assert blurs(live) == [("host", True)]  # to the end of it, for who sees the recording
     await over(live)
-    assert await state(live) == known  # that stays
+    assert blurs(live) == [("host", True), ("host", False)]
+    assert known is not None
+    assert await state(live) == replace(known, blurred=0)  # that stays
     await live.ok("picture.clear", MODERATOR)
     refuse_broken_off(await state(live), live.now_ms)
 

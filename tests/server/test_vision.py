@@ -246,6 +246,8 @@ async def test_an_interrupted_stream_is_over_and_stays_so_for_a_while(tmp_path: 
         (why,) = await house.told("mei")
         assert (why["measure"], why["classes"][0]["name"]) == ("interrupt", "red")
         assert await house.audit() == ["picture.interrupt"]
+        on, off = {"stream": "host", "on": True}, {"stream": "host", "on": False}
+        await until(house.blurs, lambda log: log == [on, off], "it was blurred to its end")
         status, problem = await house.offer()
         assert (status, problem["code"]) == (422, "picture_refused")
         await house.clear()
