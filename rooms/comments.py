@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from rooms.avatars import Faces
 from rooms.budget import BUDGETS, BudgetRules, as_row, full, spend
 from rooms.commands import PostComment
 from rooms.errors import Refused
@@ -76,8 +77,8 @@ def _readable(event: LogEvent, shadow_of: str | None) -> bool:
 
 
 class Comments:
-    """The command ``comment``. ``fans`` and ``levels`` are shown beside names; ``fans`` counts who speaks.
-    What the filter holds goes to ``held``; without one it is refused."""
+    """The command ``comment``. ``fans``, ``levels`` and ``faces`` are shown beside names; ``fans`` counts who
+    speaks. What the filter holds goes to ``held``; without one it is refused."""
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Comments:
         levels: Levels,
         audit: Audit,
         held: Held | None = None,
+        faces: Faces | None = None,
     ) -> None:
         self._standing = standing
         self._texts = texts
@@ -96,6 +98,7 @@ class Comments:
         self._rules = rules
         self._fans = fans
         self._levels = levels
+        self._faces = faces or Faces()
         self._pacer = Pacer(rules.per_window, rules.window_ms)
 
     def post(
@@ -180,7 +183,7 @@ class Comments:
         ``staff``'s, or one that they have let through."""
         fan_of = (room.host_id, author.id or "")
         levels = self._levels.badges(author.id) + self._fans.badges(tx, *fan_of)
-        user = author.card | {"badges": self._standing.badges(role) + levels}
+        user = self._faces.card(tx, author) | {"badges": self._standing.badges(role) + levels}
         self._fans.said(tx, *fan_of, author.name)
         shown = shadowed or staff or self._fits(tx, room.id, user["id"])
         visibility = Visibility.ALL if shown else Visibility.SENDER

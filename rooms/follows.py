@@ -25,6 +25,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from rooms.avatars import faced
 from rooms.commands import FollowHost
 from rooms.errors import Refused
 from rooms.heads import ROOMS, USERS, users_table
@@ -149,11 +150,14 @@ def read_follower_page(
     page before."""
     follows = follows_table.c
     query = (
-        select(follows.user_id, users_table.c.name, follows.since_ms)
+        select(follows.user_id, users_table.c.name, users_table.c.avatar, follows.since_ms)
         .outerjoin(users_table, users_table.c.id == follows.user_id)
         .where(follows.host_id == host_id)
     )
     if before is not None:
         query = query.where(tuple_(follows.since_ms, follows.user_id) < before)
     rows = conn.execute(query.order_by(follows.since_ms.desc(), follows.user_id.desc()).limit(limit))
-    return [{"user": {"id": r.user_id, "name": r.name or ""}, "since_ms": r.since_ms} for r in rows]
+    return [
+        {"user": faced({"id": r.user_id, "name": r.name or ""}, r.avatar), "since_ms": r.since_ms}
+        for r in rows
+    ]

@@ -74,7 +74,8 @@ rooms_table = Table(
 @dataclass(frozen=True, slots=True)
 class UserRow:
     """A user's head: numbers the user's private events. ``operator`` is the latest token's claim,
-    ``since_ms`` when the user was first heard of, 0 if nobody wrote that down then."""
+    ``since_ms`` when the user was first heard of, 0 if nobody wrote that down then. ``avatar`` names the
+    user's picture, empty if there is none; see ``rooms/avatars.py``."""
 
     id: str
     name: str
@@ -82,6 +83,7 @@ class UserRow:
     seq: int
     seen_at_ms: int
     since_ms: int = 0
+    avatar: str = ""
 
 
 users_table = Table(
@@ -93,6 +95,7 @@ users_table = Table(
     Column("seq", BigInteger, nullable=False),
     Column("seen_at_ms", BigInteger, nullable=False),
     Column("since_ms", BigInteger, nullable=False, server_default="0"),
+    Column("avatar", String(22), nullable=False, server_default=""),
 )
 
 

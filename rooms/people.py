@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -20,8 +21,10 @@ def seen(tx: Unit, *callers: Caller) -> Steps[Any]:
     for caller in callers:
         user_id = caller.id or ""
         user = tx.get(USERS, user_id)
-        seq, since_ms = (user.seq, user.since_ms) if user else (0, tx.now_ms)
-        tx.put(USERS, UserRow(user_id, caller.name, int(caller.operator), seq, tx.now_ms, since_ms))
+        if user is None:
+            user = UserRow(user_id, "", 0, 0, tx.now_ms, tx.now_ms)
+        now = replace(user, name=caller.name, operator=int(caller.operator), seen_at_ms=tx.now_ms)
+        tx.put(USERS, now)
     return {}
 
 
@@ -41,7 +44,12 @@ def read_private(
 
 def read_seqs(conn: Connection, user_ids: Collection[str]) -> dict[str, int]:
     """The heads of users' private events, in one query; unknown users are left out."""
-    return {user.id: user.seq for user in read(conn, USERS, [(user_id,) for user_id in user_ids])}
+    return {user_id: user.seq for user_id, user in read_users(conn, user_ids).items()}
+
+
+def read_users(conn: Connection, user_ids: Collection[str]) -> dict[str, UserRow]:
+    """Users' heads, in one query; unknown users are left out."""
+    return {user.id: user for user in read(conn, USERS, [(user_id,) for user_id in user_ids])}
 
 
 def read_private_events(conn: Connection, user_id: str, *, after: int, limit: int) -> list[PrivateEvent]:

@@ -16,7 +16,7 @@ import orjson
 from rooms.corrections import Corrections, corrections
 from rooms.log import LogEvent, Visibility
 
-FOLD_VERSION = 6
+FOLD_VERSION = 7
 COMMENTS_KEPT = 50
 PINS_KEPT = 3
 COUPONS_KEPT = 5
@@ -151,6 +151,21 @@ def corrected(state: RoomState, by: Corrections) -> RoomState:
         if body is not None
     ]
     return replace(state, comments=tuple(kept))
+
+
+def _avatar_removed(state: RoomState, event: LogEvent) -> RoomState:
+    """Nobody's browser is to show from its memory what a moderator has taken down."""
+    return replace(state, comments=tuple(_faceless(c, event.data["user"]) for c in state.comments))
+
+
+def _faceless(comment: Shown, user_id: str) -> Shown:
+    if b'"avatar"' not in comment.body:
+        return comment
+    wire = orjson.loads(comment.body)
+    user = wire.get("user") or {}
+    if user.get("id") != user_id or user.pop("avatar", None) is None:
+        return comment
+    return Shown(comment.id, orjson.dumps(wire))
 
 
 def _comment_restored(state: RoomState, event: LogEvent) -> RoomState:
@@ -297,6 +312,7 @@ _RULES = {
     "comment.masked": _corrected,
     "comment.purged": _corrected,
     "comment.restored": _comment_restored,
+    "avatar.removed": _avatar_removed,
     "product.added": _product_added,
     "product.changed": _product_changed,
     "product.removed": _product_removed,

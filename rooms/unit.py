@@ -204,7 +204,7 @@ class Unit:
     def tell(self, user_id: str, kind: str, data: Data, *, room_id: str | None = None) -> None:
         """A private event for one user. ``USERS.rows(user_id)`` must have been asked for."""
         user = self.get(USERS, user_id) or UserRow(user_id, "", 0, 0, self.now_ms, self.now_ms)
-        user = UserRow(user_id, user.name, user.operator, user.seq + 1, user.seen_at_ms, user.since_ms)
+        user = replace(user, seq=user.seq + 1)
         wire: dict[str, Any] = {"seq": user.seq, "kind": kind, "at_ms": self.now_ms}
         if room_id is not None:
             wire["room"] = room_id

@@ -48,7 +48,9 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     export.add_argument("--bom", action="store_true", help="begin a CSV file as spreadsheets expect")
     export.set_defaults(do=_export)
 
-    erase = parts.add_parser("erase", parents=[common], help="erase what the trails say of a person")
+    erase = parts.add_parser(
+        "erase", parents=[common], help="erase what the trails say of a person, and their picture"
+    )
     erase.add_argument("--user", required=True, help="the person's user id")
     erase.set_defaults(do=_erase)
 
@@ -223,6 +225,10 @@ async def _erased(settings: Settings, user: str) -> Any:
     node = Node(settings)
     await node.store.start()
     try:
-        return await node.audit.erase_person(user, caller)
+        count = await node.audit.erase_person(user, caller)
+        answer = await node.domain.avatars.clear(user)
+        if answer.code is not None:
+            raise Refused(answer.code)
+        return count
     finally:
         await node.store.close()

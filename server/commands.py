@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from moderation.avatars import AvatarActs, RemoveAvatar
 from moderation.deletions import Deletions
 from moderation.evasion.notes import NoteRef, Notes, WriteNote
 from moderation.evasion.service import AddressBanRef, AddressBans, BanAddress
@@ -22,6 +23,7 @@ from moderation.review.queue import Queue
 from moderation.roles import Roles
 from moderation.sanctions.service import Sanctions
 from rooms import commands as c
+from rooms.avatars import Avatars
 from rooms.comments import Comments
 from rooms.errors import Refused
 from rooms.follows import Follows
@@ -99,6 +101,8 @@ class Services:
     notes: Notes
     address_bans: AddressBans
     picture_acts: PictureActs
+    avatars: Avatars
+    avatar_acts: AvatarActs
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ SPECS: dict[str, Spec] = {
         Spec("review.decide", review.Decide, "Decide on an item.", lambda s: s.queue.review.decide),
         Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),
         Spec("picture.clear", ClearPicture, "Say that a picture is fine.", lambda s: s.picture_acts.clear),
+        Spec("avatar.remove", RemoveAvatar, "Take a picture down.", lambda s: s.avatar_acts.remove),
         Spec("moderate.mask", c.MaskComment, "Mask what a comment says.", lambda s: s.deletions.mask),
         Spec("moderate.purge", c.PurgeComments, "Delete all of somebody's.", lambda s: s.purges.purge),
         Spec("product.add", c.AddProduct, "Put a product on the shelf.", lambda s: s.catalogue.add),

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection
 
 from moderation.audit import AuditTrail
+from moderation.avatars import AvatarActs
 from moderation.deletions import Deletions
 from moderation.evasion.notes import Notes
 from moderation.evasion.service import LOOK_TIMER, AddressBans
@@ -28,6 +29,7 @@ from moderation.rulebook.service import RulebookService
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
 from moderation.standing import RoomStanding, read_role
+from rooms.avatars import Avatars, Faces
 from rooms.comments import Comments
 from rooms.days import Days
 from rooms.follows import Follows
@@ -64,6 +66,7 @@ from rooms.switches import SHIELD_TIMER, Modes
 from rooms.wallet.corrections import Corrections
 from rooms.wallet.payouts import Payouts
 from rooms.wallet.topups import TopUps
+from server.avatars import AvatarDesk
 from server.commands import Services
 from server.config import Settings
 from server.credentials import StreamKeyring
@@ -74,6 +77,7 @@ from server.filter_desk import FilterDesk
 from server.filter_hook import FilterHook, HookMeters, HookPorts
 from server.gifts import GiftKeeper
 from server.house_rules import (
+    avatar_rules,
     coin_rules,
     comment_rules,
     fan_rules,
@@ -144,10 +148,14 @@ class Domain:
         self.levels = Levels(self.earnings.rules.levels)
         self.coin_rules = coin_rules(settings.coins)
         self.gift_catalogue = GiftCatalogue(self.texts, self.audit)
+        self.faces = Faces()
         self.services = self._make_services()
         self.keyring = StreamKeyring(self._standing, self.audit)
         self.clips = Clips(self._standing, self.audit)
         self.pictures = Pictures(self._standing, settings.rooms.pictures_max)
+        self.avatars = AvatarDesk(
+            settings.avatars, ground.store, self.services.avatars, self.pictures, ground.clock_ms
+        )
         self._make_keepers()
         self.timers = self._make_timers()
 
@@ -179,7 +187,8 @@ class Domain:
         shared = settings.redis_url is not None
         comments = comment_rules(rules, shared=shared)
         given = gift_rules(settings.gifts, settings.coins)
-        gifts = Gifts(standing, texts, audit, given, self.fans, self.levels)
+        gifts = Gifts(standing, texts, audit, given, self.fans, self.levels, self.faces)
+        albums = Avatars(standing, avatar_rules(settings.avatars))
         grace = LifecycleRules(round(settings.media.grace_s * 1000), rules.rooms_max)
         over = (quizzes.OVER_TIMER, polls.OVER_TIMER, guests.OVER_TIMER, recordings.OVER_TIMER)
         stage = Guests(standing, audit, guest_rules(rules, settings.media), self.names.in_room)
@@ -188,7 +197,9 @@ class Domain:
         queue = make_queue(
             standing, texts, audit, texts.rules, sanctions, hold_rules(settings.moderation), answered
         )
-        speaking = Comments(standing, texts, comments, self.fans, self.levels, audit, queue.holding)
+        speaking = Comments(
+            standing, texts, comments, self.fans, self.levels, audit, queue.holding, self.faces
+        )
         queue.holding.speaking = speaking
         products = partial(Catalogue, products_max=rules.products_max, skus_max=rules.skus_max)
         lifecycle = Lifecycle(standing, texts, audit, grace, over, kept.went_live, has_picture=has_picture)
@@ -228,6 +239,8 @@ class Domain:
             notes=Notes(standing, texts, audit),
             address_bans=AddressBans(standing, texts, audit, sanctions),
             picture_acts=pictures,
+            avatars=albums,
+            avatar_acts=AvatarActs(standing, texts, audit, albums),
         )
 
     def _make_cashier(self, coupons: CouponRedeeming) -> Cashier:
@@ -271,6 +284,7 @@ class Domain:
         )
         self.stills = Stills(ground.store, self._settings.vision.stills_h * 3_600_000, ground.clock_ms)
         ground.users.level = self.levels.heard
+        ground.users.face = self.faces.heard
 
     def _make_timers(self) -> Timers:
         services = self.services

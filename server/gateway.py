@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from rooms.avatars import Faces
 from rooms.commands import RoomId
 from rooms.errors import Refused
 from rooms.log import LogEvent
@@ -99,6 +100,7 @@ class Gateway:
         limits: CommandLimits,
         connections_per_user: int,
         levels: Levels | None = None,
+        faces: Faces | None = None,
         latencies: Latencies | None = None,
         evasion: Evasion | None = None,
         names: Names | None = None,
@@ -110,6 +112,7 @@ class Gateway:
         self._live = live
         self._users = users
         self._levels = levels or Levels(LEVELS)
+        self._faces = faces or Faces()
         self._latencies = latencies
         self._evasion = evasion
         self._names = names
@@ -300,6 +303,7 @@ class Gateway:
         self._users.told(connection, side.you["seq"])
         if connection.identity.id is not None:
             self._levels.heard(connection.identity.id, side.you["level"]["earned"])
+            self._faces.heard(connection.identity.id, side.you["user"].get("avatar"))
             if self._evasion is not None:
                 self._evasion.entered(cmd.room, connection.identity.id)
         reply = room_part(room.view, missed, connection.identity.id)

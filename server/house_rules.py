@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moderation.pictures.acts import PictureRules
 from moderation.review.holding import HoldRules
+from rooms.avatars import HOUR_MS, AvatarRules
 from rooms.budget import BudgetRules
 from rooms.comments import CommentRules
 from rooms.gifts.fans import FanRules
@@ -14,7 +15,7 @@ from rooms.points.rules import PointRules, Task
 from rooms.recordings.service import RecordingRules
 from rooms.wallet.coins import CoinPack, CoinRules
 from server.config.recording import Recording
-from server.config.sections import Coins, Media, Moderation, Rooms
+from server.config.sections import Avatars, Coins, Media, Moderation, Rooms
 from server.config.sections import Gifts as GiftSettings
 from server.config.sections import Points as PointSettings
 from server.config.vision import Vision
@@ -30,6 +31,14 @@ def comment_rules(rules: Rooms, *, shared: bool) -> CommentRules:
         window_ms=COMMENT_WINDOW_MS,
         shared=shared,
         budget=BudgetRules(per_s=per_s, burst=per_s),
+    )
+
+
+def avatar_rules(avatars: Avatars) -> AvatarRules:
+    return AvatarRules(
+        per_hour=avatars.per_hour,
+        removed_ms=avatars.removed_h * HOUR_MS,
+        replaced_ms=avatars.replaced_h * HOUR_MS,
     )
 
 

@@ -98,7 +98,7 @@ _PREFLIGHT = _CORS | {
     "Access-Control-Max-Age": "86400",
 }
 _PICTURES = ("/whip/", "/whep/", "/hls/", "/internal/")
-_OPEN_TO_ALL = ("/api/", "/pictures/", "/hls/")
+_OPEN_TO_ALL = ("/api/", "/pictures/", "/avatars/", "/hls/")
 
 
 @web.middleware

@@ -184,6 +184,7 @@ class Node:
                 self.review.prune,
                 self.domain.evasion.forget,
                 self.domain.stills.prune,
+                self.domain.avatars.prune,
             ),
         )
 
@@ -299,6 +300,7 @@ class Node:
             limits=self.limits,
             connections_per_user=settings.limits.connections_per_user,
             levels=self.domain.levels,
+            faces=self.domain.faces,
             latencies=self.latencies,
             evasion=self.domain.evasion,
             names=self.domain.names,
@@ -355,6 +357,7 @@ class Node:
             signins=self.signins,
             keyring=self.domain.keyring,
             pictures=self.domain.pictures,
+            avatars=self.domain.avatars,
             demo=self.demo_tokens,
             grant_demo_role=self._grant_demo_role,
             clock_ms=self._clock_ms,

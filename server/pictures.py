@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -77,14 +78,24 @@ class Unchecked:
 
 def re_encode(upload: bytes) -> bytes:
     """A WebP of at most 1024 pixels a side. Raises ``Refused("bad_picture")``. Not for the loop: slow."""
+    return as_webp(upload, _shrunk)
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    image.thumbnail((SIDE_MAX, SIDE_MAX))
+    return image
+
+
+def as_webp(upload: bytes, shape: Callable[[Image.Image], Image.Image]) -> bytes:
+    """A WebP of what ``shape`` makes of the picture, the right way up, RGB or RGBA. It is known by what is in
+    it, not by what it is called; of a moving one it is the first frame. As :func:`re_encode`."""
     try:
         with Image.open(io.BytesIO(upload), formats=("JPEG", "PNG", "WEBP")) as image:
             if image.width * image.height > PIXELS_MAX:
                 raise Refused("bad_picture", "The picture has too many pixels.")
             upright = ImageOps.exif_transpose(image).convert("RGBA" if _has_alpha(image) else "RGB")
-            upright.thumbnail((SIDE_MAX, SIDE_MAX))
             out = io.BytesIO()
-            upright.save(out, "WEBP", quality=82)
+            shape(upright).save(out, "WEBP", quality=82)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise Refused("bad_picture") from error
     return out.getvalue()
@@ -104,10 +115,10 @@ class Pictures:
         # A picture of few bytes may take 300 MB while it is encoded anew.
         self._encoding = asyncio.Semaphore(ENCODED_AT_ONCE)
 
-    async def encode(self, upload: bytes) -> bytes:
+    async def encode(self, upload: bytes, by: Callable[[bytes], bytes] = re_encode) -> bytes:
         """See :func:`re_encode`; waits for a turn."""
         async with self._encoding:
-            return await asyncio.to_thread(re_encode, upload)
+            return await asyncio.to_thread(by, upload)
 
     def add(
         self, tx: Unit, room_id: str, body: bytes, caller: Caller, checked_by: str | None = None

@@ -39,6 +39,8 @@ from server.vision_hook import HookJudge
 
 log = structlog.get_logger(__name__)
 
+PLATFORM = ""
+"""The trail of what is done in no room."""
 UPLOAD_WAITS_S = 3.0
 """For a worker that is being started."""
 
@@ -143,10 +145,11 @@ class PictureChecks:
     # uploads
 
     async def check_upload(self, room_id: str, picture: bytes, caller: Caller) -> str | None:
-        """Gives the checker that has looked at it, None if nobody has. Raises ``Refused``:
+        """A room's picture, by the room's rule; one that is shown everywhere (``PLATFORM``), in any case.
+        Gives the checker that has looked at it, None if nobody has. Raises ``Refused``:
         ``picture_refused``; ``temporarily_unavailable`` while there is nobody to look, unless the settings
         say that pictures are accepted then."""
-        if not self._settings.is_on or not self._wanted(room_id):
+        if not self._settings.is_on or (room_id != PLATFORM and not self._wanted(room_id)):
             return None
         try:
             if not await self.worker.until_ready(UPLOAD_WAITS_S):

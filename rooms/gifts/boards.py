@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from rooms.avatars import show_faces
 from rooms.errors import Refused
 from rooms.gifts.fans import Fans, fans_table, read_fan
 from rooms.gifts.rules import Span, scope_of, week_of
@@ -30,9 +31,11 @@ def read_top(
         where["scope"] = scope_of(span, room_id, room.started_at_ms or 0, week_of(now_ms))
         rows, own = read_board(conn, totals_table, where, user_id)
     fan = read_fan(conn, room.host_id, user_id) if user_id is not None else None
+    items, you = [row.wire() for row in rows], own.wire() if own else None
+    show_faces(conn, [item["user"] for item in (*items, *([you] if you else ()))])
     return {
         "span": span,
-        "items": [row.wire() for row in rows],
-        "you": own.wire() if own else None,
+        "items": items,
+        "you": you,
         "fan": fans.wire(fan) if user_id is not None else None,
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from rooms.avatars import Faces
 from rooms.commands import GiveGift, RefundGift
 from rooms.errors import Refused
 from rooms.gifts.catalogue import CARDS, GiftRow
@@ -56,6 +57,7 @@ class Gifts:
         rules: GiftRules,
         fans: Fans,
         levels: Levels,
+        faces: Faces | None = None,
     ) -> None:
         self._standing = standing
         self._texts = texts
@@ -63,6 +65,7 @@ class Gifts:
         self._rules = rules
         self._fans = fans
         self._levels = levels
+        self._faces = faces or Faces()
 
     def give(self, tx: Unit, cmd: GiveGift, caller: Caller) -> Steps[Any]:
         """Refuses with ``not_found``, ``gift_withdrawn``, ``gift_to_self``, ``not_live``,
@@ -104,7 +107,8 @@ class Gifts:
             *self._levels.badges(giver_id),
             *self._fans.badges(tx, host_id, giver_id),
         ]
-        event = tx.append(cmd.room, "gift", data, user=caller.card | {"badges": badges}, event_id=given.id)
+        user = self._faces.card(tx, caller) | {"badges": badges}
+        event = tx.append(cmd.room, "gift", data, user=user, event_id=given.id)
         return {
             "event": orjson.Fragment(event.body),
             "coins": ledger.balance(tx, wallet(giver_id)),

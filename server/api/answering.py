@@ -94,6 +94,8 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("POST", "/api/v1/points/offers"): Answer(pt.Offer, 201),
     ("PATCH", "/api/v1/points/offers/{offer}"): Answer(pt.Offer),
     ("GET", "/api/v1/me"): Answer(r.Me),
+    ("PUT", "/api/v1/me/avatar"): Answer(r.Avatar),
+    ("DELETE", "/api/v1/me/avatar"): Answer(Nothing),
     ("POST", "/api/v1/demo/token"): Answer(r.DemoToken),
     ("GET", "/api/v1/lotteries/{lottery}/draw"): Answer(lo.DrawFile),
     ("GET", "/api/v1/orders/{order}"): Answer(s.WholeOrder),

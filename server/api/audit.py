@@ -14,7 +14,7 @@ from rooms.commands import UserId
 from rooms.errors import Refused
 from rooms.ports import Caller
 from rooms.wallet.corrections import NO_ROOM
-from server.api.context import API, Api, int_arg, ok, page_args, parsed
+from server.api.context import API, Api, from_answer, int_arg, ok, page_args, parsed
 from server.audit_files import FORMATS, closing, opening, portion
 from server.live.connection import as_caller
 
@@ -107,12 +107,15 @@ async def export_all_audit(request: web.Request) -> web.StreamResponse:
 
 @routes.post("/api/v1/audit/erase")
 async def erase_person(request: web.Request) -> web.Response:
-    """Operator: erase what all trails say of a person. The chains stay whole, and say so."""
+    """Operator: erase what all trails say of a person, and their picture. The chains stay whole."""
     api, caller = await _operator(request)
     if not may(Role.OPERATOR, Action.ERASE):
         raise Refused("forbidden")
     user = (await parsed(request, EraseOfPerson)).user
     count = await api.audit.erase_person(user, caller)
+    answer = await api.avatars.clear(user)
+    if not answer.ok:
+        return from_answer(answer)
     return ok({"entries": count.entries, "who": count.who, "what": count.what})
 
 

@@ -27,6 +27,7 @@ from server.audit import AuditKeeper
 from server.audit_watch import AuditWatch
 from server.auth import GUEST, DemoTokens, Identity, SignedPaths, Tokens
 from server.banned_ranges import BannedRanges
+from server.avatars import AvatarDesk
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
 from server.filter_desk import FilterDesk
@@ -72,6 +73,7 @@ class Api:
     signins: SignIns
     keyring: StreamKeyring
     pictures: Pictures
+    avatars: AvatarDesk
     demo: DemoTokens | None
     grant_demo_role: Callable[[Identity], Any]
     clock_ms: Callable[[], int]

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from sqlalchemy import Connection
 
 from moderation.permissions import Action, Role, may
 from moderation.sanctions.rules import SanctionKind
 from moderation.sanctions.store import read_page
 from moderation.standing import read_members
+from rooms.avatars import show_faces
 from rooms.errors import Refused
 from rooms.shop.store import read_orders
 from server.api.context import API, from_answer, ok, page_args, parsed
@@ -64,10 +66,16 @@ async def list_members(request: web.Request) -> web.Response:
     """Who has a role in the room."""
     api = request.app[API]
     room_id, _ = await api.allowed(request, Action.GRANT_ROLE)
-    members = await api.store.read(lambda conn: read_members(conn, room_id))
-    items = [
-        {"user": {"id": m.user_id, "name": m.name}, "role": m.role, "since_ms": m.since_ms} for m in members
-    ]
+
+    def read(conn: Connection) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = [
+            {"user": {"id": m.user_id, "name": m.name}, "role": m.role, "since_ms": m.since_ms}
+            for m in read_members(conn, room_id)
+        ]
+        show_faces(conn, [item["user"] for item in items])
+        return items
+
+    items = await api.store.read(read)
     return ok({"items": items, "next": None})
 
 
@@ -153,10 +161,12 @@ async def read_bounded(request: web.Request, limit: int) -> bytes:
 @routes.get("/api/v1/me")
 async def me(request: web.Request) -> web.Response:
     """Who the token says one is."""
-    identity = await request.app[API].identify(request)
+    api = request.app[API]
+    identity = await api.identify(request)
     user: dict[str, Any] | None = None
     if not identity.is_guest:
         user = {"id": identity.id, "name": identity.name}
+        await api.store.read(lambda conn: show_faces(conn, [user]))
     return ok(
         {
             "user": user,

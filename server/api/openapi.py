@@ -266,7 +266,7 @@ def _described(route: web.RouteDef, schemas: dict[str, Any]) -> dict[str, Any]:
         if route.method == "PUT":
             operation["requestBody"] = {"required": True, "content": _LIST}
     operation["parameters"] += _asked_with(route.method, route.path)
-    if route.path.endswith("/pictures"):
+    if route.path.endswith("/pictures") or (route.method, route.path) == ("PUT", "/api/v1/me/avatar"):
         operation["requestBody"] = {"required": True, "content": _PICTURES}
     return operation
 

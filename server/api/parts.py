@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from server.api import (
     audit,
+    avatars,
     clips,
     coupons,
     desk,
@@ -41,6 +42,7 @@ PARTS = (
     replays,
     clips,
     desk,
+    avatars,
     sanctions,
     audit,
     transparency,

@@ -14,6 +14,7 @@ from moderation.evasion.ranges import sharers
 from moderation.evasion.trace_rows import read_known_since, read_marks, read_who_left
 from moderation.evasion.traces import KEPT_MS, Trace
 from moderation.permissions import Action, may
+from rooms.avatars import faced
 from rooms.errors import Refused
 from rooms.heads import USERS
 from rooms.rows import read
@@ -51,7 +52,7 @@ def _person(conn: Connection, room_id: str, user_id: str, now_ms: int, with_rang
     if user is None:
         raise Refused("not_found", "There is no such user.")
     return {
-        "user": {"id": user.id, "name": user.name},
+        "user": faced({"id": user.id, "name": user.name}, user.avatar),
         "known_since_ms": read_known_since(conn, [user_id]).get(user_id),
         "notes": [note.wire() for note in read_notes(conn, room_id, user_id)],
         "hints": [hint.wire() for hint in read_hints(conn, room_id, [user_id]).get(user_id, [])],

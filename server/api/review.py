@@ -12,6 +12,7 @@ from moderation.review.reading import read_times, read_whole, told_of_appeal
 from moderation.review.rules import DECISIONS
 from moderation.review.store import count_open, read_appeals, read_item, read_queue
 from moderation.standing import can
+from rooms.avatars import show_faces
 from rooms.errors import Refused
 from server.api.context import API, ok, page_args
 from server.live.entering import APPEALS_SHOWN_MS
@@ -39,8 +40,10 @@ async def list_review(request: web.Request) -> web.Response:
     def read(conn: Connection) -> dict[str, Any]:
         items = read_queue(conn, room_id, can(role), state=state, kind=kind, after=after, limit=limit)
         last = items[-1] if len(items) == limit else None
+        wires = [item.wire(now_ms) for item in items]
+        show_faces(conn, [wire["user"] for wire in wires])
         return {
-            "items": [item.wire(now_ms) for item in items],
+            "items": wires,
             "next": f"{last.at_ms}-{last.id}" if last else None,
             "waiting": count_open(conn, room_id, can(role)),
             "times": read_times(conn, room_id, now_ms),
@@ -62,7 +65,11 @@ async def get_review_item(request: web.Request) -> web.Response:
         item = read_item(conn, item_id)
         if item is None or item.room_id != room_id or item.state == "gathering":
             return None
-        return read_whole(conn, item, now_ms) if item.action in can(role) else {}
+        if item.action not in can(role):
+            return {}
+        whole = read_whole(conn, item, now_ms)
+        show_faces(conn, [whole["user"]])
+        return whole
 
     if not may(role, Action.REVIEW):
         raise Refused("forbidden")

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, case, select
 
 from moderation.permissions import Action, may
+from rooms.avatars import faced, read_avatars, show_faces
 from rooms.commands import CreateRoom, Key
 from rooms.errors import Refused
 from rooms.heads import RoomRow, rooms_table
@@ -65,9 +66,17 @@ async def list_rooms(request: web.Request) -> web.Response:
     if cursor and not cursor.isdigit():
         raise Refused("bad_request", "cursor: not one of ours")
     start = min(int(cursor or 0), 10**9)
-    rows = await api.store.read(lambda conn: read_public_rooms(conn, start, limit + 1))
+
+    def read(conn: Connection) -> tuple[list[RoomRow], dict[str, str]]:
+        rows = read_public_rooms(conn, start, limit + 1)
+        return rows, read_avatars(conn, [row.host_id for row in rows])
+
+    rows, faces = await api.store.read(read)
     following = str(start + limit) if len(rows) > limit else None
-    return ok({"items": [room_card(api, row) for row in rows[:limit]], "next": following})
+    items = [room_card(api, row) for row in rows[:limit]]
+    for item in items:
+        item["host"] = faced(item["host"], faces.get(item["host"]["id"]))
+    return ok({"items": items, "next": following})
 
 
 def read_public_rooms(conn: Connection, start: int, limit: int) -> list[RoomRow]:
@@ -115,6 +124,7 @@ async def get_room(request: web.Request) -> web.Response:
     api = request.app[API]
     _, _, row, role = await api.in_room(request)
     page = room_page(api, row)
+    await api.store.read(lambda conn: show_faces(conn, [page["host"]]))
     if may(role, Action.RECORD):
         page["settings"]["recording"] = row.recording or "default"
     if may(role, Action.SEE_STAFF) and (unique := api.live.unique_viewers(row.id)) is not None:

@@ -238,6 +238,20 @@ class Rooms(Section):
     """What all categories of the filter are raised to."""
 
 
+class Avatars(Section):
+    """People's own pictures."""
+
+    enabled: bool = True
+    """Whether new ones are taken. Those that there are stay."""
+    max_bytes: int = Field(5_242_880, ge=65_536, le=52_428_800)
+    per_hour: int = Field(6, ge=1, le=1000)
+    """For each person."""
+    removed_h: int = Field(24, ge=0, le=8760)
+    """For how long nobody whose picture a moderator has removed may choose another one."""
+    replaced_h: int = Field(24, ge=0, le=8760)
+    """For how long a picture stays beside old comments when its owner has chosen another one."""
+
+
 class MediaTurn(Section):
     """TURN servers that publishers and viewers are told of."""
 

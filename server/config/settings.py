@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from server.config.recording import Recording
 from server.config.sections import (
     Auth,
+    Avatars,
     Bus,
     Coins,
     Gifts,
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     bus: Bus = Field(default_factory=Bus)
     auth: Auth = Field(default_factory=Auth)
     rooms: Rooms = Field(default_factory=Rooms)
+    avatars: Avatars = Field(default_factory=Avatars)
     media: Media = Field(default_factory=Media)
     recording: Recording = Field(default_factory=Recording)
     moderation: Moderation = Field(default_factory=Moderation)

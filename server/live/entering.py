@@ -18,16 +18,17 @@ from moderation.review.store import read_own
 from moderation.sanctions.rules import SanctionKind
 from moderation.sanctions.store import Found, own_part, read_in_force, read_page
 from moderation.standing import can, read_roles_of, refused_by, role_of
+from rooms.avatars import faced, show_faces
 from rooms.commands import RoomId
 from rooms.corrections import corrections
 from rooms.errors import Refused
 from rooms.follows import read_followers, read_following
 from rooms.guests.rules import Guest
 from rooms.guests.store import read_guests, read_guests_of
-from rooms.heads import RoomRow
+from rooms.heads import RoomRow, UserRow
 from rooms.history import read_events, read_rooms, read_staff, visible
 from rooms.log import LogEvent
-from rooms.people import read_private, read_seqs
+from rooms.people import read_private, read_users
 from rooms.points.rules import LEVELS, standing
 from rooms.points.store import read_earned
 from rooms.ports import Caller
@@ -95,7 +96,8 @@ def read_sides(
     for ask in asked:
         if ask.caller.id is not None and ask.cmd.room in rooms:
             users.setdefault(ask.cmd.room, []).append(ask.caller.id)
-    heads = read_seqs(conn, {user_id for ids in users.values() for user_id in ids}) if users else {}
+    known = {user_id for ids in users.values() for user_id in ids} | {room.host_id for room in rooms.values()}
+    heads = read_users(conn, known)
     facts = {room_id: _read_facts(conn, room, users.get(room_id), now_ms) for room_id, room in rooms.items()}
     return [_side(conn, ask, facts.get(ask.cmd.room), heads, now_ms, levels) for ask in asked]
 
@@ -139,7 +141,7 @@ def _side(
     conn: Connection,
     ask: Ask,
     facts: _Facts | None,
-    heads: dict[str, int],
+    heads: dict[str, UserRow],
     now_ms: int,
     levels: tuple[int, ...],
 ) -> Side | Refused:
@@ -153,8 +155,10 @@ def _side(
         return refused_by(SanctionKind.BAN, ban, now_ms)
     given = facts.roles.get(caller.id) if caller.id is not None else None
     role = role_of(caller.id, operator=caller.operator, host_id=room.host_id, member_role=given)
+    head, host = heads.get(caller.id or ""), heads.get(room.host_id)
     you: dict[str, Any] = {
-        "user": caller.card if caller.id else None,
+        "user": faced(caller.card, head.avatar if head else None) if caller.id else None,
+        "host_avatar": (host.avatar if host else "") or None,
         "role": role.value,
         "can": can(role),
         "seq": 0,
@@ -172,7 +176,7 @@ def _side(
         "level": standing(levels, facts.earned.get(caller.id, 0)) if caller.id is not None else None,
     }
     if caller.id is not None:
-        you |= _own(conn, cmd, caller.id, facts, heads.get(caller.id, 0))
+        you |= _own(conn, cmd, caller.id, facts, head.seq if head else 0)
     staff = None
     if may(role, Action.SEE_STAFF):
         staff = _staff(conn, cmd, role, room.staff_head, now_ms)
@@ -206,6 +210,7 @@ def _staff(conn: Connection, cmd: Enter, role: Role, head: int, now_ms: int) -> 
     }
     if may(role, Action.REVIEW):
         staff["review"] = review_part(conn, cmd.room, can(role), now_ms)
+        show_faces(conn, [item["user"] for item in staff["review"]["items"]])
     if may(role, Action.MANAGE_STAGE):
         staff["guests"] = [guest.wire() for guest in read_guests(conn, cmd.room)]
     if may(role, Action.SEE_ORDERS):

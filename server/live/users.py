@@ -42,6 +42,8 @@ class UserChannels:
         self._feeds: dict[str, _Feed] = {}
         self.level: Callable[[str, int], None] = lambda user_id, earned: None
         """Told of everybody who is connected here and has reached a level: who, and with how many points."""
+        self.face: Callable[[str, str | None], None] = lambda user_id, avatar: None
+        """Told of the picture of everybody who is connected here, when it changes; None also when they go."""
         self.banned: Callable[[Connection, str | None], None] = lambda connection, room_id: None
         """Told of each connection whose user was banned, when it has been told: from a room, or from all."""
 
@@ -63,6 +65,7 @@ class UserChannels:
         feed.connections.discard(connection)
         if not feed.connections:
             del self._feeds[user_id]
+            self.face(user_id, None)
             await self._bus.leave_user(user_id, self._on_private)
 
     def connections(self, user_id: str) -> list[Connection]:
@@ -106,6 +109,8 @@ class UserChannels:
         packet = self._encode("you", orjson.Fragment(event.body))
         if event.kind == "level":
             self.level(event.user_id, orjson.loads(event.body)["data"]["earned"])
+        elif event.kind in ("avatar", "avatar_removed"):
+            self.face(event.user_id, orjson.loads(event.body)["data"].get("avatar"))
         for connection in list(feed.connections):
             if event.seq <= connection.you_seq:
                 continue

@@ -28,6 +28,7 @@ URGENT = frozenset(
         "comment.deleted",
         "comment.masked",
         "comment.purged",
+        "avatar.removed",
         "product.pinned",
         "product.unpinned",
         "sale.scheduled",

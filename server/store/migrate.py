@@ -24,6 +24,7 @@ import moderation.review.store
 import moderation.rulebook.store
 import moderation.sanctions.store
 import moderation.standing  # noqa: F401
+import rooms.avatars
 import rooms.follows
 import rooms.gifts.catalogue
 import rooms.gifts.fans

@@ -68,6 +68,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "comment.masked": ("comment.masked",),
     "comment.purged": ("comment.purged",),
     "comment.restored": ("comment.restored",),
+    "avatar.removed": ("avatar.removed",),
 }
 _ORDER_STATUSES = ("held", "paid", "cancelled", "expired", "refunded")
 _STAFF: dict[str, tuple[str, ...]] = {
@@ -103,6 +104,7 @@ _STAFF: dict[str, tuple[str, ...]] = {
     "comment_deleted": ("moderation.comment_deleted",),
     "comment_masked": ("moderation.comment_masked",),
     "comments_purged": ("moderation.comments_purged",),
+    "avatar_removed": ("moderation.avatar_removed",),
     "modes": ("moderation.modes_changed",),
     "shield": ("moderation.shield",),
     "picture_hit": ("moderation.picture_hit",),

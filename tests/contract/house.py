@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Select, select
 
 from moderation.audit import AuditTrail
+from moderation.avatars import AvatarActs
 from moderation.deletions import Deletions
 from moderation.evasion.notes import Notes
 from moderation.evasion.service import LOOK_TIMER, AddressBans
@@ -32,6 +33,7 @@ from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
 from moderation.standing import RoomStanding
 from rooms import people
+from rooms.avatars import AvatarRules, Avatars, Faces
 from rooms.budget import BudgetRules
 from rooms.commands import CreateRoom
 from rooms.comments import CommentRules, Comments
@@ -201,7 +203,8 @@ class House:
         self.fans = Fans()
         self.gift_catalogue = GiftCatalogue(texts, audit)
         order_rules = OrderRules(hold_ms)
-        gifts = Gifts(standing, texts, audit, GiftRules(), self.fans, self.levels)
+        self.faces = Faces()
+        gifts = Gifts(standing, texts, audit, GiftRules(), self.fans, self.levels, self.faces)
         names = Names(texts)
         stage = Guests(standing, audit, GuestRules(), names.in_room)
         kept = Recordings(standing, texts, audit, recording or RecordingRules())
@@ -225,6 +228,7 @@ class House:
             self.levels,
             audit,
             queue.holding,
+            self.faces,
         )
         on_air = PicturesOnAir(lifecycle, stage)
         queue.hits.pictures = pictures = PictureActs(standing, audit, on_air, PictureRules(), queue.hits)
@@ -259,6 +263,8 @@ class House:
             guests=stage,
             recordings=kept,
             picture_acts=pictures,
+            avatars=(albums := Avatars(standing, AvatarRules())),
+            avatar_acts=AvatarActs(standing, texts, audit, albums),
             notes=Notes(standing, texts, audit),
             address_bans=AddressBans(standing, texts, audit, sanctions),
         )

@@ -16,6 +16,7 @@ from rooms.rows import new_id
 from server.auth import Identity
 from server.commands import SPECS
 from server.signins import Place, SignIns
+from server.store.group import Work
 from tests.contract.house import (
     GUEST,
     HOST,
@@ -85,6 +86,7 @@ moderate.unban_address - -    -         -      x    x
 warning.accept   -     none   none      none   none none
 moderate.delete  -     -      x         x      x    x
 picture.clear    -     -      x         x      -    x
+avatar.remove    -     -      x         x      x    x
 moderate.mask    -     -      x         x      x    x
 moderate.purge   -     -      -         x      x    x
 report           -     x      x         x      x    x
@@ -386,7 +388,17 @@ async def recording_payload(house: House, command: str, caller: Caller) -> dict[
     return {}
 
 
+async def avatar_payload(house: House, command: str, caller: Caller) -> dict[str, Any]:
+    """Somebody new each time, with a picture."""
+    somebody = Caller(new_id(), "A")
+    await house.sign_in(somebody)
+    work = Work("avatar.set", lambda tx: house.services.avatars.set(tx, b"a face", somebody))
+    assert (await house.store.write(work)).ok
+    return {"user": somebody.id, "reason": ""}
+
+
 OF_PART = {
+    "avatar": avatar_payload,
     "guest": guest_payload,
     "recording": recording_payload,
     "coupon": coupon_payload,

@@ -35,6 +35,8 @@ GET    /api/v1/rooms/{room}/review               -     -      x         x      x
 GET    /api/v1/rooms/{room}/review/nowhere       -     -      x         x      x    x
 GET    /api/v1/rooms/{room}/stills/00000000-0000-0000-0000-000000000000.jpg - - x x     x    x
 GET    /api/v1/appeals                           -     x      x         x      x    x
+PUT    /api/v1/me/avatar                         -     x      x         x      x    x
+DELETE /api/v1/me/avatar                         -     x      x         x      x    x
 GET    /api/v1/rooms/{room}/publisher            -     -      -         -      x    x
 DELETE /api/v1/rooms/{room}/poster.jpg           -     -      x         x      x    x
 GET    /api/v1/rooms/{room}/pictures/x.webp      -     -      x         x      x    x

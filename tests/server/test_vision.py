@@ -137,10 +137,12 @@ class House:
             await until(self.status, lambda status: status == "live", "the stream is live")
             yield encoder
 
-    async def upload(self, colour: tuple[int, int, int]) -> tuple[int, Any]:
+    async def upload(
+        self, colour: tuple[int, int, int], method: str = "POST", path: str = f"/api/v1/rooms/{ROOM}/pictures"
+    ) -> tuple[int, Any]:
         headers = {"Content-Type": "image/png"}
         data = picture(colour).data
-        return await self.ask("POST", f"/api/v1/rooms/{ROOM}/pictures", data=data, headers=headers)
+        return await self.ask(method, path, data=data, headers=headers)
 
 
 async def until(ask: Callable[[], Any], fits: Callable[[Any], bool], what: str) -> Any:
@@ -285,6 +287,10 @@ async def test_uploads_are_looked_at_before_they_are_taken(tmp_path: Path) -> No
         assert (status, problem["code"]) == (503, "temporarily_unavailable")
         house.rules.measure = "off"
         assert (await house.upload(colours.RED))[0] == 201
+        # What is shown in all rooms is looked at whatever one of them says.
+        status, problem = await house.upload(colours.RED, "PUT", "/api/v1/me/avatar")
+        assert (status, problem["code"]) == (422, "picture_refused")
+        assert (await house.upload(colours.GREY, "PUT", "/api/v1/me/avatar"))[0] == 200
 
 
 async def test_uploads_are_taken_unseen_where_the_settings_say_so(tmp_path: Path) -> None:

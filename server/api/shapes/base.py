@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, NotRequired, TypeVar
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -24,10 +24,13 @@ class Nothing(TypedDict):
 
 @with_config(OPEN)
 class Person(TypedDict):
-    """``name`` is empty for somebody who has never said it."""
+    """``name`` is empty for somebody who has never said it. ``avatar`` isn't there for who has no picture."""
 
     id: str | None
     name: str
+    avatar: NotRequired[
+        Annotated[str, Field(description="The picture's name: it is at `/avatars/{avatar}`.")]
+    ]
 
 
 @with_config(OPEN)

@@ -109,6 +109,11 @@ class Masked(TypedDict):
 
 
 @with_config(OPEN)
+class AvatarRemoved(TypedDict):
+    until_ms: Annotated[TimeMs, Field(description="Until when they may not choose another picture.")]
+
+
+@with_config(OPEN)
 class Purged(TypedDict):
     count: Annotated[Count, Field(description="How many comments that were.")]
 
@@ -194,6 +199,7 @@ COMMANDS: dict[str, Any] = {
     "moderate.ban_address": OfAddressBan,
     "moderate.unban_address": Lifted,
     "picture.clear": Cleared,
+    "avatar.remove": AvatarRemoved,
     "moderate.mask": Masked,
     "moderate.purge": Purged,
     "report": Nothing,

@@ -353,6 +353,11 @@ class Picture(TypedDict):
 
 
 @with_config(OPEN)
+class Avatar(TypedDict):
+    avatar: Annotated[str, Field(description="The picture's name: it is at `/avatars/{avatar}`.")]
+
+
+@with_config(OPEN)
 class Me(TypedDict):
     """``user`` null: a guest."""
 

@@ -1,4 +1,4 @@
-/** What later events of a room take back of its comments: deleted, masked, purged. Pure. */
+/** What later events of a room take back of its comments: deleted, masked, purged, without a picture. Pure. */
 import type { LiveEvent } from "./wire";
 
 interface Quoted {
@@ -29,6 +29,8 @@ export function correction(event: LiveEvent): Change | undefined {
           ? null
           : requoted(comment, (quoted) => (taken(quoted.user ?? user, quoted.offset ?? to) ? "" : undefined));
     }
+    case "avatar.removed":
+      return (comment) => (comment.user?.id === user ? faceless(comment) : comment);
     default:
       return undefined;
   }
@@ -41,6 +43,13 @@ export function corrected(comments: readonly LiveEvent[], event: LiveEvent): rea
   const after = comments.map(change);
   if (after.every((comment, n) => comment === comments[n])) return comments;
   return after.filter((comment) => comment !== null);
+}
+
+/** What somebody said, without the picture beside it. */
+function faceless(comment: LiveEvent): LiveEvent {
+  if (!comment.user?.avatar) return comment;
+  const { avatar: _, ...user } = comment.user;
+  return { ...comment, user };
 }
 
 /** A reply keeps its place, with other words of what it quotes; `words` gives them, or undefined. */

@@ -81,6 +81,7 @@ const rules: Record<string, Rule> = {
   "comment.deleted": withCorrected,
   "comment.masked": withCorrected,
   "comment.purged": withCorrected,
+  "avatar.removed": withCorrected,
 
   "comment.restored": (state, event) => {
     const comment = event.data.comment as LiveEvent | undefined;
