@@ -102,7 +102,7 @@ def counted(pace: AvatarPace, rules: AvatarRules, now_ms: int) -> AvatarPace:
     ``rate_limited``."""
     if now_ms < pace.refused_until_ms:
         message = "A moderator has removed your picture: wait until you may choose another one."
-        details = {"until_ms": pace.refused_until_ms}
+        details = {"reason": "removed", "until_ms": pace.refused_until_ms}
         wait_ms = pace.refused_until_ms - now_ms
         raise Refused("picture_refused", message, retry_after_ms=wait_ms, temporary=True, details=details)
     wait_ms = window_wait_ms(pace.recent, rules.per_hour, HOUR_MS, now_ms)
@@ -176,7 +176,8 @@ class Avatars:
         pace = self._paced(tx, caller)
         known = tx.get(AVATAR_FILES, digest)
         if known is not None and known.removed:
-            raise Refused("picture_refused", "A moderator has removed this very picture: choose another one.")
+            message = "A moderator has removed this very picture: choose another one."
+            raise Refused("picture_refused", message, details={"reason": "same"})
         user = tx.get(USERS, user_id) or UserRow(user_id, caller.name, 0, 0, tx.now_ms, tx.now_ms)
         before = tx.get(AVATAR_FILES, user.avatar) if user.avatar else None
         if before is not None:

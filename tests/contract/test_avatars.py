@@ -240,7 +240,7 @@ async def test_for_a_while_there_is_no_other_and_never_the_same(room: House) -> 
     until_ms = (await room.ok("avatar.remove", MODERATOR, user=LIN))["until_ms"]
     error = await refusal(room, VIEWER, b"good")
     assert (error["code"], error["temporary"]) == ("picture_refused", True)
-    assert error["details"] == {"until_ms": until_ms}
+    assert error["details"] == {"reason": "removed", "until_ms": until_ms}
     await clear(room)
     room.now_ms = until_ms - 1
     await prune(room)
@@ -249,6 +249,7 @@ async def test_for_a_while_there_is_no_other_and_never_the_same(room: House) -> 
     await prune(room)
     error = await refusal(room, VIEWER, b"bad")
     assert (error["code"], error["temporary"]) == ("picture_refused", False)
+    assert error["details"] == {"reason": "same"}
     await given(room, VIEWER, b"good")
     await given(room, OTHER, b"bad")  # which says nothing about others
 

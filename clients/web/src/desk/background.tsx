@@ -11,6 +11,7 @@ import type { Person } from "../live/wire";
 import { IconButton, Notice } from "../ui/basics";
 import { useTask } from "../ui/hooks";
 import { toast } from "../ui/toasts";
+import { FaceOf } from "./face";
 
 /** Long enough to spoil an evening's return, short enough for whoever gets the address next. */
 const ADDRESS_BAN_S = 86_400;
@@ -37,6 +38,7 @@ export function Background({ room, user }: { room: Room; user: Person }) {
   if (known === null) return refused ? <Notice tone="bad" icon="warn">{errorText(refused)}</Notice> : null;
   return (
     <div class="stack-tight background" data-testid="background">
+      <FaceOf room={room} user={known.user} />
       <span class="small quiet">
         {known.known_since_ms === null
           ? t("people.known.not")
@@ -54,6 +56,7 @@ export function Background({ room, user }: { room: Room; user: Person }) {
 }
 
 const TELLING: Readonly<Record<string, true>> = {
+  avatar_removed: true,
   noted: true,
   note_deleted: true,
   evasion_hint: true,

@@ -8,7 +8,7 @@ import type { Room } from "../live/room";
 import { commentOf, type LiveEvent, type Person } from "../live/wire";
 import { Empty, IconButton } from "../ui/basics";
 import "../ui/chat.css";
-import { Badges } from "../ui/comment";
+import { Badges, Face } from "../ui/comment";
 import { Icon } from "../ui/icon";
 import { toastError } from "../ui/toasts";
 import type { Pause } from "./pause";
@@ -112,6 +112,7 @@ function Row({ room, event, selected, onSelect, onMute, onMask }: {
       data-id={event.id}
     >
       <time class="small quiet numbers">{timeOfDay(event.at_ms)}</time>
+      <Face user={user} />
       <div class="comment-main">
         <Badges badges={user?.badges ?? []} />
         <span class="who">{user?.name}</span>

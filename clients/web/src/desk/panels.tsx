@@ -122,6 +122,10 @@ const SAID: Record<string, Said> = {
     const { user, count, by } = data as { user: Person; count: number; by: Person };
     return t("log.purged", { by: by.name, user: user.name, n: count });
   },
+  avatar_removed: ({ data }) => {
+    const { user, reason, by } = data as { user: Person; reason: string; by: Person };
+    return t("log.avatar_removed", { by: by.name, user: user.name, reason });
+  },
   modes: ({ data }) => t("log.modes", { by: (data.by as Person).name }),
   shield: ({ data }) => {
     const { on, by } = data as { on: boolean; by: Person | null };

@@ -8,7 +8,7 @@ import { pieces } from "../live/review";
 import type { ReviewItem, ReviewReason, WholeReviewItem, Why } from "../live/review_wire";
 import type { Room } from "../live/room";
 import { commentOf } from "../live/wire";
-import { Notice } from "../ui/basics";
+import { Avatar, Notice } from "../ui/basics";
 import { found, Still } from "../ui/picture_alert";
 import type { QueueDesk } from "./queue";
 import { DECISIONS } from "./queue_keys";
@@ -24,6 +24,12 @@ export function QueueItem({ room, queue, item, now }: QueueItemProps) {
   const whole = useWhole(room, item.id);
   return (
     <div class="queue-item" data-testid="queue-detail">
+      {item.user.id !== "" && (
+        <div class="queue-who">
+          <Avatar id={item.user.id} name={item.user.name} avatar={whole?.user.avatar ?? item.user.avatar} size={32} />
+          <strong class="ellipsis">{item.user.name}</strong>
+        </div>
+      )}
       <p class="queue-said" data-testid="queue-said">
         {item.classes ? found(item.classes) : <Marked text={item.text ?? ""} reasons={item.reasons ?? []} />}
       </p>

@@ -28,7 +28,7 @@ export function UserPanel({ room, user, onMute, onPurge, onClose }: UserPanelPro
   return (
     <section class="card user-panel" aria-label={t("user.label", { name: user.name })} data-testid="user-panel">
       <div class="user-head">
-        <Avatar id={user.id} name={user.name} size={44} />
+        <Avatar id={user.id} name={user.name} avatar={(theirs.at(-1)?.user ?? user).avatar} size={44} />
         <div class="user-name">
           <h2 class="ellipsis">{user.name}</h2>
           <Badges badges={user.badges} />

@@ -1,4 +1,5 @@
 /** The English texts; their keys are the type of all texts. `{name}` is a parameter. */
+import { avatars } from "./avatars.en";
 import { filter } from "./filter.en";
 import { gifts } from "./gifts.en";
 import { guests } from "./guests.en";
@@ -21,6 +22,7 @@ import { wallet } from "./wallet.en";
 import { transparency } from "./transparency.en";
 
 export const en = {
+  ...avatars,
   ...filter,
   ...gifts,
   ...guests,

@@ -1,5 +1,6 @@
 /** The Simplified Chinese texts. */
 import type { Key } from "./index";
+import { avatars } from "./avatars.zh";
 import { filter } from "./filter.zh";
 import { gifts } from "./gifts.zh";
 import { guests } from "./guests.zh";
@@ -22,6 +23,7 @@ import { wallet } from "./wallet.zh";
 import { transparency } from "./transparency.zh";
 
 export const zh: Record<Key, string> = {
+  ...avatars,
   ...filter,
   ...gifts,
   ...guests,

@@ -48,7 +48,8 @@ export function corrected(comments: readonly LiveEvent[], event: LiveEvent): rea
 /** What somebody said, without the picture beside it. */
 function faceless(comment: LiveEvent): LiveEvent {
   if (!comment.user?.avatar) return comment;
-  const { avatar: _, ...user } = comment.user;
+  const user = { ...comment.user };
+  delete user.avatar;
   return { ...comment, user };
 }
 

@@ -44,6 +44,7 @@ export interface AddressBan {
 }
 
 export interface PeopleCommands {
+  "avatar.remove": [{ room: string; user: string; reason: string }, { until_ms: number }];
   "moderate.note": [{ room: string; user: string; text: string }, { note: UserNote }];
   "moderate.note.delete": [{ room: string; note: string }, object];
   "moderate.ban_address": [

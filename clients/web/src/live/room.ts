@@ -320,6 +320,10 @@ export class Room {
     this.state.value = fold(this.state.value, event);
     if (event.kind === "comment") this.addComments([event]);
     this.gifts.take(event);
+    if (event.kind === "avatar.removed") {
+      this.gifts.lines.value = corrected(this.gifts.lines.value, event);
+      if (event.data.user === this.state.value.room.host.id) this.you.hostAvatar.value = null;
+    }
     if (event.kind === "packet.ended") this.packetEnded.value = event.data as unknown as PacketEnded;
     this.comments.value = corrected(this.comments.value, event);
     if (event.kind === "comment.restored") this.addComments([event.data.comment as LiveEvent | undefined ?? []].flat(), false);

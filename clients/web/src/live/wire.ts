@@ -26,6 +26,8 @@ export type Lane = (typeof LANES)[number];
 export interface Person {
   id: string;
   name: string;
+  /** What their picture is called; absent for who has none. */
+  avatar?: string | undefined;
 }
 
 export interface Author extends Person {
@@ -152,6 +154,8 @@ export interface You {
   orders: Order[];
   coupons?: Claim[];
   wallet?: Wallet | null;
+  /** The picture of the room's host. */
+  host_avatar?: string | null;
   following?: boolean;
   followed_since_ms?: number | null;
   followers?: number;

@@ -36,6 +36,10 @@ export class YourSide {
   readonly quizWins = signal<readonly QuizWon[]>([]);
   readonly held = computed(() => this.orders.value.filter((order) => order.status === "held"));
 
+  /** The picture of the room's host, as it was when the page entered. */
+  readonly hostAvatar = signal<string | null>(null);
+  /** Why a moderator has removed the caller's picture, and until when there may be no other; until it was seen. */
+  readonly avatarRemoved = signal<{ reason: string; until_ms: number } | null>(null);
   readonly following = signal(false);
   /** Null: not at all. */
   readonly followedSince = signal<number | null>(null);
@@ -78,6 +82,7 @@ export class YourSide {
     for (const order of you.orders) this.addOrder(order);
     if (you.coupons) this.coupons.value = you.coupons;
     if (you.wallet !== undefined) this.wallet.value = you.wallet;
+    this.hostAvatar.value = you.host_avatar ?? null;
     this.following.value = you.following ?? false;
     this.followedSince.value = you.followed_since_ms ?? null;
     this.followers.value = you.followers ?? 0;
@@ -126,6 +131,13 @@ export class YourSide {
     this.followers.value = followers;
   }
 
+  setAvatar(avatar: string | null): void {
+    if (!this.user.value) return;
+    const { id, name } = this.user.value;
+    this.user.value = avatar === null ? { id, name } : { id, name, avatar };
+    if (avatar !== null) this.avatarRemoved.value = null;
+  }
+
   addHeld(held: HeldComment): void {
     this.waiting.value = [...this.waiting.value.filter(({ id }) => id !== held.id), held];
   }
@@ -151,7 +163,11 @@ export class YourSide {
     else if (event.kind === "lottery") this.addWon(data as unknown as Won);
     else if (event.kind === "quiz") this.quizWins.value = [...this.quizWins.value, data as unknown as QuizWon].slice(-3);
     else if (event.kind === "follow") this.setFollow(data as { following: boolean; followers: number }, event.at_ms);
-    else if (event.kind === "level") this.level.value = data as unknown as Level;
+    else if (event.kind === "avatar") this.setAvatar(data.avatar as string | null);
+    else if (event.kind === "avatar_removed") {
+      this.setAvatar(null);
+      this.avatarRemoved.value = data as { reason: string; until_ms: number };
+    } else if (event.kind === "level") this.level.value = data as unknown as Level;
     else if (event.kind === "picture_hit") this.picture.value = data as unknown as PictureNotice;
     else if (event.kind === "guest") this.guest.value = data.guest as Guest;
     else if (event.kind === "appeal") this.addAppeal(data.appeal as Appealed);

@@ -79,7 +79,7 @@ function Card({ room }: { room: RoomCard }) {
     <li>
       <a class={`card room-card${live ? " live" : ""}`} href={`/r/${encodeURIComponent(room.id)}`} data-testid="room-card">
         <div class="room-cover" aria-hidden="true">
-          <Avatar id={room.id} name={room.host.name} size={76} />
+          <Avatar id={room.id} name={room.host.name} avatar={room.host.avatar} size={76} />
           {room.poster !== null && <Poster url={room.poster} />}
         </div>
         <div class="room-marks">

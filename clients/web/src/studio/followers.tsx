@@ -42,7 +42,7 @@ export function FollowersSection({ room }: { room: Room }) {
       <ul class="stack-tight">
         {items?.map(({ user, since_ms }) => (
           <li key={user.id} class="line" data-testid="follower">
-            <Avatar id={user.id} name={user.name} size={26} />
+            <Avatar id={user.id} name={user.name} avatar={user.avatar} size={26} />
             <span class="ellipsis">{user.name}</span>
             <span class="small quiet numbers">{dayAndTime(since_ms, room.now())}</span>
           </li>

@@ -5,6 +5,7 @@ import { roomSettings, type Recorded } from "../live/api";
 import type { Room } from "../live/room";
 import { useTask } from "../ui/hooks";
 import { ModesPanel } from "../ui/modes";
+import { OwnAvatar } from "../ui/own_avatar";
 import { toast, toastError } from "../ui/toasts";
 import { PausePicture } from "./pause";
 
@@ -47,6 +48,10 @@ export function Settings({ room }: { room: Room }) {
           </button>
         </div>
       </form>
+      <div class="field">
+        <span class="label">{t("avatar.title")}</span>
+        <OwnAvatar room={room} />
+      </div>
       <PausePicture room={room} />
       <ModesPanel room={room} />
       <label class="field">

@@ -1,6 +1,8 @@
 /** The small parts that all pages are made of. */
 import type { ButtonHTMLAttributes, ComponentChildren } from "preact";
 
+import { useState } from "preact/hooks";
+
 import mark from "../assets/mark.svg";
 import { compact } from "../i18n/format";
 import { lang, setLang, t } from "../i18n";
@@ -55,13 +57,38 @@ export function Spinner() {
   return <span class="spinner" aria-hidden="true" />;
 }
 
-/** A letter on a colour of the person's own. */
-export function Avatar({ id, name, size = 36 }: { id: string; name: string; size?: number }) {
+/** Pictures that weren't there: nobody asks for those again. */
+const gone = new Set<string>();
+const GONE_KEPT = 1_000;
+
+/** Somebody's picture, or while there is none, a letter on a colour of their own. */
+export function Avatar({ id, name, avatar, size = 36 }: {
+  id: string;
+  name: string;
+  avatar?: string | null | undefined;
+  size?: number;
+}) {
+  const [, lost] = useState("");
   let hash = 0;
   for (const char of id) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) % 360;
+  const shown = avatar && !gone.has(avatar) ? avatar : null;
   return (
-    <span class="avatar" style={{ "--size": `${size}px`, "--hue": hash }} aria-hidden="true">
+    <span class="avatar" style={{ "--size": `${size}px`, "--hue": hash }} aria-hidden="true" data-avatar={shown ?? ""}>
       {Array.from(name)[0]?.toUpperCase() ?? "?"}
+      {shown && (
+        <img
+          key={shown}
+          src={`/avatars/${shown}`}
+          alt=""
+          loading="lazy"
+          draggable={false}
+          onError={() => {
+            if (gone.size >= GONE_KEPT) gone.clear();
+            gone.add(shown);
+            lost(shown);
+          }}
+        />
+      )}
     </span>
   );
 }

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
 
 import { t } from "../i18n";
-import { commentOf, type LiveEvent } from "../live/wire";
+import { commentOf, type Author, type LiveEvent } from "../live/wire";
+import { Avatar } from "./basics";
 import { isStaff, Linked } from "./linked";
 
 interface CommentProps {
@@ -15,6 +16,7 @@ export function Comment({ event, own, children }: CommentProps) {
   const { text, color, reply_to } = commentOf(event);
   return (
     <li class={`comment${own ? " own" : ""}`} data-testid="comment" data-id={event.id}>
+      <Face user={event.user} />
       <div class="comment-main">
         {reply_to && (
           <span class="quote ellipsis">
@@ -30,6 +32,11 @@ export function Comment({ event, own, children }: CommentProps) {
       {children && <div class="comment-tools">{children}</div>}
     </li>
   );
+}
+
+/** The picture beside what somebody says. */
+export function Face({ user }: { user: Author | undefined }) {
+  return <Avatar id={user?.id ?? ""} name={user?.name ?? ""} avatar={user?.avatar} size={24} />;
 }
 
 export function Badges({ badges }: { badges: readonly string[] }) {

@@ -1,12 +1,31 @@
 import { t } from "../i18n";
+import type { Room } from "../live/room";
 import type { Player } from "../media/player";
-import { LangSwitch } from "../ui/basics";
+import { Avatar, LangSwitch } from "../ui/basics";
 import { Sheet } from "../ui/sheet";
 import { bulletOpacity, bulletsOn } from "./preferences";
 
-export function SettingsSheet({ player, onPoints, onClose }: { player: Player; onPoints: () => void; onClose: () => void }) {
+interface SettingsSheetProps {
+  room: Room;
+  player: Player;
+  onPoints: () => void;
+  onProfile: () => void;
+  onClose: () => void;
+}
+
+export function SettingsSheet({ room, player, onPoints, onProfile, onClose }: SettingsSheetProps) {
+  const user = room.you.user.value;
   return (
     <Sheet title={t("settings.view")} onClose={onClose}>
+      {user && (
+        <button class="profile-row" onClick={onProfile} aria-label={t("avatar.open")} data-testid="settings-profile">
+          <Avatar id={user.id} name={user.name} avatar={user.avatar} size={44} />
+          <span class="profile-row-text">
+            <strong class="ellipsis">{user.name}</strong>
+            <span class="small quiet">{t("avatar.title")}</span>
+          </span>
+        </button>
+      )}
       <label class="line">
         <span>{t("settings.bullets")}</span>
         <input

@@ -78,7 +78,7 @@ function TopBar({ room, player, onOpen }: { room: Room; player: Player; onOpen: 
   return (
     <header class="top">
       <div class="host-pill">
-        <Avatar id={host.id} name={host.name} size={36} />
+        <Avatar id={host.id} name={host.name} avatar={faceOfHost(room)} size={36} />
         <div class="host-text">
           <h1 class="ellipsis">{title}</h1>
           <span class="ellipsis small">{host.name}</span>
@@ -174,10 +174,15 @@ function Overlay({ room, player }: { room: Room; player: Player }) {
           </div>
         )
       ) : status === "live" || status === "interrupted" ? (
-        <PauseCard picture={pause?.picture ?? null} paused={pause?.on ?? false} host={host} status={status} />
+        <PauseCard
+          picture={pause?.picture ?? null}
+          paused={pause?.on ?? false}
+          host={{ ...host, avatar: faceOfHost(room) }}
+          status={status}
+        />
       ) : (
         <div class={`veil ${status}`} role="status" data-testid="stage-overlay" data-status={status}>
-          <Avatar id={host.id} name={host.name} size={72} />
+          <Avatar id={host.id} name={host.name} avatar={faceOfHost(room)} size={72} />
           <strong>{t(`overlay.${status}`)}</strong>
           <span>{t(`overlay.${status}.hint`, { host: host.name })}</span>
           <Replays room={room} />
@@ -202,6 +207,13 @@ function OwnPictureNotice({ room }: { room: Room }) {
   );
 }
 
+/** The host's picture: one's own is known at once, another's since the page entered. */
+function faceOfHost(room: Room): string | undefined {
+  const { user, hostAvatar } = room.you;
+  const own = user.value?.id === room.state.value.room.host.id;
+  return (own ? user.value?.avatar : hostAvatar.value) ?? undefined;
+}
+
 /** Over the last frame, dimmed: the host's own picture, or who they are; and that it goes on. */
 function PauseCard(props: { picture: string | null; paused: boolean; host: Person; status: "live" | "interrupted" }) {
   const { picture, paused, host, status } = props;
@@ -210,7 +222,7 @@ function PauseCard(props: { picture: string | null; paused: boolean; host: Perso
       {picture ? (
         <img class="pause-picture" src={picture} alt="" data-testid="pause-picture" />
       ) : (
-        <Avatar id={host.id} name={host.name} size={72} />
+        <Avatar id={host.id} name={host.name} avatar={host.avatar} size={72} />
       )}
       <strong>{t(paused ? "overlay.paused" : "overlay.interrupted")}</strong>
       <span>{t(paused ? "overlay.paused.hint" : "overlay.interrupted.hint", { host: host.name })}</span>

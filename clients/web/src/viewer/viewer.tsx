@@ -16,6 +16,7 @@ import { Closed } from "../ui/gate";
 import { useMedia } from "../ui/hooks";
 import { Held } from "../ui/held";
 import { Icon } from "../ui/icon";
+import { ProfileSheet } from "../ui/own_avatar";
 import { ReportSheet } from "../ui/report";
 import { Appeal } from "../ui/appeal";
 import { BannedPage } from "../ui/sanction_notice";
@@ -40,7 +41,7 @@ import { reportLatency } from "./telemetry";
 import { WalletSheet } from "./wallet/sheet";
 import "./viewer.css";
 
-export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" | "gift" | "top" | "packet" | "points" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
+export type Open = null | { sheet: "shelf" | "orders" | "settings" | "wallet" | "gift" | "top" | "packet" | "points" | "profile" } | { sheet: "buy"; product: Product; sku?: string; order?: string };
 
 export function Viewer({ room, player, via }: { room: Room; player: Player; via: Via }) {
   const open = useSignal<Open>(null);
@@ -99,6 +100,9 @@ export function Viewer({ room, player, via }: { room: Room; player: Player; via:
     return () => (room.onReportAnswered = null);
   }, [room]);
   useEffect(() => reportLatency(room, player), [room, player]);
+  useSignalEffect(() => {
+    if (room.you.avatarRemoved.value) toast(t("avatar.removed"));
+  });
 
   const closed = room.closedBy.value;
   if (closed) return <Closed code={closed.code} demoRole="viewer" />;
@@ -283,7 +287,17 @@ function Sheets({ room, player, open }: { room: Room; player: Player; open: Sign
     case "top":
       return <TopSheet room={room} onClose={close} />;
     case "settings":
-      return <SettingsSheet player={player} onPoints={() => (open.value = { sheet: "points" })} onClose={close} />;
+      return (
+        <SettingsSheet
+          room={room}
+          player={player}
+          onPoints={() => (open.value = { sheet: "points" })}
+          onProfile={() => (open.value = { sheet: "profile" })}
+          onClose={close}
+        />
+      );
+    case "profile":
+      return <ProfileSheet room={room} onClose={close} />;
     case "points":
       return <PointsSheet room={room} onClose={close} />;
     default:

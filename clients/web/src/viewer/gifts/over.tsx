@@ -49,7 +49,7 @@ function Combo({ event }: { event: LiveEvent }) {
   const { gift, combo } = giftOf(event);
   return (
     <div class={`combo tier-${gift.tier}`} data-testid="gift-combo" data-combo={combo.id} data-count={combo.count}>
-      <Avatar id={event.user?.id ?? ""} name={event.user?.name ?? "?"} size={30} />
+      <Avatar id={event.user?.id ?? ""} name={event.user?.name ?? "?"} avatar={event.user?.avatar} size={30} />
       <span class="combo-text">
         <strong class="ellipsis">{event.user?.name}</strong>
         <span class="small ellipsis">{giftName(gift, lang.value)}</span>

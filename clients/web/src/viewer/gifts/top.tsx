@@ -68,7 +68,7 @@ function Row({ row }: { row: Board["items"][number] }) {
   return (
     <li class="line" data-testid="gift-place" data-user={row.user.id} data-coins={row.coins}>
       <strong class={`place numbers place-${row.place}`}>{row.place}</strong>
-      <Avatar id={row.user.id} name={row.user.name} size={30} />
+      <Avatar id={row.user.id} name={row.user.name} avatar={row.user.avatar} size={30} />
       <span class="ellipsis">{row.user.name}</span>
       <strong class="numbers push">{coins(row.coins)}</strong>
     </li>
