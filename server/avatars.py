@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from PIL import Image, ImageOps
 
-from rooms.avatars import Avatars, drop_paces, drop_replaced, read_bodies
+from rooms.avatars import HOUR_MS, Avatars, drop_paces, drop_replaced, read_bodies
 from rooms.errors import Refused
 from rooms.heads import ROOMS
+from rooms.pace import Pacer
 from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.unit import Unit
 from server.config.sections import Avatars as AvatarSettings
 from server.gathering import Gathering
-from server.pictures import Pictures, as_webp
+from server.pictures import as_webp
 from server.store.group import Answer, Work
 from server.store.store import Store
 
 SIDE = 256
 AT_ONCE = 100
+PLACES = 16
+"""Uploads that are under way at a node."""
+TRIES = 5
+"""For each picture that somebody may give, those included that are none or are refused."""
 
 Check = Callable[[bytes], Awaitable[object]]
 """Looks at an encoded picture; raises ``Refused``."""
@@ -43,13 +50,15 @@ class AvatarDesk:
         settings: AvatarSettings,
         store: Store,
         avatars: Avatars,
-        pictures: Pictures,
         clock_ms: Callable[[], int],
     ) -> None:
         self.max_bytes = settings.max_bytes
         self._enabled = settings.enabled
-        self._store, self._avatars, self._pictures = store, avatars, pictures
-        self._clock_ms = clock_ms
+        self._store, self._avatars, self._clock_ms = store, avatars, clock_ms
+        self._tries = Pacer(settings.per_hour * TRIES, HOUR_MS)
+        self._places = 0
+        # One at a time: viewers' pictures must not take the processor from a stream, nor hosts' turns.
+        self._encoding = asyncio.Semaphore(1)
         self._asked: Gathering[str, bytes | None] = Gathering(self._read)
 
     async def refuse(self, caller: Caller) -> Answer | None:
@@ -59,13 +68,30 @@ class AvatarDesk:
             raise Refused("unauthenticated")
         if not self._enabled:
             raise Refused("forbidden", "Pictures of people aren't taken here.")
+        now_ms = self._clock_ms()
+        if wait_ms := self._tries.wait_ms(caller.id, now_ms):
+            raise Refused("rate_limited", retry_after_ms=wait_ms)
+        self._tries.take(caller.id, now_ms)
         answer = await self._store.write(Work("avatar.look", lambda tx: self._avatars.look(tx, caller)))
         return None if answer.ok else answer
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """For one upload, from its first byte to its answer. Raises ``Refused("busy")`` where so many are
+        under way that their bytes fill enough memory."""
+        if self._places >= PLACES:
+            raise Refused("busy", retry_after_ms=1000)
+        self._places += 1
+        try:
+            yield
+        finally:
+            self._places -= 1
 
     async def take(self, upload: bytes, caller: Caller, check: Check) -> Answer:
         """Show this picture from now on, if it is one and ``check`` says nothing. Raises ``Refused``, as
         ``check`` does, or ``bad_picture``. Cancelling before the answer leaves either picture."""
-        body = await self._pictures.encode(upload, squared)
+        async with self._encoding:
+            body = await asyncio.to_thread(squared, upload)
         await check(body)
         return await self._store.write(Work("avatar.set", lambda tx: self._avatars.set(tx, body, caller)))
 

@@ -153,9 +153,7 @@ class Domain:
         self.keyring = StreamKeyring(self._standing, self.audit)
         self.clips = Clips(self._standing, self.audit)
         self.pictures = Pictures(self._standing, settings.rooms.pictures_max)
-        self.avatars = AvatarDesk(
-            settings.avatars, ground.store, self.services.avatars, self.pictures, ground.clock_ms
-        )
+        self.avatars = AvatarDesk(settings.avatars, ground.store, self.services.avatars, ground.clock_ms)
         self._make_keepers()
         self.timers = self._make_timers()
 

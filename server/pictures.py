@@ -115,10 +115,10 @@ class Pictures:
         # A picture of few bytes may take 300 MB while it is encoded anew.
         self._encoding = asyncio.Semaphore(ENCODED_AT_ONCE)
 
-    async def encode(self, upload: bytes, by: Callable[[bytes], bytes] = re_encode) -> bytes:
+    async def encode(self, upload: bytes) -> bytes:
         """See :func:`re_encode`; waits for a turn."""
         async with self._encoding:
-            return await asyncio.to_thread(by, upload)
+            return await asyncio.to_thread(re_encode, upload)
 
     def add(
         self, tx: Unit, room_id: str, body: bytes, caller: Caller, checked_by: str | None = None

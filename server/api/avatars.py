@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from rooms.errors import Refused
@@ -12,6 +14,8 @@ from server.live.connection import as_caller
 from server.vision import PLATFORM
 
 routes = web.RouteTableDef()
+
+UPLOAD_WITHIN_S = 60
 
 _HEADERS = {
     # The name is the picture's for good; but what a moderator takes down mustn't live on for long in caches.
@@ -32,11 +36,16 @@ async def set_avatar(request: web.Request) -> web.Response:
         return from_answer(refusal)
     if request.content_type not in ("image/jpeg", "image/png", "image/webp"):
         raise Refused("unsupported_media_type", "Send a JPEG, PNG or WebP picture as the body.")
-    upload = await read_bounded(request, api.avatars.max_bytes)
-    await api.signins.note(identity, place_of(request))
-    answer = await api.avatars.take(
-        upload, caller, lambda picture: api.vision.check_upload(PLATFORM, picture, caller)
-    )
+    with api.avatars.place():
+        try:
+            async with asyncio.timeout(UPLOAD_WITHIN_S):
+                upload = await read_bounded(request, api.avatars.max_bytes)
+        except TimeoutError:
+            raise Refused("temporarily_unavailable", "The picture came too slowly: try again.") from None
+        await api.signins.note(identity, place_of(request))
+        answer = await api.avatars.take(
+            upload, caller, lambda picture: api.vision.check_upload(PLATFORM, picture, caller)
+        )
     return from_answer(answer)
 
 

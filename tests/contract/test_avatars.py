@@ -284,7 +284,7 @@ async def test_an_approved_comment_has_the_picture_of_now(room: House) -> None:
 # In one transaction with others
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 async def test_whatever_comes_together_what_is_shown_is_there(room: House, seed: int) -> None:
     """Several of one person's in one transaction, as they are grouped: what is shown is a file that there is,
     no other file of theirs is as good as shown, and what was taken down has no bytes."""

@@ -6,14 +6,17 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from PIL import Image, PngImagePlugin
 
-from server.avatars import SIDE, squared
+from rooms.errors import Refused
+from server.avatars import PLACES, SIDE, TRIES, AvatarDesk, squared
+from server.config.sections import Avatars as AvatarSettings
 from tests.server.problems import is_problem
-from tests.server.test_pictures import bomb, picture
+from tests.server.test_pictures import picture
 from tests.server.world import World, fresh, shared_node
 from tests.support.node import Node
 
@@ -129,7 +132,7 @@ async def test_what_is_no_picture_is_refused(world: World) -> None:
         (b"", "image/png", "bad_picture"),
         (jpeg[: len(jpeg) // 2], "image/jpeg", "bad_picture"),
         (encoded(halves(), "PNG")[:-40], "image/png", "bad_picture"),
-        (bomb(), "image/png", "bad_picture"),
+        (encoded(Image.new("1", (9000, 9000)), "PNG"), "image/png", "bad_picture"),
         (text_bomb(), "image/png", "bad_picture"),
         (lying(), "image/png", "bad_picture"),
         (b"\xff" * 5_242_881, "image/jpeg", "too_large"),
@@ -168,6 +171,26 @@ async def test_guests_have_none_and_nobody_too_many(world: World) -> None:
     assert is_problem(answer, "rate_limited")
     assert 3500 <= int(answer[1]["Retry-After"]) <= 3600
     assert (await world.request("DELETE", PATH, user))[0] == 200
+
+
+async def test_whoever_only_sends_what_is_no_picture_is_asked_to_wait(world: World) -> None:
+    user = fresh("viewer")
+    for _ in range(4 * TRIES):
+        assert is_problem(await put(world, user, b"nothing", "image/png"), "bad_picture")
+    assert is_problem(await put(world, user, picture("PNG", (9, 9)), "image/png"), "rate_limited")
+
+
+def test_so_many_at_a_time() -> None:
+    nowhere: Any = None
+    desk = AvatarDesk(AvatarSettings(), nowhere, nowhere, lambda: 0)
+    with ExitStack() as places:
+        for _ in range(PLACES):
+            places.enter_context(desk.place())
+        with pytest.raises(Refused) as refused, desk.place():
+            pass
+        assert (refused.value.code, refused.value.temporary) == ("busy", True)
+    with desk.place():
+        pass
 
 
 async def test_what_people_say_has_their_picture_as_soon_as_they_are_told(world: World) -> None:

@@ -32,7 +32,7 @@ export function FaceOf({ room, user }: { room: Room; user: Person }) {
 
 function TakeDownSheet({ room, user, onClose }: { room: Room; user: Person; onClose: () => void }) {
   const { name } = user;
-  const [reason, setReason] = useState(() => t("reason.abuse"));
+  const [reason, setReason] = useState(() => t("avatar.take_down.reason"));
   const task = useTask();
   const act = async () => {
     if (!(await task.run(() => room.send("avatar.remove", { user: user.id, reason: reason.trim() })))) return;

@@ -18,6 +18,7 @@ export const avatars = {
   "avatar.take_down.label": "Remove {name}'s picture",
   "avatar.take_down.ask": "Remove {name}'s picture?",
   "avatar.take_down.text": "It is gone everywhere at once, also beside old comments. They are told why, and can't choose another one for a while.",
+  "avatar.take_down.reason": "This picture isn't allowed here",
   "avatar.take_down.done": "{name}'s picture is gone.",
   "log.avatar_removed": "{by} removed {user}'s picture: {reason}",
   "error.picture_refused.removed": "A moderator has removed your picture. You can choose another one later.",

@@ -122,8 +122,8 @@ function Removed({ room }: { room: Room }) {
   const left = removed.until_ms - room.now();
   return (
     <Notice tone="bad" icon="warn" data-testid="avatar-removed">
-      {removed.reason ? t("avatar.removed.reason", { reason: removed.reason }) : t("avatar.removed")}
-      {left > 0 && ` ${t("avatar.removed.until", { wait: span(left) })}`}
+      <div>{removed.reason ? t("avatar.removed.reason", { reason: removed.reason }) : t("avatar.removed")}</div>
+      {left > 0 && <div>{t("avatar.removed.until", { wait: span(left) })}</div>}
     </Notice>
   );
 }

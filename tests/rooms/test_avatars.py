@@ -1,0 +1,59 @@
+"""How often somebody may give a picture, and what a picture is called."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rooms.avatars import DIGEST_CHARS, HOUR_MS, AvatarRules, barred, counted, digest_of, faced, unpaced
+from rooms.errors import Refused
+
+RULES = AvatarRules(per_hour=3)
+
+
+@given(st.lists(st.integers(0, HOUR_MS), max_size=40))
+def test_no_hour_has_more_than_so_many(pauses: list[int]) -> None:
+    pace, now_ms, taken = unpaced("u"), 0, []
+    for pause in pauses:
+        now_ms += pause
+        try:
+            pace = counted(pace, RULES, now_ms)
+        except Refused as refused:
+            assert refused.code == "rate_limited"
+            # It is no more than it says: then there is room again.
+            counted(pace, RULES, now_ms + (refused.retry_after_ms or 0))
+        else:
+            taken.append(now_ms)
+            assert pace.over_at_ms == now_ms + HOUR_MS
+        assert len(pace.recent) <= RULES.per_hour
+    for last, first in zip(taken[RULES.per_hour :], taken, strict=False):
+        assert last - first >= HOUR_MS
+
+
+@given(st.integers(0, 10**13), st.integers(1, 10**10), st.integers(0, 10**10))
+def test_nobody_gives_one_before_the_removal_is_over(now_ms: int, length: int, after: int) -> None:
+    pace = barred(unpaced("u"), now_ms + length)
+    assert pace.over_at_ms >= now_ms + length
+    with pytest.raises(Refused) as refused:
+        counted(pace, RULES, now_ms + length - 1)
+    assert (refused.value.code, refused.value.retry_after_ms) == ("picture_refused", 1)
+    counted(pace, RULES, now_ms + length + after)
+
+
+USER = st.text(st.characters(min_codepoint=32), max_size=20)  # as ids are
+
+
+@given(USER, USER, st.binary(max_size=50), st.binary(max_size=50))
+def test_a_name_is_of_one_picture_of_one_person(one: str, other: str, body: bytes, others: bytes) -> None:
+    name = digest_of(one, body)
+    assert len(name) == DIGEST_CHARS
+    assert set(name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    assert (digest_of(other, others) == name) == ((one, body) == (other, others))
+
+
+def test_a_card_says_nothing_of_a_picture_that_there_is_not() -> None:
+    card = {"id": "u", "name": "U"}
+    for nothing in ("", None):
+        assert faced(card, nothing) == card
+    assert faced(card, "A") == {**card, "avatar": "A"}
