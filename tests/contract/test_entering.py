@@ -19,6 +19,7 @@ from moderation.review.store import items_table
 from moderation.sanctions.rules import EVERYWHERE, SanctionKind, Terms
 from moderation.sanctions.store import NO_KINDS, StandingRow, standings_table
 from moderation.standing import MemberRow, members_table
+from rooms.avatars import faced
 from rooms.errors import Refused
 from rooms.follows import FollowedRow, FollowRow, followed_table, follows_table
 from rooms.guests.rules import Guest
@@ -165,10 +166,17 @@ def appeal(number: int, place: tuple[str, str], state: str) -> Item:
     return new_item(f"p{number:04}", place[0], "appeal", NOW_MS, user_id=place[1], body=body, **fields)
 
 
+def face(facts: Facts, user: str) -> str:
+    """Some have a picture."""
+    return f"face-{user}" if facts.heads.get(user, 0) % 2 else ""
+
+
 def write(conn: Connection, facts: Facts) -> None:
     tables: dict[Table, list[Any]] = {
         rooms_table: [room(name) for name in ROOMS],
-        users_table: [UserRow(user, user, 0, seq, 0) for user, seq in facts.heads.items()],
+        users_table: [
+            UserRow(user, user, 0, seq, 0, avatar=face(facts, user)) for user, seq in facts.heads.items()
+        ],
         user_events: [private(u, seq) for u, head in facts.heads.items() for seq in range(1, head + 1)],
         members_table: [MemberRow(*place, place[1], role, 0) for place, role in facts.roles.items()],
         standings_table: standings(facts),
@@ -228,7 +236,7 @@ def expected(facts: Facts, ask: Ask) -> Any:
             "coupons": [],
             "wallet": None,
         }
-        none |= {"held": [], "appeals": []}
+        none |= {"held": [], "appeals": [], "host_avatar": face(facts, HOST) or None}
         none |= {"following": False, "followers": len(facts.follows), "level": None, "guest": None}
         return "unauthenticated" if name == "closed" else {"role": "guest", "user": None, **none}
     place, head = (name, caller.id), facts.heads.get(caller.id, 0)
@@ -245,7 +253,8 @@ def expected(facts: Facts, ask: Ask) -> Any:
     ]
     return {
         "role": "operator" if caller.operator else given,
-        "user": {"id": caller.id, "name": caller.name},
+        "user": faced({"id": caller.id, "name": caller.name}, face(facts, caller.id)),
+        "host_avatar": face(facts, HOST) or None,
         "seq": head,
         "items": [] if after is None else [{"user": caller.id, "seq": n} for n in range(after + 1, head + 1)],
         "mute": mutes[0] if mutes else None,

@@ -378,6 +378,14 @@ async def of_people(host: Caller, viewer: Caller, person: Person) -> None:
     await host.ask("POST", f"{room}/pictures", data=_picture(), headers={"Content-Type": "image/png"})
 
 
+async def of_avatars(host: Caller, viewer: Caller) -> None:
+    for caller in (host, viewer):
+        await caller.ask("PUT", "/me/avatar", data=_picture(), headers={"Content-Type": "image/png"})
+    await host.read("/me", "/rooms", f"/rooms/{host.room}")
+    await host.ask("DELETE", "/me/avatar")
+    await host.do("avatar.remove", user=viewer.user, reason="not here")
+
+
 async def of_evasion(host: Caller, viewer: Caller) -> None:
     room, user = f"/rooms/{host.room}", {"user": viewer.user}
     for mark in ("watch", "restrict"):
