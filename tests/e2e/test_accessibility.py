@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from server.auth.own import sign
 from tests.e2e.test_filter import SECRET
+from tests.e2e.test_avatars import choose, portrait
 from tests.e2e.test_lottery import open_lottery
 from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, get_browser
 from tests.support.node import Node
@@ -117,6 +118,14 @@ async def host_plays(host: Person, audit: Audit) -> None:
         await host.see(f"{kind}-form")
         await audit.look(host, f"studio: a new {kind}")
         await host.page.keyboard.press("Escape")
+
+
+async def choose_a_picture(viewer: Person) -> None:
+    """From the settings on."""
+    await viewer.at("settings-profile").click()
+    await choose(viewer, portrait(), "face.jpg", "image/jpeg")
+    await viewer.at("avatar-use").click()
+    await viewer.see("avatar-remove")
 
 
 async def viewer_plays(viewer: Person, audit: Audit) -> None:
@@ -233,6 +242,11 @@ async def moderators_work(browser: Browser, node: Node, audit: Audit, staff: Loo
     await audit.look(moderator, "desk")
     lin = await arrive(browser, node, "r", "Lin", "viewer", **guest._asdict())
     wu = await arrive(browser, node, "r", "Wu", "viewer", **guest._asdict())
+    await lin.at("settings-button").click()
+    await audit.look(lin, "viewer: settings")
+    await choose_a_picture(lin)
+    await audit.look(lin, "viewer: a picture of one's own")
+    await lin.page.keyboard.press("Escape")
     text = f"only quoting in {staff.size[0]} {staff.locale}"  # each walk's own: the room remembers all
     await lin.say(text)
     row = await wu.see("comment", text)
@@ -257,6 +271,10 @@ async def moderators_work(browser: Browser, node: Node, audit: Audit, staff: Loo
     await moderator.at("note-save").click()
     await moderator.see("user-note")
     await audit.look(moderator, "desk: what is known of somebody")
+    await moderator.at("avatar-take-down").click()
+    await moderator.see("take-down-sheet")
+    await audit.look(moderator, "desk: taking a picture down")
+    await moderator.page.keyboard.press("Escape")
     await row.hover()
     await row.get_by_test_id("mute-button").click()
     await moderator.see("mute-sheet")

@@ -57,7 +57,7 @@ async def test_a_picture_is_chosen_shown_and_taken_down(browser: Browser, tmp_pa
 
 
 async def it_is_chosen(viewer: Person) -> None:
-    await viewer.page.get_by_role("button", name="View").click()
+    await viewer.at("settings-button").click()
     await viewer.at("settings-profile").click()
     await choose(viewer, b"<svg/>", "face.jpg", "image/jpeg")
     await expect(await viewer.see("avatar-refused")).to_contain_text("JPEG, PNG or WebP")
@@ -87,7 +87,7 @@ async def it_is_taken_down(desk: Person, viewer: Person) -> None:
     await desk.at("take-down-reason").fill("not here")
     await desk.at("take-down-confirm").click()
     await expect(desk.at("avatar-take-down")).to_have_count(0, timeout=WAIT_MS)
-    await viewer.page.get_by_role("button", name="View").click()
+    await viewer.at("settings-button").click()
     await viewer.at("settings-profile").click()
     await expect(await viewer.see("avatar-removed")).to_contain_text("not here")
     await choose(viewer, portrait(), "again.jpg", "image/jpeg")

@@ -115,6 +115,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     far = {"X-Forwarded-For": "203.0.113.7"}
     await of_people(host, viewer, await world.join(viewer.user, headers=far))
     await of_evasion(host, viewer)
+    await of_avatars(host, viewer)
     await of_rulebooks(host)
     await of_webhooks(host, receiver)
     await host.read("/rooms", f"/rooms/{host.room}", f"/rooms/{host.room}/events", "/me", "/payments/methods")

@@ -108,7 +108,7 @@ function TopBar({ room, player, onOpen }: { room: Room; player: Player; onOpen: 
           data-testid="bullets-toggle"
         />
         <LangSwitch />
-        <IconButton icon="sliders" label={t("settings.view")} onClick={() => onOpen("settings")} />
+        <IconButton icon="sliders" label={t("settings.view")} onClick={() => onOpen("settings")} data-testid="settings-button" />
       </div>
     </header>
   );
