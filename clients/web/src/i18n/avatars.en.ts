@@ -1,7 +1,6 @@
 /** The English texts of people's own pictures. */
 export const avatars = {
   "avatar.title": "Your picture",
-  "avatar.open": "Your name and picture",
   "avatar.hint": "Shown beside what you say, cut square.",
   "avatar.choose": "Choose a picture",
   "avatar.change": "Choose another",
@@ -15,7 +14,7 @@ export const avatars = {
   "avatar.removed.reason": "A moderator has removed your picture: {reason}",
   "avatar.removed.until": "You can choose another one in {wait}.",
   "avatar.take_down": "Remove the picture",
-  "avatar.take_down.label": "Remove {name}'s picture",
+  "avatar.take_down.label": "Remove the picture: {name}",
   "avatar.take_down.ask": "Remove {name}'s picture?",
   "avatar.take_down.text": "It is gone everywhere at once, also beside old comments. They are told why, and can't choose another one for a while.",
   "avatar.take_down.reason": "This picture isn't allowed here",

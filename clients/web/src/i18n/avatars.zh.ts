@@ -3,7 +3,6 @@ import type { avatars as english } from "./avatars.en";
 /** The Simplified Chinese texts of people's own pictures. */
 export const avatars: Record<keyof typeof english, string> = {
   "avatar.title": "您的头像",
-  "avatar.open": "昵称与头像",
   "avatar.hint": "显示在您的弹幕旁，自动裁成方形。",
   "avatar.choose": "选择图片",
   "avatar.change": "换一张",
@@ -17,7 +16,7 @@ export const avatars: Record<keyof typeof english, string> = {
   "avatar.removed.reason": "房管移除了您的头像：{reason}",
   "avatar.removed.until": "{wait}后可以重新选择头像。",
   "avatar.take_down": "移除头像",
-  "avatar.take_down.label": "移除 {name} 的头像",
+  "avatar.take_down.label": "移除头像：{name}",
   "avatar.take_down.ask": "移除 {name} 的头像？",
   "avatar.take_down.text": "头像会立即在所有地方消失，包括以前的弹幕旁。对方会收到原因，并且暂时不能更换新头像。",
   "avatar.take_down.reason": "头像不符合规定",

@@ -18,7 +18,7 @@ export function SettingsSheet({ room, player, onPoints, onProfile, onClose }: Se
   return (
     <Sheet title={t("settings.view")} onClose={onClose}>
       {user && (
-        <button class="profile-row" onClick={onProfile} aria-label={t("avatar.open")} data-testid="settings-profile">
+        <button class="profile-row" onClick={onProfile} data-testid="settings-profile">
           <Avatar id={user.id} name={user.name} avatar={user.avatar} size={44} />
           <span class="profile-row-text">
             <strong class="ellipsis">{user.name}</strong>
