@@ -65,5 +65,5 @@ class AvatarActs:
         card = {"id": cmd.user, "name": user.name}
         tx.brief(cmd.room, "avatar_removed", {"user": card, "reason": reason, "by": caller.card})
         detail = {"user": card, "reason": reason, "avatars": gone}
-        self._audit.note(tx, cmd.room, caller, "avatar.remove", cmd.user, detail)
+        self._audit.note(tx, cmd.room, caller, "moderate.avatar", cmd.user, detail)
         return {"until_ms": until_ms}

@@ -216,7 +216,7 @@ async def test_taken_down_it_is_gone_everywhere(room: House) -> None:
     assert brief["data"]["user"] == {"id": LIN, "name": "Lin"}
     assert brief["data"]["by"] == {"id": MODERATOR.id, "name": "Bao"}
     (line, *_) = await room.store.read(lambda conn: read_audit(conn, ROOM))
-    assert (line["action"], line["target"]) == ("avatar.remove", LIN)
+    assert (line["action"], line["target"]) == ("moderate.avatar", LIN)
     assert line["detail"]["reason"] == "not here"
     assert sorted(line["detail"]["avatars"]) == sorted([before, digest])
     assert await room.code("avatar.remove", MODERATOR, user=LIN) == "not_found"

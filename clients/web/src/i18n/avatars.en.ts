@@ -19,6 +19,7 @@ export const avatars = {
   "avatar.take_down.text": "It is gone everywhere at once, also beside old comments. They are told why, and can't choose another one for a while.",
   "avatar.take_down.reason": "This picture isn't allowed here",
   "avatar.take_down.done": "{name}'s picture is gone.",
+  "audit.action.moderate.avatar": "Picture of somebody removed",
   "log.avatar_removed": "{by} removed {user}'s picture: {reason}",
   "error.picture_refused.removed": "A moderator has removed your picture. You can choose another one later.",
   "error.picture_refused.same": "A moderator has removed this very picture. Choose another one.",

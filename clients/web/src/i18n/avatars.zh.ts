@@ -21,6 +21,7 @@ export const avatars: Record<keyof typeof english, string> = {
   "avatar.take_down.text": "头像会立即在所有地方消失，包括以前的弹幕旁。对方会收到原因，并且暂时不能更换新头像。",
   "avatar.take_down.reason": "头像不符合规定",
   "avatar.take_down.done": "{name} 的头像已移除。",
+  "audit.action.moderate.avatar": "移除头像",
   "log.avatar_removed": "{by} 移除了 {user} 的头像：{reason}",
   "error.picture_refused.removed": "房管移除了您的头像，请稍后再选择新的头像。",
   "error.picture_refused.same": "房管移除过这张图片，请换一张。",
