@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from dataclasses import dataclass
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError

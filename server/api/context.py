@@ -26,8 +26,8 @@ from server.answers import problem_from
 from server.audit import AuditKeeper
 from server.audit_watch import AuditWatch
 from server.auth import GUEST, DemoTokens, Identity, SignedPaths, Tokens
-from server.banned_ranges import BannedRanges
 from server.avatars import AvatarDesk
+from server.banned_ranges import BannedRanges
 from server.commands import Commands, Services
 from server.credentials import StreamKeyring
 from server.filter_desk import FilterDesk

@@ -11,8 +11,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from server.auth.own import sign
-from tests.e2e.test_filter import SECRET
 from tests.e2e.test_avatars import choose, portrait
+from tests.e2e.test_filter import SECRET
 from tests.e2e.test_lottery import open_lottery
 from tests.e2e.world import WAIT_MS, Person, arrive, demo_node, get_browser
 from tests.support.node import Node
