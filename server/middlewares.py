@@ -93,7 +93,7 @@ _CORS = {
     "Access-Control-Expose-Headers": "Location, Retry-After, X-Request-Id",
 }
 _PREFLIGHT = _CORS | {
-    "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
     "Access-Control-Max-Age": "86400",
 }
