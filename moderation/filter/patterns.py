@@ -46,12 +46,11 @@ class Patterns:
     def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, int, int]]:
         """Entries with the first and the last index in ``seen.kept``."""
         for together, entries in self._parts:
-            for text, at in ((seen.kept, None), (seen.text, seen.at)):
+            for text in (seen.kept, seen.text) if len(seen.text) != len(seen.kept) else (seen.kept,):
                 for number in together.Match(text) or ():
                     entry, compiled = entries[number]
+                    at = None if text is seen.kept else seen.at
                     yield from _spans(entry, compiled, text, at, level_of(entry.category))
-                if len(seen.text) == len(seen.kept):
-                    break
 
 
 def _spans(
