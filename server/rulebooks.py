@@ -263,10 +263,11 @@ class Rulebooks:
             return
         have = {scope: set(self._part(scope).layers) for scope in scopes}
         found = await self._store.read(lambda conn: [_find(conn, scope, have[scope]) for scope in scopes])
+        spent: list[Part] = []
         for each in found:
-            old = self._part(each.scope).layers
+            spent.append(self._part(each.scope))
             try:
-                part = await asyncio.to_thread(_part_of, each, old)
+                part = await asyncio.to_thread(_part_of, each, spent[-1].layers)
             except WordListError as problem:
                 log.error("word_list_unusable", scope=each.scope, problem=str(problem), kept="the one before")
                 self._fault(each.scope, True)
@@ -274,6 +275,7 @@ class Rulebooks:
             self._fault(each.scope, False)
             self._put(each.scope, part)
             self._reloads.inc()
+        await asyncio.to_thread(spent.clear)  # large lists take the loop's time also when they go
 
     # what is in force
 

@@ -53,7 +53,7 @@ _WORDS = frozenset(
 
 def gaps_fit(spelling: Spelling, reading: Reading, first: int, end: int) -> bool:
     """Whether what stands between the characters may stand inside the word."""
-    if len(reading.text) == len(reading.kept) and not spelling.syllables:
+    if _side_by_side(reading, first, end):
         return True
     gaps = [index for index in range(first + 1, end) if reading.gap(index) is not Gap.NONE]
     if not gaps:
@@ -75,6 +75,11 @@ def gaps_fit(spelling: Spelling, reading: Reading, first: int, end: int) -> bool
     return all(
         _word_fits(reading, start, stop, [g for g in unexpected if start < g < stop]) for start, stop in words
     )
+
+
+def _side_by_side(reading: Reading, first: int, end: int) -> bool:
+    """Whether nothing stands between these characters: seen by the first and the last."""
+    return reading.is_even and reading.at[end - 1] - reading.at[first] == end - 1 - first
 
 
 def _word_ends(spelling: Spelling, reading: Reading, end: int) -> bool:

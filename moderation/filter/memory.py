@@ -34,9 +34,9 @@ group (they have one time): some milliseconds, of the twenty that the writer may
 Undo = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Said:
-    """A comment that was taken. ``folded`` is what the word lists see of it."""
+    """A comment that was taken. ``folded`` is what the word lists see of it. Only to be read."""
 
     text: str
     folded: str
@@ -122,7 +122,8 @@ class Memory:
         wave = room.find(like) if room is not None else None
         if wave is None:
             return 0
-        return sum(who != user_id and now_ms - WAVE_MS < at for who, at in wave.senders.items())
+        since = now_ms - WAVE_MS
+        return len([at for who, at in wave.senders.items() if at > since and who != user_id])
 
     def count(self, room_id: str, user_id: str, text: str, folded: Folded, now_ms: int) -> Undo:
         """A comment was taken. Gives what forgets it again, for when its transaction fails."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import compress
 
 from moderation.filter.fold import FOLDS, NOTHING, Kind, kind_of
 
@@ -31,7 +32,32 @@ _MARKS = (
 _SIGNS = re.compile(f"(?:[^\\w{_MARKS}]|_)+")
 _COMPARED = re.compile(f"[^\\W_]|[{_MARKS}]")
 _ASCII_SIGNS = {code: None for code in range(128) if not chr(code).isalnum()}
-_KINDS: dict[str, Kind | None] = {}
+_ASCII_COMPARED = bytes(chr(code).isalnum() for code in range(128)) + bytes(128)
+_REMEMBERED_MAX = 65_536
+
+
+class _AreCompared(dict[str, bool]):
+    """Whether a character is compared, worked out when it is first seen."""
+
+    def __missing__(self, char: str) -> bool:
+        compared = _COMPARED.match(char) is not None
+        if len(self) < _REMEMBERED_MAX:
+            self[char] = compared
+        return compared
+
+
+class _Kinds(dict[str, Kind | None]):
+    """What a character is to a word, likewise."""
+
+    def __missing__(self, char: str) -> Kind | None:
+        kind = kind_of(char)
+        if len(self) < _REMEMBERED_MAX:
+            self[char] = kind
+        return kind
+
+
+_is_compared = _AreCompared().__getitem__
+_KINDS = _Kinds()
 
 
 class Reading:
@@ -39,7 +65,7 @@ class Reading:
     between them. ``kept`` is the folded text with everything in its place: as long as ``Normalised.kept``.
     """
 
-    __slots__ = ("_at", "drawn_from", "kept", "text")
+    __slots__ = ("_at", "drawn_from", "is_even", "kept", "text")
     syllabic = False
     """Whether ideographs are spelled out in ``text``."""
 
@@ -53,15 +79,20 @@ class Reading:
         self.drawn_from = drawn_from
         """What this was before runs of a letter were made one; "" if they weren't."""
         self._at = at
+        self.is_even = at is None
+        """Whether no character of ``kept`` came to several of ``text``."""
 
     @property
     def at(self) -> Sequence[int]:
         """Where in ``kept`` each character of ``text`` stands."""
         if self._at is None:
-            if len(self.text) == len(self.kept):
-                self._at = range(len(self.text))
+            kept = self.kept
+            if len(self.text) == len(kept):
+                self._at = range(len(kept))
+            elif kept.isascii():
+                self._at = [*compress(range(len(kept)), kept.encode().translate(_ASCII_COMPARED))]
             else:
-                self._at = [found.start() for found in _COMPARED.finditer(self.kept)]
+                self._at = [*compress(range(len(kept)), map(_is_compared, kept))]
         return self._at
 
     def gap(self, index: int) -> Gap:
@@ -95,21 +126,13 @@ class Reading:
 
     def word_starts(self, index: int) -> bool:
         """Whether a word begins at ``index``; the end of the text begins one too."""
-        if index in (0, len(self.text)):
+        if index in (0, len(self.text)) or self.kind(index) is not self.kind(index - 1):
             return True
-        if self.kind(index) is not self.kind(index - 1):
-            return True
-        return self.gap(index) is not Gap.NONE
+        at = self.at
+        return at[index] - at[index - 1] > 1 and self.gap(index) is not Gap.NONE
 
     def kind(self, index: int) -> Kind | None:
-        char = self.text[index]
-        try:
-            return _KINDS[char]
-        except KeyError:
-            kind = kind_of(char)
-            if len(_KINDS) < 65_536:
-                _KINDS[char] = kind
-            return kind
+        return _KINDS[self.text[index]]
 
 
 class Normalised(Reading):
@@ -120,8 +143,7 @@ class Normalised(Reading):
 
     def __init__(self, original: str) -> None:
         self.original = original
-        kept = original.lower() if original.isascii() else original.translate(FOLDS)
-        super().__init__(kept)
+        super().__init__(original.lower() if original.isascii() else original.translate(FOLDS))
         self._origins: list[int] | None = None
 
     @property

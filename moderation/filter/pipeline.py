@@ -6,12 +6,13 @@ what was taken is counted by ``Memory.count``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from moderation.filter.checks import adverts, contacts, floods, joined, links, walls, words
+from moderation.filter.checks import adverts, contacts, floods, joined, links, screen, walls, words
 from moderation.filter.checks.subject import Subject
 from moderation.filter.checks.words import Words, strictest
+from moderation.filter.folded import folded
 from moderation.filter.memory import Memory
 from moderation.filter.words import masked
 from moderation.rulebook.rules import RoomRules
@@ -36,41 +37,56 @@ class Pipeline:
     ) -> CheckedText:
         """What the checks make of ``text`` (as ``clean_text`` gives it). Those that go by what was said
         before take part for comments of which the sender is known, if there is a memory."""
-        lap = _no_lap if stopwatch is None else stopwatch.lap
-        subject = Subject.of(text, about)
-        lap("fold")
-        reasons = [*about.found, *self._reasons(subject, memory, lap)]
+        lap = None if stopwatch is None else stopwatch.lap
+        subject = Subject(text, about, folded(text))
+        if lap:
+            lap("fold")
+        reasons = self._reasons(subject, memory, lap)
         return join(text, reasons) if reasons else CheckedText("allow", text)
 
     def _reasons(
-        self, subject: Subject, memory: Memory | None, lap: Callable[[str], None]
-    ) -> Iterator[TextReason]:
-        """What each check finds, one after the other; ``lap`` hears of each when it is done."""
+        self, subject: Subject, memory: Memory | None, lap: Callable[[str], None] | None
+    ) -> list[TextReason]:
+        """What was found elsewhere and what each check finds; ``lap`` hears of each when it is done."""
         rules, lists, about = self._rules, self._lists, subject.about
-        yield from words.check(subject, rules, lists)
-        lap("words")
+        found = [*about.found, *words.check(subject, rules, lists)]
+        if lap:
+            lap("words")
         if about.kind in ("title", "product"):
-            return  # a host may say where to find the shop
-        yield from links.check(subject, rules)
-        lap("links")
-        yield from contacts.check(subject, rules)
-        lap("contacts")
+            return found  # a host may say where to find the shop
+        hinted = screen.may_hold(subject.folded.views)
+        if hinted:
+            found += links.check(subject, rules)
+        if lap:
+            lap("links")
+        if hinted:
+            found += contacts.check(subject, rules)
+        if lap:
+            lap("contacts")
         if about.kind == "name":
-            return
-        yield from walls.check(subject, rules)
-        lap("walls")
-        if memory is None or about.room_id is None or about.user_id is None:
-            return
-        yield from adverts.check(subject, rules, memory)
-        lap("adverts")
-        yield from floods.check(subject, rules, memory)
-        lap("floods")
-        yield from joined.check(subject, rules, memory, lists)
-        lap("joined")
+            return found
+        found += walls.check(subject, rules)
+        if lap:
+            lap("walls")
+        if memory is not None and about.room_id is not None and about.user_id is not None:
+            found += self._by_memory(subject, memory, lap)
+        return found
 
-
-def _no_lap(step: str) -> None:
-    """Nobody is timing."""
+    def _by_memory(
+        self, subject: Subject, memory: Memory, lap: Callable[[str], None] | None
+    ) -> list[TextReason]:
+        """What is found by what was said before."""
+        rules = self._rules
+        found = [*adverts.check(subject, rules, memory)]
+        if lap:
+            lap("adverts")
+        found += floods.check(subject, rules, memory)
+        if lap:
+            lap("floods")
+        found += joined.check(subject, rules, memory, self._lists)
+        if lap:
+            lap("joined")
+        return found
 
 
 def join(text: str, reasons: Iterable[TextReason]) -> CheckedText:

@@ -7,7 +7,7 @@ no further reading: to find that out is one search.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from moderation.filter.fold import NOTHING, Kind, kind_of
 from moderation.filter.normalise import Normalised, Reading
@@ -23,8 +23,8 @@ _LEETY = re.compile(_LEET)
 _VEILED = re.compile(f"[^\\W\\d_]{NOTHING}")
 _MIXED = re.compile(f"[{_HAN}]\\s?[a-z]|[a-z]\\s?[{_HAN}]")
 # Letters that English doesn't double may be drawn out by one; others by two, or two of them at once.
-_RARELY_DOUBLED = tuple(letter * 2 for letter in "ahijkquvwxy")
-_DRAWN = re.compile(r"([^\W\d_])\1(?:\1|([^\W\d_])\2)")
+_DRAWN = re.compile(r"([^\W\d_])\1(?:(?<=[ahijkquvwxy])|\1|([^\W\d_])\2)")
+_DRAWN_ASCII = re.compile(r"([a-z])\1(?:(?<=[ahijkquvwxy])|\1|([a-z])\2)")
 _RUN = re.compile(f"([^\\W\\d_])(?:{NOTHING}*\\1)+")
 
 _SINGLE = dict(zip("0123456789@$!|€£¥¢+^", "oizeasgtbgasiielycta", strict=True))
@@ -90,14 +90,21 @@ _SYLLABLES = {syllable: chr(_READ_FROM + n) for n, syllable in enumerate(sorted(
 _HEARD = {ord(char): _SYLLABLES[syllable] for char, syllable in syllables().items()}
 
 
-def further(seen: Normalised) -> Iterator[Reading]:
+def further(seen: Normalised) -> Iterable[Reading]:
     """The readings beside the plain one that ``seen`` hints at: at most a dozen, most texts have none."""
     kept = seen.kept
-    signs = _SIGN.search(kept) is not None
+    signs, drawn = _SIGN.search(kept) is not None, _drawn(kept)
+    if not signs and not drawn and seen.original.isascii():
+        return ()
+    return _hinted(seen, signs, drawn)
+
+
+def _hinted(seen: Normalised, signs: bool, drawn: bool) -> Iterator[Reading]:
+    kept = seen.kept
     leet = list(_leet(kept)) if signs and (_LEETY.search(kept) or _APART_HINT.search(kept)) else []
     for meant in leet:
         yield Reading(meant)
-    if leet or _drawn(kept) or (signs and _VEILED.search(kept)):
+    if leet or drawn or (signs and _VEILED.search(kept)):
         for way in (kept, *leet):
             squeezed = _RUN.sub(_squeeze, way)
             if squeezed != way:
@@ -113,10 +120,7 @@ def further(seen: Normalised) -> Iterator[Reading]:
 
 
 def _drawn(kept: str) -> bool:
-    for pair in _RARELY_DOUBLED:
-        if pair in kept:
-            return True
-    return _DRAWN.search(kept) is not None
+    return (_DRAWN_ASCII if kept.isascii() else _DRAWN).search(kept) is not None
 
 
 def _signed(kept: str) -> Iterator[Reading]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, product
+from functools import lru_cache
+from itertools import accumulate, groupby, pairwise, product
 
 from moderation.filter.entries import Entry, ways
 from moderation.filter.fold import Kind
@@ -13,17 +15,42 @@ from moderation.filter.readings import by_sound
 from moderation.filter.tables import apart
 from moderation.filter.tables import readings as syllables
 
-_NONE: Mapping[int, Gap] = {}
+_NO_GAPS = frozenset[int]()
+_NO_SUFFIX = frozenset[str]()
+_RUN = re.compile(r"(.)\1", re.DOTALL)
 _PLURAL = frozenset({"s", "es", "z"})
 _VERBAL = _PLURAL | {"ed", "er", "ers", "ing", "ings", "in", "y", "ty"}
+_SUFFIXES = {"none": _NO_SUFFIX, "noun": _PLURAL, "verb": _VERBAL}
+_WHEN_DOUBLED = _VERBAL - _PLURAL
 _WITHOUT_E = frozenset({"ing", "ings", "in", "y"})
 _WITHOUT_Y = frozenset({"ies", "iez", "ied", "ier"})
 _UPSIDE_DOWN = str.maketrans("nupdbq", "undpqb")
 _ALIKE = (("f", "ph"), ("u", "v"), ("w", "vv"), ("i", "l"), ("m", "rn"))
 _ALIKE_MIN = 4
 """Respelled, reversed or spelled out, shorter words would be found where nobody meant them."""
+HEARD_MIN = 3
+"""Characters from which on one may be meant by how it sounds."""
 _PARTS_MAX = 4
 """Up to so many characters an entry is also looked for with any of them in pieces or as initials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What many spellings have in common: all of a ``Spelling`` that doesn't hang on its own letters.
+    ``sounded``: it is in pinyin."""
+
+    gaps: frozenset[int]
+    open_start: bool
+    open_end: bool
+    suffixes: frozenset[str]
+    stem: bool
+    spaceless: bool
+    sounded: bool = False
+
+
+Key = tuple[str, Shape, str]
+"""What is looked for, its shape, and what it was: the characters of one in pinyin, a squeezed one with its
+runs; "" for others. So much is kept of a spelling until it is found for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,69 +74,116 @@ class Spelling:
     syllables: tuple[tuple[int, str], ...] = ()
     spaceless: bool = False
 
+    @classmethod
+    def of(cls, entry: Entry, made: Key) -> Spelling:
+        """The entry's spelling of which ``made`` was kept."""
+        key, shape, was = made
+        return cls(
+            entry,
+            key,
+            shape.gaps,
+            tuple(len(list(same)) for _, same in groupby(was)) if was and not shape.sounded else (),
+            shape.open_start,
+            shape.open_end,
+            shape.suffixes,
+            shape.stem,
+            _syllables(was) if shape.sounded else (),
+            shape.spaceless,
+        )
 
-def spellings(entry: Entry) -> Iterator[Spelling]:
+
+@lru_cache(4096)
+def _shape(
+    gaps: frozenset[int],
+    open_start: bool,
+    open_end: bool,
+    suffixes: frozenset[str] = _NO_SUFFIX,
+    stem: bool = False,
+    spaceless: bool = False,
+    sounded: bool = False,
+) -> Shape:
+    return Shape(gaps, open_start, open_end, suffixes, stem, spaceless, sounded)
+
+
+def spellings(entry: Entry) -> Iterator[Key]:
     """An entry's spellings for the plain reading and those that keep its letters. Raises ``ValueError``
     where nothing is left of the entry to compare."""
     for way in ways(entry.text):
-        opened = entry.match == "substring"
-        open_start, open_end = opened or way.startswith("*"), opened or way.endswith("*")
         seen = normalise(way.strip("*"))
         if not seen.text:
             raise ValueError(f"{entry.text!r}: nothing is left of it to compare; remove it from its list")
-        kinds = {seen.kind(index) for index in range(len(seen.text))}
-        if Kind.IDEOGRAPH in kinds:
+        if _has_ideographs(seen):
             yield from _spaceless(entry, seen)
         else:
-            yield from _spaced(entry, seen, open_start, open_end)
+            opened = entry.match == "substring"
+            yield from _spaced(entry, seen, opened or way.startswith("*"), opened or way.endswith("*"))
 
 
-def heard(entry: Entry) -> Iterator[str]:
+def heard(entry: Entry) -> Iterator[Key]:
     """The entry's texts as they sound, for those that ask for it and are long enough to be meant."""
     if entry.homophones and entry.action != "allow":
         for way in ways(entry.text):
             text = normalise(way).text
-            if len(text) > 2 and all(char in syllables() for char in text):
-                yield by_sound(text).text
+            if len(text) >= HEARD_MIN and all(char in syllables() for char in text):
+                yield by_sound(text).text, _shape(_NO_GAPS, True, True, spaceless=True), ""
 
 
-def squeezed(spelling: Spelling) -> Spelling | None:
+def squeezed(made: Key) -> Key | None:
     """The spelling for text whose runs of a letter are one; None if it is the same there."""
-    runs = [(char, len(list(same))) for char, same in groupby(spelling.key)]
-    if any(char.isdigit() and length > 1 for char, length in runs):
+    key, shape, _ = made
+    if shape.sounded or not _RUN.search(key):
         return None
-    if len(runs) == len(spelling.key) or spelling.syllables or len(runs) < 2:
+    once = "".join([char for char, _ in groupby(key)])
+    if len(once) < 2 or not (key.isalpha() or _keeps_digits(key)):
         return None
-    starts = [sum(length for _, length in runs[:index]) for index in range(len(runs))]
-    return Spelling(
-        spelling.entry,
-        "".join(char for char, _ in runs),
-        frozenset(index for index, start in enumerate(starts) if start in spelling.gaps),
-        tuple(length for _, length in runs),
-        spelling.open_start,
-        spelling.open_end,
-        spelling.suffixes,
-        spelling.stem,
-        (),
-        spelling.spaceless,
+    gaps = shape.gaps
+    if gaps:
+        starts = accumulate((len(list(same)) for _, same in groupby(key)), initial=0)
+        gaps = frozenset(
+            [index for index, start in zip(range(len(once)), starts, strict=False) if start in gaps]
+        )
+    return (
+        once,
+        _shape(gaps, shape.open_start, shape.open_end, shape.suffixes, shape.stem, shape.spaceless),
+        key,
     )
 
 
+def _keeps_digits(key: str) -> bool:
+    """Whether no digit stands beside the same one: 100 is another number than 10."""
+    return not any(run[1].isdigit() for run in _RUN.finditer(key))
+
+
+def _has_ideographs(seen: Normalised) -> bool:
+    if seen.text.isascii():
+        return False
+    return any(seen.kind(index) is Kind.IDEOGRAPH for index in range(len(seen.text)))
+
+
 def _gaps(seen: Normalised) -> frozenset[int]:
-    return frozenset(index for index in range(1, len(seen.text)) if seen.gap(index) is not Gap.NONE)
+    if len(seen.text) == len(seen.kept):
+        return _NO_GAPS
+    apart = [index for index, (one, next_) in enumerate(pairwise(seen.at), 1) if next_ - one > 1]
+    return frozenset([index for index in apart if seen.gap(index) is not Gap.NONE])
 
 
-def _spaced(entry: Entry, seen: Normalised, open_start: bool, open_end: bool) -> Iterator[Spelling]:
+def _syllables(text: str) -> tuple[tuple[int, str], ...]:
+    """Where each syllable of a word begins when it is in pinyin, and its character."""
+    table = syllables()
+    return tuple(
+        zip(accumulate((len(table.get(char, char)) for char in text), initial=0), text, strict=False)
+    )
+
+
+def _spaced(entry: Entry, seen: Normalised, open_start: bool, open_end: bool) -> Iterator[Key]:
     gaps, word = _gaps(seen), seen.text
 
-    def spelled(key: str, suffixes: frozenset[str] = frozenset(), stem: bool = False) -> Spelling:
-        apart = gaps if len(key) >= max(gaps, default=0) else frozenset[int]()
-        return Spelling(entry, key, apart, (), open_start, open_end, suffixes, stem)
+    def spelled(key: str, suffixes: frozenset[str] = _NO_SUFFIX, stem: bool = False) -> Key:
+        apart = gaps if not gaps or len(key) >= max(gaps) else _NO_GAPS
+        return key, _shape(apart, open_start, open_end, suffixes, stem), ""
 
     inflected = entry.match != "exact" and entry.action != "allow"
-    suffixes = {"none": frozenset[str](), "noun": _PLURAL, "verb": _VERBAL}[
-        entry.inflect if inflected else "none"
-    ]
+    suffixes = _SUFFIXES[entry.inflect if inflected else "none"]
     yield spelled(word, suffixes)
     if not word.isascii() or not word.isalpha() or not inflected:
         return
@@ -118,7 +192,7 @@ def _spaced(entry: Entry, seen: Normalised, open_start: bool, open_end: bool) ->
     if entry.inflect == "verb" and word.endswith("e"):
         yield spelled(word[:-1], _WITHOUT_E, stem=True)
     elif entry.inflect == "verb" and word[-1] not in "aeiouwxy":
-        yield spelled(word + word[-1], _VERBAL - _PLURAL, stem=True)
+        yield spelled(word + word[-1], _WHEN_DOUBLED, stem=True)
     if len(word) >= _ALIKE_MIN:
         for key in _respelled(word):
             yield spelled(key, suffixes)
@@ -126,7 +200,7 @@ def _spaced(entry: Entry, seen: Normalised, open_start: bool, open_end: bool) ->
         back = word[::-1]
         turned = frozenset(len(word) - gap for gap in gaps)
         for key in {back, back.translate(_UPSIDE_DOWN)} - {word}:
-            yield Spelling(entry, key, turned)
+            yield key, _shape(turned, False, False), ""
 
 
 def _respelled(word: str) -> set[str]:
@@ -135,13 +209,13 @@ def _respelled(word: str) -> set[str]:
     return ways - {word}
 
 
-def _spaceless(entry: Entry, seen: Normalised) -> Iterator[Spelling]:
+def _spaceless(entry: Entry, seen: Normalised) -> Iterator[Key]:
     text, gaps = seen.text, _gaps(seen)
-    word = entry.match == "word"
+    is_open = entry.match != "word"
 
-    def spelled(key: str, parts: tuple[tuple[int, str], ...] = ()) -> Spelling:
-        same = gaps if len(key) == len(text) else frozenset[int]()
-        return Spelling(entry, key, same, (), not word, not word, frozenset(), False, parts, True)
+    def spelled(key: str, was: str = "") -> Key:
+        same = gaps if len(key) == len(text) else _NO_GAPS
+        return key, _shape(same, is_open, is_open, _NO_SUFFIX, False, True, bool(was)), was
 
     yield spelled(text)
     if entry.action == "allow" or entry.match == "exact":
@@ -153,12 +227,10 @@ def _spaceless(entry: Entry, seen: Normalised) -> Iterator[Spelling]:
     if (
         entry.pinyin
         and len(text) > 1
-        and all(sound or char.isalnum() for sound, char in zip(sounds, text, strict=True))
         and any(sounds)
+        and all(sound or char.isalnum() for sound, char in zip(sounds, text, strict=True))
     ):
-        parts = [sound or char for sound, char in zip(sounds, text, strict=True)]
-        at = [sum(map(len, parts[:index])) for index in range(len(parts))]
-        yield spelled("".join(parts), tuple(zip(at, text, strict=True)))
+        yield spelled("".join([sound or char for sound, char in zip(sounds, text, strict=True)]), text)
 
 
 def _otherwise(entry: Entry, text: str) -> Iterator[str]:

@@ -63,6 +63,7 @@ class _File(BaseModel):
 
 _DEFAULTS = _Settings()
 _HEADING = re.compile(r"\[\s*((?:\w+=\S+\s*)*)\]$")
+_COMMENT = re.compile(r"(?<!\\)#")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'|#.*')
 
 
@@ -112,7 +113,14 @@ def dump(entries: Iterable[Entry], form: Form) -> str:
     return _to_toml(parts) if form == "toml" else _to_lines(parts)
 
 
-def _problems(entry: Entry) -> Iterator[str]:
+def _problems(entry: Entry) -> Iterable[str]:
+    text = entry.text
+    if len(text) <= TEXT_MAX_CHARS and "{" not in text and "}" not in text:
+        return ()  # most of a long list
+    return _problems_of(entry)
+
+
+def _problems_of(entry: Entry) -> Iterator[str]:
     limit = CHOICES_MAX_CHARS if "{" in entry.text else TEXT_MAX_CHARS
     if entry.match == "regex":
         limit = REGEX_MAX_CHARS
@@ -126,8 +134,18 @@ def _problems(entry: Entry) -> Iterator[str]:
             yield f"{entry.text[:40]!r}: {problem}"
 
 
-def _entry(text: str, said: _Settings, name: str, line: int | None) -> Entry:
-    return Entry(text, list=name, line=line, **said.model_dump(exclude={"words"}))
+class _Maker:
+    """Makes the entries of a list, for which the same is said of many words."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._said: _Settings | None = None
+        self._fields: dict[str, Any] = {}
+
+    def entry(self, text: str, said: _Settings, line: int | None) -> Entry:
+        if said is not self._said:
+            self._said, self._fields = said, said.model_dump(exclude={"words"})
+        return Entry(text, list=self._name, line=line, **self._fields)
 
 
 def _from_toml(text: str, name: str) -> Iterator[Entry]:
@@ -142,12 +160,13 @@ def _from_toml(text: str, name: str) -> Iterator[Entry]:
         raise WordListError.of(
             name, [_invalid(problem) for problem in error.errors(include_url=False)]
         ) from error
-    lines = _LineOf(text)
+    lines, maker = _LineOf(text), _Maker(name)
+    allow = _Settings(action="allow")
     for allowed in content.allow:
-        yield _entry(allowed, _Settings(action="allow"), name, lines.next(allowed))
+        yield maker.entry(allowed, allow, lines.next(allowed))
     for part in content.list_:
         for word in part.words:
-            yield _entry(word, part, name, lines.next(word))
+            yield maker.entry(word, part, lines.next(word))
 
 
 def _invalid(problem: Any) -> ListProblem:
@@ -183,22 +202,25 @@ def _from_lines(text: str, name: str) -> Iterator[Entry]:
     stem = Path(name).stem.lower()
     category = stem if re.fullmatch(r"[a-z0-9_]{1,32}", stem) else "custom"
     usual = said = _Settings(category=category)
-    problems: list[ListProblem] = []
+    allow = said.model_copy(update={"action": "allow"})
+    maker, problems = _Maker(name), list[ListProblem]()
     for number, line in enumerate(text.split("\n"), 1):
-        word = re.split(r"(?<!\\)#", line, maxsplit=1)[0].strip().replace("\\#", "#")
-        heading = _HEADING.fullmatch(word)
-        if heading:
+        word = line.strip()
+        if "#" in word:
+            word = _COMMENT.split(word, maxsplit=1)[0].strip().replace("\\#", "#")
+        if word.startswith("[") and (heading := _HEADING.fullmatch(word)):
             try:
                 given = dict(pair.split("=", 1) for pair in heading[1].split())
                 said = usual.model_copy(update=_Settings.model_validate(given).model_dump(exclude_unset=True))
+                allow = said.model_copy(update={"action": "allow"})
             except ValidationError as error:
                 problems += [
                     ListProblem(number, _invalid(p).message) for p in error.errors(include_url=False)
                 ]
         elif word.startswith("!") and word[1:].strip():
-            yield _entry(word[1:].strip(), said.model_copy(update={"action": "allow"}), name, number)
+            yield maker.entry(word[1:].strip(), allow, number)
         elif word:
-            yield _entry(word, said, name, number)
+            yield maker.entry(word, said, number)
     if problems:
         raise WordListError.of(name, problems[:PROBLEMS_MAX])
 

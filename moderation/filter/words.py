@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
-
-import ahocorasick
+from typing import Literal
 
 from moderation.filter.clean import perceived_length
 from moderation.filter.entries import Entry, ListProblem, WordListError
 from moderation.filter.fold import Kind
 from moderation.filter.gaps import SUFFIX_MAX, gaps_fit, runs_fit
 from moderation.filter.holes import Holes
+from moderation.filter.keys import Keys
 from moderation.filter.normalise import Normalised, Reading, normalise
 from moderation.filter.patterns import Patterns
 from moderation.filter.readings import by_sound, further
 from moderation.filter.segments import is_cut
-from moderation.filter.spellings import Spelling, heard, spellings, squeezed
+from moderation.filter.spellings import HEARD_MIN, Spelling, heard, spellings, squeezed
 from moderation.filter.word_lists import bundled, read
 from moderation.rulebook.rules import DEFAULT_LEVEL
 
@@ -33,6 +32,7 @@ _MODEL = re.compile(r"-\d{2,}")
 
 LevelOf = Callable[[str], int]
 """How much of a category is caught: 0 nothing, 1 only severity 1, … 4 all of it."""
+Found = tuple[Entry, int, int]
 
 
 def usual_level(category: str) -> int:
@@ -78,17 +78,14 @@ class TextFilter:
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        plain: dict[str, list[Spelling]] = {}
-        drawn: dict[str, list[Spelling]] = {}
-        sounds: dict[str, list[Spelling]] = {}
+        self._entries: list[Entry] = []
+        self._plain, self._drawn, self._sounds = (Keys(self._entries) for _ in range(3))
         self._patterns = Patterns()
-        self._holes = Holes()
-        self.size = 0
+        self._holes = Holes(self._plain)
         problems: list[tuple[str, ListProblem]] = []
         for entry in entries:
-            self.size += 1
             try:
-                self._add(entry, plain, drawn, sounds)
+                self._add(entry)
             except ValueError as problem:
                 problems.append((entry.list, ListProblem(entry.line, str(problem))))
         if problems:
@@ -96,32 +93,31 @@ class TextFilter:
             raise WordListError.of(
                 name or "word list", [p for of, p in problems if of == name][:PROBLEMS_MAX]
             )
-        self._plain, self._drawn, self._sounds = _automaton(plain), _automaton(drawn), _automaton(sounds)
+        for keys in (self._plain, self._drawn, self._sounds):
+            keys.link()
         try:
             self._patterns.compile()
         except ValueError as problem:
             raise WordListError(str(problem)) from problem
 
-    def _add(
-        self,
-        entry: Entry,
-        plain: dict[str, list[Spelling]],
-        drawn: dict[str, list[Spelling]],
-        sounds: dict[str, list[Spelling]],
-    ) -> None:
+    @property
+    def size(self) -> int:
+        return len(self._entries)
+
+    def _add(self, entry: Entry) -> None:
+        index = len(self._entries)
+        self._entries.append(entry)
         if entry.match == "regex":
             self._patterns.add(entry)
             return
-        for spelling in spellings(entry):
-            plain.setdefault(spelling.key, []).append(spelling)
-            self._holes.add(spelling)
-            once = squeezed(spelling)
+        for made in spellings(entry):
+            number = self._plain.add(index, made)
+            self._holes.add(number, made, entry)
+            once = squeezed(made)
             if once:
-                drawn.setdefault(once.key, []).append(once)
-        for key in heard(entry):
-            sounds.setdefault(key, []).append(
-                Spelling(entry, key, open_start=True, open_end=True, spaceless=True)
-            )
+                self._drawn.add(index, once)
+        for made in heard(entry):
+            self._sounds.add(index, made)
 
     @classmethod
     def load(cls, paths: Sequence[Path] = (), *, with_bundled: bool = True) -> TextFilter:
@@ -134,9 +130,12 @@ class TextFilter:
     def hits(self, seen: Normalised, level_of: LevelOf = usual_level) -> list[WordHit]:
         """Every entry that is found in ``seen``, caught at its category's level, and not inside a text that
         the lists allow; each at most once for each span, in the order of their spans."""
+        marks = self._found(seen, level_of)
+        if not marks:
+            return []
         found: dict[tuple[str, int, int], WordHit] = {}
         allowed: list[tuple[int, int]] = []
-        for entry, first, last in self._found(seen, level_of):
+        for entry, first, last in marks:
             start, end = seen.span(first, last)
             if entry.action == "allow":
                 allowed.append((start, end))
@@ -162,55 +161,41 @@ class TextFilter:
             return Verdict("deny" if "deny" in actions else "hold", text, reasons)
         return Verdict("mask", masked(text, [(hit.start, hit.end) for hit in hits]), reasons)
 
-    def _found(self, seen: Normalised, level_of: LevelOf) -> Iterator[tuple[Entry, int, int]]:
+    def _found(self, seen: Normalised, level_of: LevelOf) -> list[Found]:
         """Entries with the first and the last index in ``seen.kept``."""
-        yield from _look(self._plain, seen, level_of)
+        found: list[Found] = []
+        _look(self._plain, seen, level_of, found)
         for reading in further(seen):
-            yield from _look(self._plain, reading, level_of)
+            _look(self._plain, reading, level_of, found)
             if reading.drawn_from:
-                yield from _look(self._drawn, reading, level_of)
-        if len(self._sounds) and not seen.kept.isascii():
-            yield from _look(self._sounds, by_sound(seen.kept), level_of)
-        yield from self._holes.find(seen, level_of)
-        yield from self._patterns.find(seen, level_of)
+                _look(self._drawn, reading, level_of, found)
+        if not seen.kept.isascii() and len(seen.text) >= HEARD_MIN and self._sounds:
+            _look(self._sounds, by_sound(seen.kept), level_of, found)
+        found += self._holes.find(seen, level_of)
+        found += self._patterns.find(seen, level_of)
+        return found
 
 
-def _automaton(by_key: dict[str, list[Spelling]]) -> Any:
-    automaton = ahocorasick.Automaton()
-    for key, same in by_key.items():
-        automaton.add_word(key, (len(key), same))
-    automaton.make_automaton()
-    return automaton
-
-
-def _look(automaton: Any, reading: Reading, level_of: LevelOf) -> Iterator[tuple[Entry, int, int]]:
-    if not len(automaton):
-        return
-    for last, (length, same) in automaton.iter(reading.text):
-        first = last - length + 1
-        for spelling in same:
-            if reading.syllabic and not spelling.spaceless:
-                continue
-            entry = spelling.entry
-            if entry.severity > level_of(entry.category) and entry.action != "allow":
-                continue
-            end = _end(spelling, reading, first, last + 1)
-            if end:
-                yield entry, reading.at[first], reading.last(end - 1)
+def _look(keys: Keys, reading: Reading, level_of: LevelOf, into: list[Found]) -> None:
+    for spelling, first, end in keys.find(reading):
+        if reading.syllabic and not spelling.spaceless:
+            continue
+        entry = spelling.entry
+        if entry.severity > level_of(entry.category) and entry.action != "allow":
+            continue
+        stop = _end(spelling, reading, first, end)
+        if stop:
+            into.append((entry, reading.at[first], reading.last(stop - 1)))
 
 
 def _end(spelling: Spelling, reading: Reading, first: int, end: int) -> int:
     """Where the word ends that ``spelling`` is in the reading at ``first``; 0 if it isn't one there."""
-    if not (spelling.open_start and not _spelled_out(spelling, reading, first)) and not reading.word_starts(
-        first
-    ):
+    if (not spelling.open_start or _spelled_out(spelling, reading, first)) and not reading.word_starts(first):
         return 0
     stop = end
     if spelling.stem and (spelling.open_end or reading.word_starts(end)):
         return 0
-    if not (spelling.open_end and not _spelled_out(spelling, reading, end - 1)) and not reading.word_starts(
-        end
-    ):
+    if (not spelling.open_end or _spelled_out(spelling, reading, end - 1)) and not reading.word_starts(end):
         stop = _suffixed(spelling, reading, end)
         if not stop:
             return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from moderation.filter.checks.subject import Subject
 from moderation.filter.memory import RECENT_MS, Memory, Said
@@ -17,19 +17,19 @@ SHORT_UNITS = 8
 """Applause: 666, 好看, wow."""
 
 
-def check(subject: Subject, rules: RoomRules, memory: Memory) -> Iterator[TextReason]:
+def check(subject: Subject, rules: RoomRules, memory: Memory) -> Sequence[TextReason]:
     """``flood``. Another number in it makes another comment: 「38码」 and 「39码」, bids, answers."""
     about = subject.about
     seen = subject.folded.seen
     if rules.floods == "allow" or not seen.text:
-        return
+        return ()
     recent = memory.recent(about.room_id or "", about.user_id or "", about.now_ms)
-    most = SHORT_TIMES_MAX if units(seen.text) < SHORT_UNITS else TIMES_MAX
-    if len(recent) < most:
-        return
+    if len(recent) < min(TIMES_MAX, SHORT_TIMES_MAX):
+        return ()
     times = sum(_is_same(seen.text, subject.folded.like, said) for said in recent)
-    if times >= most:
-        yield TextReason("floods", "flood", rules.floods, f"{times} times within {RECENT_MS // 1000} s")
+    if times < (SHORT_TIMES_MAX if units(seen.text) < SHORT_UNITS else TIMES_MAX):
+        return ()
+    return (TextReason("floods", "flood", rules.floods, f"{times} times within {RECENT_MS // 1000} s"),)
 
 
 def _is_same(folded: str, like: Sketch | None, said: Said) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from moderation.filter.checks import contacts, links, words
@@ -22,22 +22,22 @@ TOGETHER_MAX = 6
 _VOWEL = re.compile("[aeiouy\u0080-\U0010ffff]")
 
 
-def check(subject: Subject, rules: RoomRules, memory: Memory, lists: Sequence[Words]) -> Iterator[TextReason]:
+def check(subject: Subject, rules: RoomRules, memory: Memory, lists: Sequence[Words]) -> Iterable[TextReason]:
     """What the words, links and contacts find across the cut between earlier comments and this one. Of what
     stands on one side alone, that comment was judged by. A hit has no span: it isn't in one text. One that
     would be masked is refused: stars in the last piece would leave the word readable."""
     about = subject.about
     recent = memory.recent(about.room_id or "", about.user_id or "", about.now_ms)
     if not recent:
-        return
+        return ()
     if len(subject.folded.seen.text) > PIECE_MAX and len(recent[-1].folded) > PIECE_MAX:
-        return
+        return ()
     found: dict[tuple[str, str, str], TextReason] = {}
     for gap in (" ", "") if _is_cut_up(subject, recent) else (" ",):
         before = gap.join(said.text for said in recent[-TOGETHER_MAX:])[-SPAN_MAX:] + gap
         for reason in _across(subject, before, rules, lists):
             found.setdefault((reason.check, reason.code, reason.rule), reason)
-    yield from found.values()
+    return found.values()
 
 
 def _across(subject: Subject, before: str, rules: RoomRules, lists: Sequence[Words]) -> Iterator[TextReason]:

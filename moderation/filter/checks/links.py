@@ -62,9 +62,10 @@ _DOTS = re.compile(rf"{_SPACED}|{_TIGHT}")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _VERSION = re.compile(r"(?:v|ver|version|版本?|ios|os) ?$")
 _BRACKETED = re.compile(r"h(?:tt|xx)ps?://\[[0-9a-f:.]{2,45}\]")
-_MAYBE = re.compile(
+MAYBE = re.compile(
     r"[a-z0-9\u00a1-\uffff][\])} ]?[.点(\[{<【（]|[ ]dot[ ]|//|www[ ]|w w w|[¥$€£₤₳¢][ ]?[a-z0-9]{8}"
 )
+"""Where this isn't found, no address is."""
 _ASCII_TAIL = re.compile(r"[a-z0-9][a-z0-9-]*$")
 _ASCII_HEAD = re.compile(r"[a-z0-9-]+")
 
@@ -80,13 +81,15 @@ class Link:
     disguised: bool
 
 
-def check(subject: Subject, rules: RoomRules) -> Iterator[TextReason]:
+def check(subject: Subject, rules: RoomRules) -> Sequence[TextReason]:
     """``link``, ``short_link`` (says nothing of where it leads) and ``ip_address``, unless allowed."""
-    if rules.links == "allow":
-        return
-    for link in find(subject.text, subject.folded.views):
-        if link.disguised or not is_allowed(link.host, rules.links_allowed):
-            yield TextReason("links", _code(link.host), rules.links, link.host, link.start, link.end)
+    if rules.links == "allow" or not (found := find(subject.text, subject.folded.views)):
+        return ()
+    return [
+        TextReason("links", _code(link.host), rules.links, link.host, link.start, link.end)
+        for link in found
+        if link.disguised or not is_allowed(link.host, rules.links_allowed)
+    ]
 
 
 def is_allowed(host: str, allowed: Sequence[str]) -> bool:
@@ -96,10 +99,11 @@ def is_allowed(host: str, allowed: Sequence[str]) -> bool:
 
 def find(text: str, views: Sequence[Plain]) -> list[Link]:
     """The addresses in ``text``, each once, in order. Linear in its length."""
+    hinting = [view for view in views if MAYBE.search(view.text)]
+    if not hinting:
+        return []
     found: dict[tuple[int, int], Link] = {}
-    for view in views:
-        if not _MAYBE.search(view.text):
-            continue
+    for view in hinting:
         direct = list(_in_view(view.text))
         apart = [
             (start, end, host, True)

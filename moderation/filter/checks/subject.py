@@ -10,9 +10,9 @@ from moderation.rulebook.rules import RoomRules
 from rooms.ports import About, TextReason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Subject:
-    """A text, what it is and whose, and the forms in which it is looked at."""
+    """A text, what it is and whose, and the forms in which it is looked at. Only to be read."""
 
     text: str
     about: About
@@ -24,4 +24,5 @@ class Subject:
 
 
 Check = Callable[[Subject, RoomRules], Iterable[TextReason]]
-"""Pure: gives every reason it finds, in any order; nothing else hangs on what it returns."""
+"""Pure: gives every reason it finds, in any order; nothing else hangs on what it returns. Most texts give
+no reason, so a check first looks, as cheaply as can be, for whether there may be one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from moderation.filter.checks.subject import Subject
 from moderation.rulebook.rules import RoomRules
@@ -25,11 +25,13 @@ _PHRASE = re.compile(rf"(\S[^\n]{{1,7}}?)\1{{{PHRASE_TIMES - 1},}}")
 _MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 
 
-def check(subject: Subject, rules: RoomRules) -> Iterator[TextReason]:
+def check(subject: Subject, rules: RoomRules) -> Iterable[TextReason]:
     """``capitals``, ``emoji``, ``repeated`` (a character or a few) and ``stacked`` (marks on marks)."""
     text = subject.text
-    if rules.walls == "allow" or len(text) < _SHORT:
-        return
+    return () if rules.walls == "allow" or len(text) < _SHORT else _walls(text, rules)
+
+
+def _walls(text: str, rules: RoomRules) -> Iterator[TextReason]:
     if (found := _REPEATED.search(text)) or (
         (found := _PHRASE.search(text)) and found.end() - found.start() >= PHRASE_CHARS
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from moderation.filter.checks.subject import Subject
@@ -22,7 +22,7 @@ class Words(Protocol):
     def hits(self, seen: Normalised, level_of: Callable[[str], int]) -> Sequence[WordHit]: ...
 
 
-def check(subject: Subject, rules: RoomRules, lists: Sequence[Words]) -> Iterator[TextReason]:
+def check(subject: Subject, rules: RoomRules, lists: Sequence[Words]) -> Sequence[TextReason]:
     """The words' categories are the codes; the rule is the word as it is listed."""
     claims = subject.about.kind == "product" and rules.claims != "allow"
 
@@ -31,13 +31,18 @@ def check(subject: Subject, rules: RoomRules, lists: Sequence[Words]) -> Iterato
             return 4 if claims else 0
         return rules.level(category)
 
-    for words in lists:
-        for hit in words.hits(subject.folded.seen, level_of):
-            entry = hit.entry
-            if entry.action == "allow":
-                continue
-            check, verdict = ("claims", rules.claims) if entry.category == CLAIMS else ("words", entry.action)
-            yield TextReason(check, entry.category, verdict, entry.text, hit.start, hit.end)
+    seen = subject.folded.seen
+    hits = [hit for words in lists for hit in words.hits(seen, level_of)]
+    return list(_reasons(hits, rules)) if hits else ()
+
+
+def _reasons(hits: Iterable[WordHit], rules: RoomRules) -> Iterator[TextReason]:
+    for hit in hits:
+        entry = hit.entry
+        if entry.action == "allow":
+            continue
+        check, verdict = ("claims", rules.claims) if entry.category == CLAIMS else ("words", entry.action)
+        yield TextReason(check, entry.category, verdict, entry.text, hit.start, hit.end)
 
 
 def strictest(reasons: Sequence[TextReason]) -> Judgement:
