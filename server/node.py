@@ -184,6 +184,7 @@ class Node:
                 self.review.prune,
                 self.domain.evasion.forget,
                 self.domain.stills.prune,
+                self.domain.sounds.prune,
             ),
         )
 
@@ -235,6 +236,9 @@ class Node:
             cluster_tokens=ClusterTokens(secret),
             picture_acts=self.services.picture_acts,
             rules=self.domain.rulebooks.at_hand,
+            sound_acts=self.services.sound_acts,
+            texts=self.domain.texts,
+            ready=self.domain.rulebooks.ready,
             ranges=self.domain.evasion.ranges,
         )
         self.picture = Picture(settings, around)

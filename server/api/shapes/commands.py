@@ -194,6 +194,7 @@ COMMANDS: dict[str, Any] = {
     "moderate.ban_address": OfAddressBan,
     "moderate.unban_address": Lifted,
     "picture.clear": Cleared,
+    "sound.clear": Cleared,
     "moderate.mask": Masked,
     "moderate.purge": Purged,
     "report": Nothing,

@@ -17,6 +17,7 @@ import { refusals } from "./refusals.zh";
 import { sanctions } from "./sanctions.zh";
 import { review } from "./review.zh";
 import { shop } from "./shop.zh";
+import { hearing } from "./hearing.zh";
 import { vision } from "./vision.zh";
 import { wallet } from "./wallet.zh";
 import { transparency } from "./transparency.zh";
@@ -40,6 +41,7 @@ export const zh: Record<Key, string> = {
   ...modes,
   ...replay,
   ...vision,
+  ...hearing,
   ...transparency,
   ...review,
   "title.lobby": "正在直播",
