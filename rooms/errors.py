@@ -178,6 +178,7 @@ _KINDS = (
     ErrorKind("node_full", 503, "This node has no room for another WebRTC viewer: use HLS.", temporary=True),
     ErrorKind("bad_picture", 422, "This is not a JPEG, PNG or WebP picture that can be read."),
     ErrorKind("picture_refused", 422, "The picture shows what is not allowed here."),
+    ErrorKind("sound_refused", 422, "What is said there is not allowed here."),
     ErrorKind("was_blurred", 409, "Its picture was blurred for viewers there, and isn't handed out."),
     ErrorKind("busy", 503, "The server has too much to do at the moment.", temporary=True),
     ErrorKind(

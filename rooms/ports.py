@@ -80,7 +80,7 @@ class Standing(Protocol):
     def badges(self, role: str) -> list[str]: ...
 
 
-TextKind = Literal["comment", "name", "title", "product"]
+TextKind = Literal["comment", "name", "title", "product", "speech"]
 Judgement = Literal["allow", "mask", "hold", "deny"]
 """From the mildest to the strictest: shown, shown with stars, shown when a moderator says so, refused."""
 JUDGEMENTS: tuple[Judgement, ...] = ("allow", "mask", "hold", "deny")

@@ -13,15 +13,17 @@ import orjson
 from pydantic import BaseModel
 
 from moderation.avatars import AvatarActs, RemoveAvatar
+from moderation.clearing import ClearStream
 from moderation.deletions import Deletions
 from moderation.evasion.notes import NoteRef, Notes, WriteNote
 from moderation.evasion.service import AddressBanRef, AddressBans, BanAddress
-from moderation.pictures.acts import ClearPicture, PictureActs
+from moderation.pictures.acts import PictureActs
 from moderation.purges import Purges
 from moderation.review import commands as review
 from moderation.review.queue import Queue
 from moderation.roles import Roles
 from moderation.sanctions.service import Sanctions
+from moderation.sounds.acts import SoundActs
 from rooms import commands as c
 from rooms.avatars import Avatars
 from rooms.comments import Comments
@@ -103,6 +105,7 @@ class Services:
     picture_acts: PictureActs
     avatars: Avatars
     avatar_acts: AvatarActs
+    sound_acts: SoundActs
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +174,9 @@ SPECS: dict[str, Spec] = {
         Spec("review.release", review.ItemRef, "Leave it to others.", lambda s: s.queue.review.release),
         Spec("review.decide", review.Decide, "Decide on an item.", lambda s: s.queue.review.decide),
         Spec("moderate.delete", c.DeleteComment, "Delete a comment.", lambda s: s.deletions.delete),
-        Spec("picture.clear", ClearPicture, "Say that a picture is fine.", lambda s: s.picture_acts.clear),
+        Spec("picture.clear", ClearStream, "Say that a picture is fine.", lambda s: s.picture_acts.clear),
         Spec("avatar.remove", RemoveAvatar, "Take a picture down.", lambda s: s.avatar_acts.remove),
+        Spec("sound.clear", ClearStream, "Say that what is said is fine.", lambda s: s.sound_acts.clear),
         Spec("moderate.mask", c.MaskComment, "Mask what a comment says.", lambda s: s.deletions.mask),
         Spec("moderate.purge", c.PurgeComments, "Delete all of somebody's.", lambda s: s.purges.purge),
         Spec("product.add", c.AddProduct, "Put a product on the shelf.", lambda s: s.catalogue.add),

@@ -28,6 +28,8 @@ from moderation.roles import Roles
 from moderation.rulebook.service import RulebookService
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
+from moderation.sounds.acts import SoundActs
+from moderation.sounds.store import sounds_table
 from moderation.standing import RoomStanding, read_role
 from rooms.avatars import Avatars, Faces
 from rooms.comments import Comments
@@ -88,6 +90,7 @@ from server.house_rules import (
     point_rules,
     recording_rules,
     shield_rules,
+    sound_rules,
 )
 from server.live.rooms import LiveRooms
 from server.live.users import UserChannels
@@ -204,6 +207,8 @@ class Domain:
         on_air = PicturesOnAir(lifecycle, stage)
         pictures = PictureActs(standing, audit, on_air, picture_rules(settings.vision), queue.hits)
         queue.hits.pictures = pictures
+        sounds = SoundActs(standing, audit, on_air, sound_rules(settings.hearing), queue.heard)
+        queue.heard.pictures = sounds
         queue.hits.uploads = self.uploads = UploadActs(audit, queue.hits, Shelf())
         return Services(
             comments=speaking,
@@ -239,6 +244,7 @@ class Domain:
             picture_acts=pictures,
             avatars=albums,
             avatar_acts=AvatarActs(standing, texts, audit, albums),
+            sound_acts=sounds,
         )
 
     def _make_cashier(self, coupons: CouponRedeeming) -> Cashier:
@@ -281,6 +287,8 @@ class Domain:
             watched=self.fans.watched,
         )
         self.stills = Stills(ground.store, self._settings.vision.stills_h * 3_600_000, ground.clock_ms)
+        kept_ms = self._settings.hearing.sounds_h * 3_600_000
+        self.sounds = Stills(ground.store, kept_ms, ground.clock_ms, sounds_table)
         ground.users.level = self.levels.heard
         ground.users.face = self.faces.heard
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moderation.pictures.acts import PictureRules
 from moderation.review.holding import HoldRules
+from moderation.sounds.acts import SoundRules
 from rooms.avatars import HOUR_MS, AvatarRules
 from rooms.budget import BudgetRules
 from rooms.comments import CommentRules
@@ -14,6 +15,7 @@ from rooms.modes import ShieldRules
 from rooms.points.rules import PointRules, Task
 from rooms.recordings.service import RecordingRules
 from rooms.wallet.coins import CoinPack, CoinRules
+from server.config.hearing import Hearing
 from server.config.recording import Recording
 from server.config.sections import Avatars, Coins, Media, Moderation, Rooms
 from server.config.sections import Gifts as GiftSettings
@@ -105,6 +107,10 @@ def recording_rules(recording: Recording) -> RecordingRules:
         room_max_bytes=recording.room_max_bytes,
         max_bytes=recording.max_bytes,
     )
+
+
+def sound_rules(hearing: Hearing) -> SoundRules:
+    return SoundRules(quiet_ms=hearing.quiet_s * 1000, refuse_ms=hearing.refuse_s * 1000)
 
 
 def picture_rules(vision: Vision) -> PictureRules:

@@ -185,6 +185,7 @@ class Node:
                 self.domain.evasion.forget,
                 self.domain.stills.prune,
                 self.domain.avatars.prune,
+                self.domain.sounds.prune,
             ),
         )
 
@@ -236,6 +237,9 @@ class Node:
             cluster_tokens=ClusterTokens(secret),
             picture_acts=self.services.picture_acts,
             rules=self.domain.rulebooks.at_hand,
+            sound_acts=self.services.sound_acts,
+            texts=self.domain.texts,
+            ready=self.domain.rulebooks.ready,
             ranges=self.domain.evasion.ranges,
         )
         self.picture = Picture(settings, around)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from media.service import MediaService
 from media.turn import Turn
 from moderation.pictures.acts import PictureActs
 from moderation.rulebook.rules import RoomRules
+from moderation.sounds.acts import SoundActs
 from rooms.guests.service import Guests
 from rooms.lifecycle import Lifecycle
 from rooms.recordings.service import Recordings
@@ -31,6 +32,7 @@ from server.banned import PutOut
 from server.banned_ranges import BannedRanges
 from server.bus.port import Bus
 from server.config import Settings
+from server.hearing import HearingGround, SoundChecks
 from server.house_rules import recording_rules
 from server.latency import Via
 from server.live.rooms import LiveRooms
@@ -45,6 +47,7 @@ from server.sharing import Sharing
 from server.stage import MediaGate, MediaStage
 from server.store.engine import is_sqlite
 from server.store.store import Store
+from server.texts import Texts
 from server.vision import PictureChecks, VisionGround
 from server.vitals import Vitals
 
@@ -67,6 +70,9 @@ class Surroundings:
     cluster_tokens: ClusterTokens
     picture_acts: PictureActs
     rules: Callable[[str], RoomRules]
+    sound_acts: SoundActs
+    texts: Texts
+    ready: Callable[[str], Awaitable[None]]
     ranges: BannedRanges
 
 
@@ -91,6 +97,7 @@ class Picture:
         )
         self._make_recordings(settings, around)
         self.vision = self._make_vision(settings, around)
+        self.hearing = self._make_hearing(settings, around)
         self.hls = HlsHub(
             _hls_config(settings),
             registry=around.registry,
@@ -114,7 +121,7 @@ class Picture:
             self.gate,
             self.stage,
             _media_config(settings),
-            sinks=lambda room: [self.hls.sink(room), *self.vision.sinks(room)],
+            sinks=lambda room: [self.hls.sink(room), *self.vision.sinks(room), *self.hearing.sinks(room)],
             registry=around.registry,
             neighbours=self.sharing.neighbours if self.sharing else None,
             carries_media=settings.node.has_media,
@@ -163,6 +170,21 @@ class Picture:
             clock_ms=around.clock_ms,
         )
         return PictureChecks(settings.vision, ground, lambda: self.hls.posters, self.end)
+
+    def _make_hearing(self, settings: Settings, around: Surroundings) -> SoundChecks:
+        hearing = settings.hearing
+        timeout = {"timeout_s": hearing.hook_timeout_s}
+        ground = HearingGround(
+            store=around.store,
+            acts=around.sound_acts,
+            texts=around.texts,
+            rules=around.rules,
+            ready=around.ready,
+            outbound=Outbound(settings.outbound.model_copy(update=timeout)),
+            registry=around.registry,
+            clock_ms=around.clock_ms,
+        )
+        return SoundChecks(hearing, ground, self.end)
 
     def attach(self, app: web.Application) -> None:
         """What publishers and players ask for."""
@@ -227,6 +249,7 @@ class Picture:
         await self.origins.start()
         await self.recordings.start()
         await self.vision.start()
+        await self.hearing.start()
         await self.media.start()
         await self.rights.start()
         await self.put_out.start()
@@ -238,6 +261,7 @@ class Picture:
         await self.put_out.close()
         await self.rights.close()
         await self.vision.close()
+        await self.hearing.close()
         await self.posters.close()
         if self.sharing is not None:
             await self.sharing.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moderation.clearing import Sort
 from rooms.guests.service import Guests
 from rooms.guests.store import read_holder
 from rooms.lifecycle import Lifecycle
@@ -9,16 +10,16 @@ from rooms.unit import Unit
 
 
 class PicturesOnAir:
-    """Implements ``moderation.pictures.acts.OnAir``."""
+    """Implements ``moderation.clearing.OnAir``."""
 
     def __init__(self, lifecycle: Lifecycle, guests: Guests) -> None:
         self._lifecycle, self._guests = lifecycle, guests
 
-    def break_off(self, tx: Unit, room_id: str, guest_id: str | None) -> None:
+    def break_off(self, tx: Unit, room_id: str, guest_id: str | None, why: Sort = "picture") -> None:
         if guest_id is None:
             self._lifecycle.broken_off(tx, room_id)
         else:
-            self._guests.broken_off(tx, room_id, guest_id)
+            self._guests.broken_off(tx, room_id, guest_id, why)
 
     def publisher(self, tx: Unit, room_id: str, slot: str | None) -> str | None:
         if slot is None:

@@ -14,6 +14,8 @@ from media.ports import Principal, Whence
 from moderation.evasion.address_bans import AddressBanRow
 from moderation.pictures.acts import refuse_broken_off
 from moderation.pictures.store import read_state
+from moderation.sounds.acts import refuse_interrupted
+from moderation.sounds.store import read_sound_state
 from rooms.errors import Refused
 from rooms.guests.commands import PublishToken
 from rooms.guests.rules import ON_AIR, Guest
@@ -97,8 +99,11 @@ class MediaGate:
         return Principal(f"user:{user_id}", row.host_name, is_host=True)
 
     async def may_begin(self, stream: str, principal: Principal, *, takeover: bool) -> None:
-        state = await self._store.read(lambda conn: read_state(conn, stream))
-        refuse_broken_off(state, self._clock_ms())
+        seen, heard = await self._store.read(
+            lambda conn: (read_state(conn, stream), read_sound_state(conn, stream))
+        )
+        refuse_broken_off(seen, self._clock_ms())
+        refuse_interrupted(heard, self._clock_ms())
         if self.origins is not None:
             await self.origins.claim(stream, principal.id, takeover=takeover, is_host=principal.is_host)
 

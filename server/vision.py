@@ -22,7 +22,8 @@ from media.vision.metrics import VisionMetrics
 from media.vision.process import Away, NoPicture, Plan, Seen, Worker
 from media.vision.rules import Finding, Steadiness, findings
 from media.vision.vp8 import Vp8Sink
-from moderation.pictures.acts import HOST, Measure, PictureActs, Spotted
+from moderation.clearing import HOST
+from moderation.pictures.acts import Measure, PictureActs, Spotted
 from moderation.pictures.store import read_state
 from moderation.rulebook.rules import RoomRules
 from rooms.errors import Refused
@@ -31,6 +32,7 @@ from rooms.history import read_room
 from rooms.ports import Caller
 from server.bus.ears import Ears
 from server.bus.port import Bus, RoomNews
+from server.checker_hook import CheckerHook, Receiver
 from server.config.vision import HOOK, Vision
 from server.outbound import Outbound
 from server.store.group import Work
@@ -104,15 +106,10 @@ class PictureChecks:
     def _make_judge(self) -> Judge:
         settings, ground = self._settings, self._ground
         if settings.checker == HOOK and settings.hook_url is not None and settings.hook_secret is not None:
-            secret = settings.hook_secret.get_secret_value()
-            return HookJudge(
-                self.worker,
-                ground.outbound,
-                settings.hook_url,
-                secret,
-                settings.hook_timeout_s,
-                ground.clock_ms,
+            receiver = Receiver(
+                settings.hook_url, settings.hook_secret.get_secret_value(), settings.hook_timeout_s
             )
+            return HookJudge(self.worker, CheckerHook(ground.outbound, receiver, ground.clock_ms))
         return WorkerJudge(self.worker, self._thresholds)
 
     # what the media layer asks for

@@ -8,21 +8,20 @@ once, without arguments, and gives the function.
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from media.checks.loading import CHECKS_NOTHING, CheckerError, is_there, made_by
+
 Check = Callable[[Image.Image], Mapping[str, float]]
 """Takes a picture in RGB of at most ``SIDE_MAX`` pixels a side."""
 
 SIDE_MAX = 640
-LOOKS_AT_NOTHING = "none"
+LOOKS_AT_NOTHING = CHECKS_NOTHING
 NUDENET = "nudenet"
-NAMED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 NUDENET_CLASSES: Mapping[str, float] = {
     "FEMALE_BREAST_EXPOSED": 0.5,
@@ -34,19 +33,11 @@ NUDENET_CLASSES: Mapping[str, float] = {
 """What counts by default: bare skin that is shown at the pool as well, and faces, don't."""
 
 
-class CheckerError(Exception):
-    """A checker can't be loaded; says why."""
-
-
 def is_installed(name: str) -> bool:
     """Whether the checker can be found, without loading it."""
     if name == LOOKS_AT_NOTHING:
         return True
-    module = NUDENET if name == NUDENET else name.partition(":")[0]
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
+    return is_there(NUDENET if name == NUDENET else name.partition(":")[0])
 
 
 def load(name: str) -> Check:
@@ -56,8 +47,7 @@ def load(name: str) -> Check:
             return lambda picture: {}
         if name == NUDENET:
             return _nudenet()
-        module, _, factory = name.partition(":")
-        check: Check = getattr(importlib.import_module(module), factory)()
+        check: Check = made_by(name)
     except Exception as error:
         raise CheckerError(f"{name}: {error}") from error
     return check

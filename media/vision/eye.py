@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from media.checks.findings import Finding, findings
+from media.checks.keeper import Away
+from media.checks.mailbox import Mailbox
+from media.checks.turns import Pace, Turns
 from media.ports import CmafPart, Period
-from media.vision.mailbox import Frame, Mailbox
+from media.vision.mailbox import Frame
 from media.vision.metrics import VisionMetrics
-from media.vision.process import Away, NoPicture, Seen
-from media.vision.rules import Finding, Pace, Steadiness, Turn, Watch, findings
+from media.vision.process import NoPicture, Seen
+from media.vision.rules import Steadiness, Turn, Watch
 
 log = logging.getLogger(__name__)
 
@@ -91,12 +94,12 @@ class Eye:
         self.wall_ms = wall_ms
         self._judge, self._book, self._rules = judge, book, rules
         self._metrics, self._wanted, self._clock = metrics, wanted, clock
-        self._mailbox, self._filled = Mailbox(), asyncio.Event()
+        self._mailbox: Mailbox[Frame] = Mailbox()
         self._watches: dict[str, Watch] = {}
         self._due: dict[str, float] = {}
         self._taps: dict[str, Tap] = {}
         self._pace = Pace(rules.cpu_share)
-        self._task: asyncio.Task[None] | None = None
+        self._turns = Turns("vision", self._mailbox, self._pace, self._look, clock=clock)
         metrics.waiting.set_function(lambda: len(self._mailbox))
 
     def tap(self, stream: str) -> VisionTap:
@@ -104,14 +107,11 @@ class Eye:
         return VisionTap(self, stream)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="vision")
+        await self._turns.start()
 
     async def close(self) -> None:
         """Idempotent."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._turns.close()
 
     # what taps call
 
@@ -120,13 +120,13 @@ class Eye:
 
     def is_due(self, stream: str) -> bool:
         """Whether a frame of the stream is wanted now."""
-        running = self._task is not None
+        running = self._turns.is_running
         return running and self._clock() >= self._due.get(stream, 0.0) and self._wanted(stream)
 
     def offer(self, stream: str, frame: Frame) -> None:
         if not self._mailbox.put(stream, frame):
             self._metrics.frames.labels("skipped").inc()
-        self._filled.set()
+        self._turns.filled()
 
     def ended(self, tap: Tap) -> None:
         """Unless another stream of that name has begun."""
@@ -138,21 +138,6 @@ class Eye:
             self._book.ended(tap.stream)
 
     # looking
-
-    async def _run(self) -> None:
-        while True:
-            await self._filled.wait()
-            taken = self._mailbox.take()
-            if taken is None:
-                self._filled.clear()
-                continue
-            began = self._clock()
-            try:
-                await self._look(*taken)
-            except Exception:
-                log.exception("a stream's picture could not be looked at")
-            # At least one turn of the loop, whatever the clock and the share say.
-            await asyncio.sleep(max(0.0, self._pace.not_before - max(began, self._clock())))
 
     async def _look(self, stream: str, frame: Frame) -> None:
         began = self._clock()

@@ -1,37 +1,16 @@
-"""When a picture counts as a hit, when hits count as something to act on, and how often to look. Pure."""
+"""When frames that hit count as something to act on, and for how long. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
-OTHERS = "*"
-"""Among thresholds: every class that isn't named."""
-FINDINGS_MAX = 10
+from media.checks.findings import FINDINGS_MAX, OTHERS, Finding, findings
+
+__all__ = ["FINDINGS_MAX", "OTHERS", "Finding", "Steadiness", "Turn", "Watch", "findings"]
 
 Turn = Literal["begin", "end"]
-
-
-class Finding(NamedTuple):
-    """A class whose score (0 to 1) reached its threshold."""
-
-    name: str
-    score: float
-
-
-def findings(scores: Mapping[str, float], thresholds: Mapping[str, float]) -> tuple[Finding, ...]:
-    """The classes that hit, the surest first, at most ten. A class without a threshold never does, unless
-    there is one for ``OTHERS``; what isn't a number hits as if it were 1."""
-    hits = []
-    for name, given in scores.items():
-        score = given if given == given else 1.0  # NaN is no reason to let something through
-        threshold = thresholds.get(name, thresholds.get(OTHERS))
-        if threshold is not None and score >= threshold:
-            hits.append(Finding(name, round(min(max(score, 0.0), 1.0), 3)))
-    hits.sort(key=lambda one: (-one.score, one.name))
-    return tuple(hits[:FINDINGS_MAX])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +70,3 @@ class Watch:
         """What was to be done couldn't be: the next frame that speaks for it says so again."""
         self.on = turn == "end"
         self._since = float("-inf")
-
-
-@dataclass(slots=True)
-class Pace:
-    """How much of a core may go into looking: after a look there is a pause, the longer the more it cost."""
-
-    share: float
-    not_before: float = 0.0
-
-    def spent(self, began: float, cpu_s: float) -> None:
-        """A look that began then cost so much: the next begins when that is no more than the share."""
-        self.not_before = max(self.not_before, began + cpu_s / self.share)

@@ -1,83 +1,36 @@
-"""The process that decodes and looks: ``python -m media.vision.worker CHECKER MEMORY_BYTES JOB_S``.
-
-It reads jobs from its standard input and answers on its standard output, one after the other, and ends when
-the input does. What it decodes was sent by strangers, so it has little: a bound on its memory, a low
-priority, and clocks that kill it if one job takes too long, whether or not the node is still there.
-"""
+"""The process that decodes and looks: ``python -m media.vision.worker CHECKER MEMORY_BYTES JOB_S``."""
 
 from __future__ import annotations
 
 import io
-import os
-import resource
-import signal
 import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from collections.abc import Iterable
+from typing import Any
 
 import av
 from PIL import Image, ImageOps
 
+from media.checks.findings import findings
+from media.checks.job import Undecodable, serve
+from media.checks.wire import Head
 from media.vision.blur import soften
-from media.vision.checkers import SIDE_MAX, Check, CheckerError, load
-from media.vision.rules import findings
-from media.vision.wire import Head, pack, receive_now
+from media.vision.checkers import SIDE_MAX, Check, load
 
-NICENESS = 10
 PIXELS_MAX = 4096 * 2304
 STILL_SIDE, BLURRED_SIDE = 640, 320
-LOAD_S, PATIENCE = 30.0, 5
 UNREADABLE = (av.FFmpegError, OSError, IndexError, ValueError, SyntaxError, Image.DecompressionBombError)
 _FORMATS = ("JPEG", "PNG", "WEBP")
 
 
-class Undecodable(Exception):  # noqa: N818  it is an answer, not a fault
-    """There is no picture in it, or too large a one."""
-
-
-def main(arguments: list[str]) -> int:
-    """Until the input ends."""
-    checker, memory, job_s = arguments[0], int(arguments[1]), float(arguments[2])
-    jobs, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a library that prints must not do so into our answers
-    _become_small(memory)
-    try:
-        with _limited(LOAD_S):
-            check = load(checker)
-    except CheckerError as error:
-        print(error, file=sys.stderr)
-        return 1
-    _send(answers, {"ready": True, "memory": _memory_bytes()})
-    while (job := receive_now(jobs)) is not None:
-        with _limited(job_s):
-            head, still = _answer(check, *job)
-        _send(answers, head, still)
-    return 0
-
-
-def _answer(check: Check, job: Head, body: bytes) -> tuple[Head, bytes]:
-    began = time.process_time()
-    head: Head = {"id": job["id"]}
-    stills = b""
-    if job["kind"] != "ping":
-        try:
-            picture = decode(job["kind"], body, job["cut"])
-            scores = {name: float(score) for name, score in check(picture).items()}
-            head["scores"] = scores
-            if job["stills"] or findings(scores, job["thresholds"]):
-                still = _jpeg(picture, STILL_SIDE)
-                head["cut"] = len(still)
-                stills = still + _jpeg(soften(_small(picture, BLURRED_SIDE)), BLURRED_SIDE)
-        except Undecodable as error:
-            head["undecodable"] = str(error)
-        except MemoryError:
-            raise  # whatever it was, a fresh process is better now
-        except Exception as error:
-            print(f"the checker failed: {error!r}", file=sys.stderr)
-            head["failed"] = repr(error)[:200]
-    return head | {"cpu_s": time.process_time() - began, "memory": _memory_bytes()}, stills
+def look(check: Check, job: Head, body: bytes) -> tuple[Head, bytes]:
+    """The scores; and stills, if there are hits or somebody asked for them."""
+    picture = decode(job["kind"], body, job["cut"])
+    scores = {name: float(score) for name, score in check(picture).items()}
+    if not job["stills"] and not findings(scores, job["thresholds"]):
+        return {"scores": scores}, b""
+    still = _jpeg(picture, STILL_SIDE)
+    blurred = _jpeg(soften(_small(picture, BLURRED_SIDE)), BLURRED_SIDE)
+    return {"scores": scores, "cut": len(still)}, still + blurred
 
 
 def decode(kind: str, body: bytes, cut: int) -> Image.Image:
@@ -148,41 +101,6 @@ def _jpeg(picture: Image.Image, side: int) -> bytes:
     return out.getvalue()
 
 
-def _become_small(memory: int) -> None:
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    Image.MAX_IMAGE_PIXELS = PIXELS_MAX * 5
-
-
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """The kernel ends the process if it takes more of the processor, or ``PATIENCE`` times as long by the
-    clock: beside busy loops a nice process may wait. No handler could end it while C code runs."""
-    for number in (signal.SIGPROF, signal.SIGALRM):
-        signal.signal(number, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_REAL, seconds * PATIENCE)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _memory_bytes() -> int:
-    """What the process has in memory now; the most that it had, where that can't be told."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-            return int(file.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _send(answers: BinaryIO, head: Mapping[str, object], body: bytes = b"") -> None:
-    answers.write(pack(dict(head), body))
-    answers.flush()
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    Image.MAX_IMAGE_PIXELS = PIXELS_MAX * 5
+    sys.exit(serve(sys.argv[1:], load, look))

@@ -34,7 +34,7 @@ from rooms.rows import names_of
 from rooms.schema import metadata
 
 DAY_MS = 86_400_000
-COUNTED = ("filter.", "moderate.", "review.", "report.", "appeal.", "shield.", "picture.")
+COUNTED = ("filter.", "moderate.", "review.", "report.", "appeal.", "shield.", "picture.", "sound.")
 """What is moderation, by how actions begin."""
 SETTINGS = ("filter.rules", "filter.list.put", "filter.list.delete")
 """What only says how it is to be done."""

@@ -18,8 +18,8 @@ from moderation.audit.tables import chain_table
 from moderation.audit.trail import BY_SYSTEM
 
 DAYS_MAX = 90
-_JUDGED = {"held", "filter", "picture"}
-"""The kinds of decisions that are on what the filter or the picture check did by themselves."""
+_JUDGED = {"held", "filter", "picture", "sound"}
+"""The kinds of decisions that are on what the filter or a check of streams did by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _of_day(counts: Counter[str] | None) -> dict[str, int]:
     """Those of a day: what the filter did, what people did, and what was decided on."""
     counts = counts or Counter()
     decided = counts["review"] + counts["report"] + counts["appeal"]
-    acted = counts["moderate"] + counts["shield"] + counts["picture"]
+    acted = counts["moderate"] + counts["shield"] + counts["picture"] + counts["sound"]
     return {"filter": counts["filter"], "acted": acted, "decided": decided}
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Literal
 
-from pydantic import StringConstraints
-
-from moderation.permissions import Action
+from moderation.clearing import HOST, Clearing, OnAir, Queue, full_name
 from moderation.pictures.store import PICTURE_STATES, PictureState, keep_newest, stills_table
-from rooms.commands import Keyed
 from rooms.errors import Refused
 from rooms.heads import ROOMS, USERS
 from rooms.ports import SYSTEM, Audit, Caller, Standing
@@ -18,16 +15,8 @@ from rooms.rows import Steps, new_id
 from rooms.unit import Unit
 
 Measure = Literal["alert", "blur", "interrupt"]
-HOST = "host"
-"""What the host's stream is called on the wire; a guest's by its slot."""
 STILLS_KEPT = 30
 """Of a room."""
-
-
-class ClearPicture(Keyed):
-    """The command ``picture.clear``."""
-
-    stream: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,16}$")] = HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +58,12 @@ class Spotted:
         return [{"name": name, "score": score} for name, score in self.findings]
 
 
-class OnAir(Protocol):
-    """Whose pictures are shown. The room must be locked."""
+class PictureActs(Clearing[PictureState]):
+    """``act``, ``calm`` and ``refuse`` are the system's; the rest is as with any hit. A picture that is
+    ``fine`` is blurred no longer."""
 
-    def break_off(self, tx: Unit, room_id: str, guest_id: str | None) -> None:
-        """Take a picture off the air: the host's ends the stream, a guest leaves the stage."""
-        ...
-
-    def publisher(self, tx: Unit, room_id: str, slot: str | None) -> str | None:
-        """Whose picture it is, if it is anybody's."""
-        ...
-
-
-class Queue(Protocol):
-    """Where moderators find what they have to look at."""
-
-    def raise_picture(
-        self, tx: Unit, room_id: str, stream: str, publisher_id: str, facts: dict[str, Any]
-    ) -> object:
-        """A hit, with what they are to see of it. The room must be locked."""
-        ...
-
-    def cleared(self, tx: Unit, room_id: str, stream: str, caller: Caller) -> int | None:
-        """Somebody has looked at that picture already; gives since when what waited had it blurred, if it
-        had. The room must be locked."""
-        ...
-
-
-class PictureActs:
-    """``act``, ``calm`` and ``refuse`` are the system's, ``clear`` is a command; ``rows`` and ``fine`` are
-    for who decides in the queue."""
+    sort = "picture"
+    states = PICTURE_STATES
 
     def __init__(
         self,
@@ -108,8 +73,8 @@ class PictureActs:
         rules: PictureRules,
         queue: Queue,
     ) -> None:
-        self._standing, self._audit = standing, audit
-        self._on_air, self._rules, self._queue = on_air, rules, queue
+        super().__init__(standing, audit, on_air, queue, rules.quiet_ms)
+        self._rules = rules
 
     def act(self, tx: Unit, spotted: Spotted) -> Steps[Any]:
         """What is to be done about a hit, unless a moderator has cleared that picture a moment ago. The
@@ -163,7 +128,7 @@ class PictureActs:
         tx.brief(spotted.room_id, "picture_hit", hit)
         shown = {name: hit[name] for name in ("measure", "classes", "score", "picture")}
         shown["_since_ms"] = spotted.began_ms
-        self._queue.raise_picture(
+        self._queue.raise_hit(
             tx, spotted.room_id, spotted.name, spotted.told[-1] if spotted.told else "", shown
         )
         detail = {"classes": hit["classes"], "score": hit["score"], "at_ms": spotted.at_ms}
@@ -195,37 +160,13 @@ class PictureActs:
             tx.drop(PICTURE_STATES, stream)
         return {}
 
-    def clear(self, tx: Unit, cmd: ClearPicture, caller: Caller) -> Steps[Any]:
-        """A moderator has looked, and it is fine. Refuses with ``forbidden``, also operators apart whose
-        picture it is: a second pair of eyes is the point of it."""
-        yield ROOMS.rows(cmd.room)
-        yield from self._standing.load(cmd.room, caller.id)
-        yield from self.rows(cmd.room, cmd.stream)
-        tx.room(cmd.room)
-        self._standing.require(tx, cmd.room, caller, Action.REVIEW)
-        slot = None if cmd.stream == HOST else cmd.stream
-        if not caller.operator and self._on_air.publisher(tx, cmd.room, slot) == caller.id:
-            raise Refused("forbidden", "It is your own picture: a moderator has to look at it.")
-        since_ms = self._queue.cleared(tx, cmd.room, cmd.stream, caller)
-        until_ms = self.fine(tx, cmd.room, cmd.stream, caller, since_ms)
-        return {"stream": cmd.stream, "quiet_until_ms": until_ms}
-
-    def rows(self, room_id: str, stream: str) -> Steps[None]:
-        """What ``fine`` needs of a picture, beside the room."""
-        yield PICTURE_STATES.rows(_full_name(room_id, stream))
-
-    def fine(self, tx: Unit, room_id: str, stream: str, caller: Caller, since_ms: int | None = None) -> int:
-        """It is blurred no longer, may be published again, and is let be until the time that this gives.
-        Blurs from ``since_ms`` on were a mistake: recordings aren't blurred there, even if it is over."""
-        name = _full_name(room_id, stream)
+    def _let_be(self, tx: Unit, room_id: str, stream: str, until_ms: int, since_ms: int | None) -> None:
+        """Blurs from ``since_ms`` on were a mistake: recordings aren't blurred there, even if it is over."""
+        name = full_name(room_id, stream)
         state = tx.get(PICTURE_STATES, name) or _unknown(name, room_id)
-        until_ms = tx.now_ms + self._rules.quiet_ms
         if state.blurred or since_ms is not None:
             state = self._sharp(tx, state, stream, since_ms)
         tx.put(PICTURE_STATES, replace(state, quiet_until_ms=until_ms, refused_until_ms=0))
-        tx.brief(room_id, "picture_over", {"stream": stream, "by": caller.card})
-        self._audit.note(tx, room_id, caller, "picture.clear", stream, {"until_ms": until_ms})
-        return until_ms
 
     def _sharp(
         self, tx: Unit, state: PictureState, name: str, fine_since_ms: int | None = None
@@ -256,11 +197,6 @@ def refuse_broken_off(state: PictureState | None, now_ms: int) -> None:
         wait_ms = state.refused_until_ms - now_ms
         message = "This stream was broken off because of its picture: wait a moment, or ask a moderator."
         raise Refused("picture_refused", message, retry_after_ms=wait_ms, temporary=True)
-
-
-def _full_name(room_id: str, stream: str) -> str:
-    """What a stream is called in the media layer."""
-    return room_id if stream == HOST else f"{room_id}:{stream}"
 
 
 def _unknown(stream: str, room_id: str) -> PictureState:

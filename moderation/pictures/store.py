@@ -64,21 +64,21 @@ def read_still(conn: Connection, room_id: str, still_id: str, *, clear: bool) ->
     return conn.scalar(select(column).where(table.id == still_id, table.room_id == room_id))
 
 
-def keep_newest(conn: Connection, room_id: str, count: int) -> None:
-    """Drop the room's stills but the newest ``count``."""
-    table = stills_table.c
+def keep_newest(conn: Connection, room_id: str, count: int, kept: Table = stills_table) -> None:
+    """Drop the room's stills, or what else is kept like them, but the newest ``count``."""
+    table = kept.c
     ids = select(table.id).where(table.room_id == room_id).order_by(table.id.desc()).offset(count).limit(100)
     old = list(conn.scalars(ids))
     if old:
-        conn.execute(stills_table.delete().where(table.id.in_(old)))
+        conn.execute(kept.delete().where(table.id.in_(old)))
 
 
-def drop_older(conn: Connection, before_ms: int, limit: int) -> int:
-    """Drop up to ``limit`` stills from before then; how many there were."""
-    table = stills_table.c
+def drop_older(conn: Connection, before_ms: int, limit: int, kept: Table = stills_table) -> int:
+    """Drop up to ``limit`` stills, or what else is kept like them, from before then; how many there were."""
+    table = kept.c
     old = list(
         conn.scalars(select(table.id).where(table.at_ms < before_ms).order_by(table.at_ms).limit(limit))
     )
     if old:
-        conn.execute(stills_table.delete().where(table.id.in_(old)))
+        conn.execute(kept.delete().where(table.id.in_(old)))
     return len(old)

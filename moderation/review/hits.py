@@ -1,4 +1,4 @@
-"""What the picture check has found, in the queue: raised, decided, and settled by who clears the picture.
+"""What a check of streams has found, in the queue: raised, decided, and settled by who clears it.
 
 A stream has at most one item that waits; what is found in it meanwhile takes the place of what was. An
 uploaded picture that is withheld has an item of its own.
@@ -7,7 +7,7 @@ uploaded picture that is withheld has an item of its own.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -30,21 +30,21 @@ class Hits:
     pictures: Pictures
     uploads: Uploads
 
-    def __init__(self, audit: AuditTrail) -> None:
-        self._audit = audit
+    def __init__(self, audit: AuditTrail, kind: Literal["picture", "sound"] = "picture") -> None:
+        self._audit, self._kind = audit, kind
 
-    def raise_picture(
+    def raise_hit(
         self, tx: Unit, room_id: str, stream: str, publisher_id: str, facts: dict[str, Any]
     ) -> Item:
-        """Let moderators look at what was found in a stream's picture; ``facts`` is what they are shown. The
-        room must be locked."""
+        """Let moderators see to what was found in a stream; ``facts`` is what they are shown. The room must
+        be locked."""
         facts = {**facts, "stream": stream, "_publisher": publisher_id}
         if facts.get("measure") in ("blur", "interrupt"):
             facts["_blurred_since_ms"] = facts.get("_since_ms")
         body = orjson.dumps(facts)
         item = self._waiting(tx, room_id, stream)
         if item is None:
-            item = new_item(new_id(), room_id, "picture", tx.now_ms, about=stream)
+            item = new_item(new_id(), room_id, self._kind, tx.now_ms, about=stream)
         elif (since_ms := _blurred_since(item)) is not None:
             body = orjson.dumps({**orjson.loads(body), "_blurred_since_ms": since_ms})
         item = replace(item, offset=tx.room(room_id).head, body=body)
@@ -75,9 +75,9 @@ class Hits:
         return _blurred_since(item)
 
     def _waiting(self, tx: Unit, room_id: str, stream: str) -> Item | None:
-        found = read_queue(tx.conn, room_id, [Action.REVIEW], kind="picture")
+        found = read_queue(tx.conn, room_id, [Action.REVIEW], kind=self._kind)
         for item in tx.take_in(ITEMS, found):
-            if (item.room_id, item.kind, item.about, item.state) == (room_id, "picture", stream, "open"):
+            if (item.room_id, item.kind, item.about, item.state) == (room_id, self._kind, stream, "open"):
                 return item
         return None
 

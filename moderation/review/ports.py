@@ -32,7 +32,8 @@ class Speaking(Protocol):
 
 
 class Pictures(Protocol):
-    """Where a picture is cleared of what was found in it. ``stream`` is ``host``, or a guest's slot."""
+    """Where a picture, or the sound, is cleared of what was found in it. ``stream`` is ``host``, or a guest's
+    slot."""
 
     def rows(self, room_id: str, stream: str) -> Steps[None]:
         """What ``fine`` needs. After ``ROOMS`` in the lock order."""
@@ -41,7 +42,7 @@ class Pictures(Protocol):
     def fine(
         self, tx: Unit, room_id: str, stream: str, caller: Caller, since_ms: int | None = None
     ) -> object:
-        """Blur it no longer, and let it be for a while; blurs from ``since_ms`` on were a mistake."""
+        """Act on it no longer, and let it be for a while; blurs from ``since_ms`` on were a mistake."""
         ...
 
 

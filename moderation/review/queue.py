@@ -19,12 +19,13 @@ from rooms.ports import Answered, TextRules
 @dataclass(frozen=True, slots=True)
 class Queue:
     """``holding`` still has to be told where comments are said that are let through, ``hits`` where pictures
-    are cleared."""
+    are cleared, and ``heard`` where sound is."""
 
     holding: Holding
     reports: Reports
     appeals: Appeals
     hits: Hits
+    heard: Hits
     review: Review
 
 
@@ -41,6 +42,8 @@ def make_queue(
     reports = Reports(standing, texts, audit, rules, answered)
     appeals = Appeals(standing, texts, audit, rules, sanctions)
     sanctions.appealed = appeals
-    hits = Hits(audit)
+    hits, heard = Hits(audit), Hits(audit, "sound")
     kinds: dict[str, Deciding] = {"held": holding, "report": reports, "appeal": appeals, "picture": hits}
-    return Queue(holding, reports, appeals, hits, Review(standing, texts, kinds, {"held": holding.again}))
+    kinds["sound"] = heard
+    review = Review(standing, texts, kinds, {"held": holding.again})
+    return Queue(holding, reports, appeals, hits, heard, review)

@@ -21,7 +21,7 @@ LEASE_MS = 60_000
 FULL_WEIGHT = 100
 """What a report weighs of somebody whose reports have been right, or never been judged."""
 
-Kind = Literal["held", "report", "appeal", "picture"]
+Kind = Literal["held", "report", "appeal", "picture", "sound"]
 State = Literal["gathering", "open", "decided", "expired"]
 
 DECISIONS: Mapping[str, tuple[str, str]] = {
@@ -29,6 +29,7 @@ DECISIONS: Mapping[str, tuple[str, str]] = {
     "report": ("dismiss", "uphold"),
     "appeal": ("grant", "refuse"),
     "picture": ("dismiss", "uphold"),
+    "sound": ("dismiss", "uphold"),
 }
 """By kind: what lets somebody off, and what doesn't."""
 

@@ -19,6 +19,7 @@ from moderation.rulebook.rules import (
 )
 
 Picture = Literal["off", "alert", "blur", "interrupt"]
+Sound = Literal["off", "alert", "interrupt"]
 _MEASURES: tuple[str, ...] = get_args(Measure)
 _PICTURES: tuple[str, ...] = get_args(Picture)
 _NEVER = 10**6
@@ -49,6 +50,7 @@ class RulesChange(BaseModel):
     reports_to_hide: Annotated[int, Field(ge=0, le=1000)] | None = None
     appeals: bool | None = None
     picture: Picture | None = None
+    sound: Sound | None = None
     firm: tuple[Firm, ...] | None = Field(None, max_length=120)
     """The platform's alone: what rooms can't loosen."""
 
@@ -124,7 +126,7 @@ def _levels(base: RoomRules, own: RoomRules, firm: tuple[str, ...]) -> dict[str,
 def strictness(name: str, value: Any) -> int:
     """A field's value as a number that grows with how strict it is. For ``appeals`` that is how much it is in
     the viewers' favour: where the platform is firm on them, no room can take them away."""
-    if name == "picture":
+    if name in ("picture", "sound"):
         return _PICTURES.index(value)
     if name == "reports_to_queue":
         return -int(value)

@@ -50,6 +50,8 @@ class RoomRules(BaseModel):
     appeals: bool = True
     picture: Literal["off", "alert", "blur", "interrupt"] = "alert"
     """What happens when the picture check hits."""
+    sound: Literal["off", "alert", "interrupt"] = "alert"
+    """What happens when the sound check hits."""
 
     def level(self, category: str) -> int:
         return self.levels.get(category, DEFAULT_LEVEL)

@@ -24,7 +24,17 @@ GUESTS_LIMIT = 15
 
 Status = Literal["asked", "invited", "accepted", "on"]
 Leaving = Literal[
-    "left", "declined", "removed", "muted", "banned", "picture", "expired", "no_picture", "lost", "ended"
+    "left",
+    "declined",
+    "removed",
+    "muted",
+    "banned",
+    "picture",
+    "sound",
+    "expired",
+    "no_picture",
+    "lost",
+    "ended",
 ]
 """Why somebody is no longer there: by itself (``left``, ``declined``), by others, or by the clock."""
 

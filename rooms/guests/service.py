@@ -140,10 +140,10 @@ class Guests:
         if known := _of(self._here(tx, room_id), user_id):
             self._leave(tx, known, "banned" if banned else "muted")
 
-    def broken_off(self, tx: Unit, room_id: str, user_id: str) -> None:
-        """Somebody's picture may not be shown. As with ``silenced``."""
+    def broken_off(self, tx: Unit, room_id: str, user_id: str, why: Leaving = "picture") -> None:
+        """What somebody shows or says may not go out. As with ``silenced``."""
         if known := _of(self._here(tx, room_id), user_id):
-            self._leave(tx, known, "picture")
+            self._leave(tx, known, why)
 
     # what pictures do
 
@@ -253,7 +253,7 @@ class Guests:
         tx.drop(GUESTS, guest.room_id, guest.user_id)
         if guest.status == "on":
             # Why somebody was taken off is nobody's business but theirs and the staff's.
-            reason = "removed" if why in ("muted", "banned", "picture") else why
+            reason = "removed" if why in ("muted", "banned", "picture", "sound") else why
             tx.append(guest.room_id, "guest.left", {"slot": guest.slot, "reason": reason})
         self._tell(tx, guest, rules.gone(guest, why))
 

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from server.config.hearing import Hearing
 from server.config.recording import Recording
 from server.config.sections import (
     Auth,
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     outbound: Outbound = Field(default_factory=Outbound)
     webhooks: Webhooks = Field(default_factory=Webhooks)
     vision: Vision = Field(default_factory=Vision)
+    hearing: Hearing = Field(default_factory=Hearing)
     log: Log = Field(default_factory=Log)
     demo: bool = False
     demo_public: bool = False

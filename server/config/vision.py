@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from media.vision.checkers import LOOKS_AT_NOTHING, NAMED, NUDENET, NUDENET_CLASSES, is_installed
+from media.checks.loading import NAMED
+from media.vision.checkers import LOOKS_AT_NOTHING, NUDENET, NUDENET_CLASSES, is_installed
 from media.vision.rules import OTHERS
 from server.config.fields import HttpUrl, Secret, SecretFile, Section
 from server.signing import secret_key

@@ -23,6 +23,7 @@ import moderation.pictures.store
 import moderation.review.store
 import moderation.rulebook.store
 import moderation.sanctions.store
+import moderation.sounds.store
 import moderation.standing  # noqa: F401
 import rooms.avatars
 import rooms.follows

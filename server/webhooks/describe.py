@@ -61,6 +61,8 @@ _WHAT = {
     "moderation.shield": "The room's shield went up (`on`) or came down, by itself with `by: null`.",
     "moderation.picture_hit": "The picture check found something: `stream`, `measure`, `classes`, `picture`.",
     "moderation.picture_over": "That picture was cleared, or is clean (`by: null`): `stream`, `by`.",
+    "moderation.sound_hit": "The sound check hit: `stream`, `measure`, `classes`, `text`, `sound`.",
+    "moderation.sound_over": "What was said there was cleared: `stream`, `by`.",
     "moderation.comment_refused": "The filter refused a comment.",
     "moderation.role_changed": "Somebody was given another role in a room.",
 }

@@ -109,6 +109,8 @@ _STAFF: dict[str, tuple[str, ...]] = {
     "shield": ("moderation.shield",),
     "picture_hit": ("moderation.picture_hit",),
     "picture_over": ("moderation.picture_over",),
+    "sound_hit": ("moderation.sound_hit",),
+    "sound_over": ("moderation.sound_over",),
     "comment_refused": ("moderation.comment_refused",),
     "review": ("moderation.review_changed",),
     "review_full": ("moderation.review_full",),

@@ -31,6 +31,7 @@ from moderation.rulebook.rules import RoomRules
 from moderation.rulebook.service import RulebookService
 from moderation.sanctions.service import END_TIMER as SANCTION_TIMER
 from moderation.sanctions.service import Sanctions
+from moderation.sounds.acts import SoundActs, SoundRules
 from moderation.standing import RoomStanding
 from rooms import people
 from rooms.avatars import AvatarRules, Avatars, Faces
@@ -232,6 +233,7 @@ class House:
         )
         on_air = PicturesOnAir(lifecycle, stage)
         queue.hits.pictures = pictures = PictureActs(standing, audit, on_air, PictureRules(), queue.hits)
+        queue.heard.pictures = sounds = SoundActs(standing, audit, on_air, SoundRules(), queue.heard)
         queue.hits.uploads = self.uploads = UploadActs(audit, queue.hits, Shelf())
         self.services = Services(
             comments=speaking,
@@ -262,6 +264,7 @@ class House:
             offers=Offers(texts, audit),
             guests=stage,
             recordings=kept,
+            sound_acts=sounds,
             picture_acts=pictures,
             avatars=(albums := Avatars(standing, AvatarRules())),
             avatar_acts=AvatarActs(standing, texts, audit, albums),

@@ -614,7 +614,7 @@ async def test_hits_of_the_picture_check_are_one_item_while_it_waits(house: Hous
         def steps(tx: Any) -> Any:
             yield ROOMS.rows(ROOM)
             facts = {"score": score}
-            return {"id": house.services.queue.hits.raise_picture(tx, ROOM, "host", "", facts).id}
+            return {"id": house.services.queue.hits.raise_hit(tx, ROOM, "host", "", facts).id}
 
         return steps
 

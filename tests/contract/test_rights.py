@@ -87,6 +87,7 @@ warning.accept   -     none   none      none   none none
 moderate.delete  -     -      x         x      x    x
 picture.clear    -     -      x         x      -    x
 avatar.remove    -     -      x         x      x    x
+sound.clear      -     -      x         x      -    x
 moderate.mask    -     -      x         x      x    x
 moderate.purge   -     -      -         x      x    x
 report           -     x      x         x      x    x
@@ -189,6 +190,7 @@ ON_OTHER: dict[str, dict[str, Any]] = {
     "stage.layout": {"layout": "grid"},
     "room.pause": {"on": False},
     "picture.clear": {},
+    "sound.clear": {},
     "room.end": {},
     "share": {},
     "follow": {},

@@ -34,6 +34,7 @@ DELETE /api/v1/rooms/{room}/stream-keys/nowhere  -     -      -         -      x
 GET    /api/v1/rooms/{room}/review               -     -      x         x      x    x
 GET    /api/v1/rooms/{room}/review/nowhere       -     -      x         x      x    x
 GET    /api/v1/rooms/{room}/stills/00000000-0000-0000-0000-000000000000.jpg - - x x     x    x
+GET    /api/v1/rooms/{room}/sounds/00000000-0000-0000-0000-000000000000.ogg - - x x     x    x
 GET    /api/v1/appeals                           -     x      x         x      x    x
 PUT    /api/v1/me/avatar                         -     x      x         x      x    x
 DELETE /api/v1/me/avatar                         -     x      x         x      x    x

@@ -34,6 +34,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "reports_to_queue": st.integers(1, 100),
     "reports_to_hide": st.integers(0, 1000),
     "picture": st.sampled_from(["off", "alert", "blur", "interrupt"]),
+    "sound": st.sampled_from(["off", "alert", "interrupt"]),
 } | dict.fromkeys(("links", "contacts", "adverts", "floods", "walls", "claims"), MEASURES)
 PATCHES = st.fixed_dictionaries({}, optional=FIELDS)
 FIRM = st.lists(

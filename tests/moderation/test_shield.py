@@ -39,6 +39,7 @@ def test_nothing_is_milder(rules: RoomRules, level: int, category: str) -> None:
         "ask_hook",
         "appeals",
         "picture",
+        "sound",
         "reports_to_hide",
         "reports_to_queue",
     )

@@ -32,6 +32,7 @@ ELSEWHERE = {
     ("GET", "/api/v1/rooms/{room}/poster.jpg"),  # a picture: no JSON
     ("GET", "/api/v1/rooms/{room}/stills/{still}.jpg"),
     ("GET", "/api/v1/rooms/{room}/stills/{still}.jpg"),  # the same
+    ("GET", "/api/v1/rooms/{room}/sounds/{sound}.ogg"),  # a sound
     ("GET", "/api/v1/rooms/{room}/pictures/{name}"),
     ("GET", "/api/v1/rooms/{room}/publisher"),  # below, as somebody would have to publish
     ("POST", "/api/v1/demo/token"),  # of a demo
@@ -122,6 +123,7 @@ async def test_every_answer_is_as_described(world: World, receiver: Receiver) ->
     await host.read("/payments/owed")
     await host.do("room.pause", on=False)
     await host.do("picture.clear")
+    await host.do("sound.clear")
     await host.do("room.end")
     assert described.operations() - described.held == ELSEWHERE
 

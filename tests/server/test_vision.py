@@ -20,7 +20,7 @@ from aiortc import RTCPeerConnection
 from PIL import Image
 from sqlalchemy import select
 
-from media.vision import process
+from media.checks import keeper
 from moderation.pictures.store import PICTURE_STATES, PictureState
 from moderation.rulebook.rules import RoomRules
 from rooms.heads import ROOMS
@@ -257,7 +257,7 @@ async def test_an_interrupted_stream_is_over_and_stays_so_for_a_while(tmp_path: 
 async def test_the_room_goes_on_without_the_worker_which_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "RESTART_MIN_S", 0.5)
+    monkeypatch.setattr(keeper, "RESTART_MIN_S", 0.5)
     async with housed(tmp_path) as house, house.stream() as encoder:
         await until(house.checked, lambda n: n >= 1, "a frame was looked at")
         worker = house.node.picture.vision.worker

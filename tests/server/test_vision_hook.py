@@ -13,10 +13,12 @@ from aiohttp import web
 from PIL import Image
 from prometheus_client import CollectorRegistry
 
+from media.checks.keeper import Away
 from media.vision.mailbox import Frame
 from media.vision.metrics import VisionMetrics
-from media.vision.process import Away, NoPicture, Plan, Worker
+from media.vision.process import NoPicture, Plan, Worker
 from moderation.filter.hook import FAILURES_MAX, REST_MS
+from server.checker_hook import CheckerHook, Receiver
 from server.config.sections import Outbound as OutboundSettings
 from server.outbound import Outbound
 from server.signing import new_secret, secret_key, verify
@@ -58,7 +60,8 @@ async def outside() -> AsyncIterator[Outside]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/look"
-    outside.judge = HookJudge(worker, Outbound(settings), url, SECRET, 0.5, lambda: outside.now_ms)
+    hook = CheckerHook(Outbound(settings), Receiver(url, SECRET, 0.5), lambda: outside.now_ms)
+    outside.judge = HookJudge(worker, hook)
     await worker.start()
     assert await worker.until_ready(READY_S)
     yield outside

@@ -200,6 +200,7 @@ COMMANDS: dict[str, Any] = {
     "moderate.unban_address": Lifted,
     "picture.clear": Cleared,
     "avatar.remove": AvatarRemoved,
+    "sound.clear": Cleared,
     "moderate.mask": Masked,
     "moderate.purge": Purged,
     "report": Nothing,

@@ -38,7 +38,7 @@ class ReportText(TypedDict):
 
 @with_config(OPEN)
 class Finding(TypedDict):
-    """What the picture check has found, and how sure it is."""
+    """What a check of streams has found, and how sure it is."""
 
     name: str
     score: float
@@ -49,7 +49,7 @@ class ReviewItem(TypedDict):
     """What it is about depends on its kind: see docs/protocol.md, *Review*."""
 
     id: str
-    kind: Literal["held", "report", "appeal", "picture"]
+    kind: Literal["held", "report", "appeal", "picture", "sound"]
     state: Literal["open", "decided", "expired"]
     needs: Annotated[str, Field(description="The action that it takes to work on it.")]
     user: Person
@@ -78,6 +78,11 @@ class ReviewItem(TypedDict):
     classes: NotRequired[list[Finding]]
     score: NotRequired[Annotated[float, Field(description="The surest class's, from 0 to 1.")]]
     picture: NotRequired[Annotated[str | None, Field(description="The path of a still.")]]
+    sound: NotRequired[Annotated[str | None, Field(description="The path of what was said.")]]
+    language: NotRequired[Annotated[str, Field(description="As in BCP 47; empty: unknown.")]]
+    heard_ms: NotRequired[Annotated[TimeMs, Field(description="When the sound begins.")]]
+    into_ms: NotRequired[Annotated[int | None, Field(description="The same, from the stream's beginning.")]]
+    duration_ms: NotRequired[int]
 
 
 @with_config(OPEN)

@@ -29,6 +29,7 @@ class FilterRules(TypedDict):
     reports_to_hide: Count
     appeals: bool
     picture: Literal["off", "alert", "blur", "interrupt"]
+    sound: Literal["off", "alert", "interrupt"]
 
 
 @with_config(OPEN)

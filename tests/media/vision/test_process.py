@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from prometheus_client import CollectorRegistry
 
-from media.vision import process as module
-from media.vision import wire
+from media.checks import keeper as module
+from media.checks import wire
+from media.checks.keeper import Away
 from media.vision.mailbox import Frame
 from media.vision.metrics import VisionMetrics
-from media.vision.process import Away, NoPicture, Plan, Worker
+from media.vision.process import NoPicture, Plan, Worker
 from tests.media.hls import rules
 from tests.media.hls.source import broadcast
 from tests.media.hls.studio import Studio

@@ -7,8 +7,11 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.vision.mailbox import Frame, Mailbox
-from media.vision.rules import FINDINGS_MAX, OTHERS, Finding, Pace, Steadiness, Watch, findings
+from media.checks.findings import FINDINGS_MAX, OTHERS, Finding, findings
+from media.checks.mailbox import Mailbox
+from media.checks.turns import Pace
+from media.vision.mailbox import Frame
+from media.vision.rules import Steadiness, Watch
 
 SCORES = st.dictionaries(st.sampled_from("abcdefghijklmnop"), st.floats(0, 1), max_size=16)
 
@@ -94,7 +97,7 @@ def test_looking_takes_no_more_than_its_share() -> None:
 
 
 def test_of_each_stream_the_newest_frame_waits_and_the_longest_wait_comes_first() -> None:
-    box = Mailbox(streams_max=2, frame_max_bytes=10)
+    box: Mailbox[Frame] = Mailbox(streams_max=2, size_max=10)
     assert box.put("a", Frame("part", b"1"))
     assert box.put("b", Frame("part", b"2"))
     assert not box.put("a", Frame("part", b"3"))  # in place of the older one
@@ -106,7 +109,7 @@ def test_of_each_stream_the_newest_frame_waits_and_the_longest_wait_comes_first(
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 20))))
 def test_the_mailbox_is_bounded(puts: list[tuple[str, int]]) -> None:
-    box = Mailbox(streams_max=4, frame_max_bytes=16)
+    box: Mailbox[Frame] = Mailbox(streams_max=4, size_max=16)
     for stream, size in puts:
         box.put(stream, Frame("part", b"x" * size))
         assert len(box) <= 4

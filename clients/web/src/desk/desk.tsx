@@ -14,6 +14,7 @@ import { Icon } from "../ui/icon";
 import { ModesPanel, ShieldConfirm } from "../ui/modes";
 import { muteNow, MuteSheet } from "../ui/mute";
 import { PictureAlerts } from "../ui/picture_alert";
+import { SoundAlerts } from "../ui/sound_alert";
 import { MaskConfirm, PurgeConfirm } from "../ui/purge";
 import { Sheet } from "../ui/sheet";
 import { toast, toastError } from "../ui/toasts";
@@ -78,6 +79,7 @@ export function Desk({ room }: { room: Room }) {
         </div>
       )}
       <PictureAlerts room={room} />
+      <SoundAlerts room={room} />
       <main class="desk-grid">
         <section class="card desk-comments" aria-label={t("studio.comments")}>
           <CommentList

@@ -3,6 +3,7 @@ import { span, timeOfDay } from "../i18n/format";
 import { t, type Key } from "../i18n";
 import type { Room } from "../live/room";
 import type { PictureHit, PictureOf } from "../live/picture_wire";
+import type { SoundHit } from "../live/sound_wire";
 import type { AddressBan, EvasionHint, UserNote } from "../live/people";
 import type { Sanction } from "../live/sanction_wire";
 import type { LiveEvent, NumberedEvent, Person } from "../live/wire";
@@ -113,6 +114,14 @@ const SAID: Record<string, Said> = {
     const { stream, by } = data as { stream: PictureOf; by: { id: string | null; name: string } };
     const of = whose(room, stream);
     return by.id === null ? t("log.picture.over.itself", { whose: of }) : t("log.picture.over", { by: by.name, whose: of });
+  },
+  sound_hit: ({ data }, room) => {
+    const hit = data as unknown as SoundHit;
+    return t(`log.sound.${hit.measure}`, { whose: whose(room, hit.stream), what: hit.text || found(hit.classes ?? []) });
+  },
+  sound_over: ({ data }, room) => {
+    const { stream, by } = data as { stream: PictureOf; by: Person };
+    return t("log.sound.over", { by: by.name, whose: whose(room, stream) });
   },
   comment_masked: ({ data }) => {
     const { user, text, by } = data as { user?: Person; text: string; by: Person };

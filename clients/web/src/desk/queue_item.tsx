@@ -10,6 +10,7 @@ import type { Room } from "../live/room";
 import { commentOf } from "../live/wire";
 import { Avatar, Notice } from "../ui/basics";
 import { found, Still } from "../ui/picture_alert";
+import { HeardWords, Listen } from "../ui/sound_alert";
 import type { QueueDesk } from "./queue";
 import { DECISIONS } from "./queue_keys";
 
@@ -31,16 +32,22 @@ export function QueueItem({ room, queue, item, now }: QueueItemProps) {
         </div>
       )}
       <p class="queue-said" data-testid="queue-said">
-        {item.classes ? found(item.classes) : <Marked text={item.text ?? ""} reasons={item.reasons ?? []} />}
+        <Said item={item} />
       </p>
       {item.upload !== undefined && <p class="small">{t("picture.withheld.hint")}</p>}
       {item.picture && <Still key={item.picture} room={room} path={item.picture} />}
+      {item.sound && <Listen key={item.sound} room={room} path={item.sound} />}
       <Facts item={item} now={now} />
       {item.state === "open" && <Again queue={queue} item={item} />}
       {item.state === "open" && <Actions queue={queue} item={item} now={now} />}
-      {whole && item.kind !== "picture" && <Surroundings whole={whole} />}
+      {whole && item.kind !== "picture" && item.kind !== "sound" && <Surroundings whole={whole} />}
     </div>
   );
+}
+
+function Said({ item }: { item: ReviewItem }) {
+  if (item.kind === "sound") return <HeardWords heard={item} />;
+  return item.classes ? <>{found(item.classes)}</> : <Marked text={item.text ?? ""} reasons={item.reasons ?? []} />;
 }
 
 /** The text with what the rules hit in it set off. */

@@ -22,6 +22,7 @@ export const DECISIONS: Readonly<Record<ReviewItem["kind"], readonly [Decision, 
   report: ["dismiss", "uphold"],
   appeal: ["grant", "refuse"],
   picture: ["dismiss", "uphold"],
+  sound: ["dismiss", "uphold"],
 };
 
 /** The action of a key press; null while somebody is typing or a dialog is open. */

@@ -17,6 +17,7 @@ import { refusals } from "./refusals.en";
 import { sanctions } from "./sanctions.en";
 import { review } from "./review.en";
 import { shop } from "./shop.en";
+import { hearing } from "./hearing.en";
 import { vision } from "./vision.en";
 import { wallet } from "./wallet.en";
 import { transparency } from "./transparency.en";
@@ -41,6 +42,7 @@ export const en = {
   ...modes,
   ...replay,
   ...vision,
+  ...hearing,
   ...transparency,
   ...review,
   "title.lobby": "Live now",

@@ -18,6 +18,7 @@ import { refusals } from "./refusals.zh";
 import { sanctions } from "./sanctions.zh";
 import { review } from "./review.zh";
 import { shop } from "./shop.zh";
+import { hearing } from "./hearing.zh";
 import { vision } from "./vision.zh";
 import { wallet } from "./wallet.zh";
 import { transparency } from "./transparency.zh";
@@ -42,6 +43,7 @@ export const zh: Record<Key, string> = {
   ...modes,
   ...replay,
   ...vision,
+  ...hearing,
   ...transparency,
   ...review,
   "title.lobby": "正在直播",

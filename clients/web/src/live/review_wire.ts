@@ -2,7 +2,7 @@
 import type { Finding, PictureMeasure, PictureOf } from "./picture_wire";
 import type { LiveEvent, Person } from "./wire";
 
-export type ReviewKind = "held" | "report" | "appeal" | "picture";
+export type ReviewKind = "held" | "report" | "appeal" | "picture" | "sound";
 export type Decision = "release" | "refuse" | "grant" | "uphold" | "dismiss";
 export type Why = "spam" | "abuse" | "sexual" | "scam" | "other";
 
@@ -44,6 +44,12 @@ export interface ReviewItem {
   classes?: readonly Finding[];
   /** Where a still is, of a picture. */
   picture?: string | null;
+  language?: string;
+  heard_ms?: number;
+  into_ms?: number | null;
+  duration_ms?: number;
+  /** Where it can be listened to, of what was said. */
+  sound?: string | null;
   sanction?: { kind: string; until_ms: number | null; reason: string; by: Person; at_ms: number; everywhere?: boolean };
 }
 

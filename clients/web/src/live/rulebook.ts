@@ -6,6 +6,7 @@ export type Measure = (typeof MEASURES)[number];
 export const MEASURED = ["links", "contacts", "adverts", "floods", "walls", "claims"] as const;
 export type Measured = (typeof MEASURED)[number];
 export const PICTURES = ["off", "alert", "blur", "interrupt"] as const;
+export const SOUNDS = ["off", "alert", "interrupt"] as const;
 export const LEVEL_MAX = 4;
 export const USUAL_LEVEL = 2;
 
@@ -17,6 +18,7 @@ export interface Rules extends Record<Measured, Measure> {
   reports_to_hide: number;
   appeals: boolean;
   picture: (typeof PICTURES)[number];
+  sound: (typeof SOUNDS)[number];
 }
 
 export interface Rulebook {

@@ -3,6 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import { ENDED, GIVEN, type Sanction, type SanctionKind } from "./sanction_wire";
 import type { PictureHit, PictureOf } from "./picture_wire";
+import type { SoundHit } from "./sound_wire";
 import { ReviewSide } from "./review";
 import type { ReviewItem } from "./review_wire";
 import type { Guest } from "./stage_wire";
@@ -40,6 +41,8 @@ export class StaffSide {
 
   /** What checks have found in pictures that nobody has cleared or put away yet: the newest of each picture. */
   readonly pictureHits = signal<readonly PictureHit[]>([]);
+  /** The same of what was heard. */
+  readonly soundHits = signal<readonly SoundHit[]>([]);
 
   private last = 0;
 
@@ -63,6 +66,11 @@ export class StaffSide {
     if (event.kind === "guest") this.onGuest?.(event.data.guest as Guest);
     if (event.kind === "order") this.onOrder?.(event.data.order as Order);
     if (event.kind === "recording") this.onRecording?.((event.data.recording as { status: "ready" | "failed" }).status);
+  }
+
+  /** Stop showing what was heard in that stream, until something is heard again. */
+  putSoundAway(stream: PictureOf): void {
+    this.soundHits.value = this.soundHits.value.filter((hit) => hit.stream !== stream);
   }
 
   /** Stop showing what was found in that picture, until something is found again. */
@@ -103,13 +111,18 @@ export class StaffSide {
       const gone = event.data.sanction ?? event.data.warning;
       this.sanctions.value = this.sanctions.value.filter(({ id }) => id !== gone);
     }
-    if (event.kind === "picture_hit" || event.kind === "picture_over") this.putAway(event.data.stream as PictureOf);
-    if (event.kind === "picture_hit") {
-      this.pictureHits.value = [event.data as unknown as PictureHit, ...this.pictureHits.value];
-    }
+    this.hits(event);
     if (!this.log.value.some((known) => known.seq === event.seq)) {
       this.log.value = [event, ...this.log.value].sort((a, b) => b.seq - a.seq).slice(0, LOG_KEPT);
     }
+  }
+
+  /** What checks have found, and what was cleared of it. */
+  private hits({ kind, data }: NumberedEvent): void {
+    if (kind === "picture_hit" || kind === "picture_over") this.putAway(data.stream as PictureOf);
+    if (kind === "picture_hit") this.pictureHits.value = [data as unknown as PictureHit, ...this.pictureHits.value];
+    if (kind === "sound_hit" || kind === "sound_over") this.putSoundAway(data.stream as PictureOf);
+    if (kind === "sound_hit") this.soundHits.value = [data as unknown as SoundHit, ...this.soundHits.value];
   }
 
   addOrder(order: Order): void {

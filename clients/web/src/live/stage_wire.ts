@@ -29,7 +29,7 @@ export interface Guest {
   reason?: LeaveReason;
 }
 
-export type LeaveReason = "left" | "declined" | "removed" | "muted" | "banned" | "expired" | "no_picture" | "lost" | "ended";
+export type LeaveReason = "left" | "declined" | "removed" | "muted" | "banned" | "sound" | "expired" | "no_picture" | "lost" | "ended";
 
 export interface StageCommands {
   "guest.ask": [{ room: string }, { guest: Guest }];

@@ -367,6 +367,7 @@ export interface Commands extends GiftCommands, PeopleCommands, PointsCommands, 
     { settings: RoomSettings },
   ];
   "room.pause": [{ room: string; on: boolean; picture?: string | null }, Pause];
+  "sound.clear": [{ room: string; stream?: string }, { stream: string; quiet_until_ms: number }];
   "picture.clear": [{ room: string; stream?: string }, { stream: string; quiet_until_ms: number }];
   "recording.start": [{ room: string }, { recording: string }];
   "recording.stop": [{ room: string }, { recording: string }];

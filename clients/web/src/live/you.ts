@@ -3,6 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import type { Level } from "./points";
 import type { PictureNotice } from "./picture_wire";
+import type { SoundNotice } from "./sound_wire";
 import type { Appealed, HeldComment, HeldDecided } from "./review_wire";
 import type { Guest } from "./stage_wire";
 import type { Wallet } from "./wallet";
@@ -50,6 +51,8 @@ export class YourSide {
   readonly guest = signal<Guest | null>(null);
   /** What was last done about the caller's own picture, until it has been seen. */
   readonly picture = signal<PictureNotice | null>(null);
+  /** The same about what the caller says. */
+  readonly sound = signal<SoundNotice | null>(null);
   /** Comments of one's own that wait for a moderator, the oldest first. */
   readonly waiting = signal<readonly HeldComment[]>([]);
   /** What moderators decided of them, until it has been seen; the oldest first. */
@@ -168,10 +171,17 @@ export class YourSide {
       this.setAvatar(null);
       this.avatarRemoved.value = data as { reason: string; until_ms: number };
     } else if (event.kind === "level") this.level.value = data as unknown as Level;
-    else if (event.kind === "picture_hit") this.picture.value = data as unknown as PictureNotice;
     else if (event.kind === "guest") this.guest.value = data.guest as Guest;
     else if (event.kind === "appeal") this.addAppeal(data.appeal as Appealed);
-    else if (event.room === undefined || event.room === this.room) this.applyHere(event);
+    else if (!this.applyToPublisher(event) && (event.room === undefined || event.room === this.room)) this.applyHere(event);
+  }
+
+  /** What a check of the stream found in what this user sends. */
+  private applyToPublisher({ kind, data }: NumberedEvent): boolean {
+    if (kind === "sound_hit") this.sound.value = data as unknown as SoundNotice;
+    else if (kind === "picture_hit") this.picture.value = data as unknown as PictureNotice;
+    else return false;
+    return true;
   }
 
   /** What is about this room, or about all. */

@@ -11,6 +11,7 @@ import { LangSwitch, Logo, Notice, Spinner, ViewerCount } from "../ui/basics";
 import { GuestsPanel } from "../ui/guests";
 import { useMedia, useNow } from "../ui/hooks";
 import { PictureAlerts, WithheldPictures } from "../ui/picture_alert";
+import { SoundAlerts } from "../ui/sound_alert";
 import { RecSign } from "../ui/rec";
 import { Tabs } from "../ui/tabs";
 import { toast } from "../ui/toasts";
@@ -109,6 +110,7 @@ export function Studio({ room, broadcast }: { room: Room; broadcast: Broadcast }
         </div>
       )}
       <PictureAlerts room={room} />
+      <SoundAlerts room={room} />
       <WithheldPictures room={room} />
       <main class="studio-grid">
         <section class="studio-stage" aria-label={t("studio.stage")}>

@@ -192,17 +192,25 @@ function Overlay({ room, player }: { room: Room; player: Player }) {
   );
 }
 
-/** Whoever is on stage as a guest is told what was done about their picture, and why. */
+/** Whoever is on stage as a guest is told what was done about their picture or what they said, and why. */
 function OwnPictureNotice({ room }: { room: Room }) {
-  const { picture } = room.you;
-  const said = picture.value;
-  if (said === null || said.measure === "alert" || said.stream === "host") return null;
+  const { picture, sound } = room.you;
+  const seen = picture.value;
+  if (seen !== null && seen.measure !== "alert" && seen.stream !== "host") {
+    return <OwnNotice text={t(`picture.you.${seen.measure}`)} onClose={() => (picture.value = null)} />;
+  }
+  const heard = sound.value;
+  if (heard === null || heard.stream === "host") return null;
+  return <OwnNotice text={t("sound.you.interrupt")} onClose={() => (sound.value = null)} />;
+}
+
+function OwnNotice({ text, onClose }: { text: string; onClose: () => void }) {
   return (
     <div class="own-picture-notice">
       <Notice tone="bad" icon="warn" data-testid="own-picture-notice">
-        {t(`picture.you.${said.measure}`)}
+        {text}
       </Notice>
-      <IconButton icon="close" label={t("picture.dismiss")} onClick={() => (picture.value = null)} />
+      <IconButton icon="close" label={t("picture.dismiss")} onClick={onClose} />
     </div>
   );
 }

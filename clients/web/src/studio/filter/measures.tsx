@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 
 import { t } from "../../i18n";
-import { isTooMild, MEASURED, MEASURES, PICTURES, type Rules } from "../../live/rulebook";
+import { isTooMild, MEASURED, MEASURES, PICTURES, SOUNDS, type Rules } from "../../live/rulebook";
 import { toast } from "../../ui/toasts";
 import { Origin, type Held } from "./rulebook";
 
@@ -31,6 +31,14 @@ export function Measures(held: Held) {
           options={PICTURES}
           label={t("filter.picture")}
           hint={t("filter.picture.hint")}
+          text={(measure) => t(`filter.picture.${measure}`)}
+        />
+        <Choice
+          held={held}
+          name="sound"
+          options={SOUNDS}
+          label={t("filter.sound")}
+          hint={t("filter.sound.hint")}
           text={(measure) => t(`filter.picture.${measure}`)}
         />
       </ul>

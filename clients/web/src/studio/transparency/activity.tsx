@@ -13,7 +13,7 @@ import { actionName, codeName, roleName } from "./names";
 import { save } from "./sheet";
 import { entriesOf, trailFile, type Asked, type Entry } from "./wire";
 
-const SORTS = ["", "filter.*", "moderate.*", "review.*", "report.*", "appeal.*", "picture.*", "room.*", "audit.*"] as const;
+const SORTS = ["", "filter.*", "moderate.*", "review.*", "report.*", "appeal.*", "picture.*", "sound.*", "room.*", "audit.*"] as const;
 const ALL: Asked = { action: "", actor: "", target: "" };
 
 export function Activity({ room }: { room: Room }) {

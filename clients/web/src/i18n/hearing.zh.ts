@@ -1,0 +1,30 @@
+import type { hearing as english } from "./hearing.en";
+
+/** The Simplified Chinese texts of the checks of sound. */
+export const hearing: Record<keyof typeof english, string> = {
+  "sound.hit": "声音检测在{whose}直播中发现异常",
+  "sound.hit.own": "声音检测在您的直播中发现异常",
+  "sound.hit.alert": "直播仍在继续。",
+  "sound.hit.interrupt": "直播已被中断。",
+  "sound.into": "开播后 {time}",
+  "sound.listen": "当时的声音",
+  "sound.take": "此浏览器无法播放，点击下载",
+  "sound.gone": "录音已过保存期。",
+  "sound.clear": "没有问题",
+  "sound.clear.done": "已放行：一段时间内不再处理此声音。",
+  "sound.you.interrupt": "检测到您的直播声音含有不允许的内容，直播已被中断。请稍后再开播，或联系房管。",
+  "guest.gone.sound": "因言语内容，你已被请下舞台。",
+  "filter.sound": "声音",
+  "filter.sound.hint": "声音检测发现词库词语、联系方式或其他问题时。",
+  "queue.kind.sound": "声音",
+  "queue.uphold.sound": "确实违规",
+  "queue.dismiss.sound": "误报",
+  "log.sound.alert": "声音检测在{whose}直播中听到：{what}",
+  "log.sound.interrupt": "因直播中的言语，{whose}直播被声音检测中断：{what}",
+  "log.sound.over": "{by} 放行了{whose}声音",
+  "audit.sort.sound": "声音检测",
+  "audit.action.sound.alert": "声音：告警",
+  "audit.action.sound.interrupt": "声音：中断直播",
+  "audit.action.sound.clear": "声音：解除处理",
+  "error.sound_refused": "声音含有不允许的内容。",
+};
