@@ -7,8 +7,8 @@ from it; recall and false positives of the worse language were: `second` 0.956 a
 mended in general terms. `sixth` came last, and nothing was learned from it: 0.958 and 0.019 (0.884 and 0.048
 by the rules before `fourth`). What two sets have in common is only in the earlier one.
 
-`--set` tries cases of your own: one JSON object a line, {text, label: bad|fine, language, kind, before?: earlier
-comments of the same sender}. The peers are asked about the same texts in the same run: better-profanity, and
+`--set` tries cases of your own: one JSON object a line, {text, label: bad|fine, language, kind, before?:
+earlier comments of the same sender}. The peers are asked about the same texts in the same run: better-profanity, and
 a plain search for the same words in the text in lower case.
 """
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 import redis
@@ -298,11 +300,17 @@ async def test_credentials_and_database_are_taken_from_the_address(broken: Valke
 
 
 async def test_what_is_no_redis_is_away(unused_tcp_port: int) -> None:
+    answering: set[asyncio.Task[None]] = set()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.add(cast("asyncio.Task[None]", asyncio.current_task()))
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        await writer.drain()
-        await reader.read()
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+            await reader.read()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(answer, "127.0.0.1", unused_tcp_port)
     async with node(f"redis://127.0.0.1:{unused_tcp_port}") as bus:
@@ -312,3 +320,4 @@ async def test_what_is_no_redis_is_away(unused_tcp_port: int) -> None:
         assert (bus.healthy, heard.offsets) == (False, [1])
     server.close()
     await server.wait_closed()
+    await asyncio.gather(*answering)  # the bus has gone, so they end

@@ -124,7 +124,7 @@ async def wire_house_at(folder: Path) -> AsyncIterator[WireHouse]:
         "listen": {"port": 0},
         "rooms": {"comments_per_10s": 1000},
         "coins": {"packs": [{"id": "small", "coins": 60, "price_minor": 600, "currency": "CNY"}]},
-        "limits": {"commands_per_connection": 10_000, "commands_per_user": 10_000},
+        "limits": {"commands_per_connection": 10_000, "commands_per_user": 10_000, "loop_lag_max_s": 30},
     }
     node = await asyncio.to_thread(lambda: Node(load(None, values, environ={})))
     await node.start()
