@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from moderation.filter.fold import Kind
 from moderation.filter.normalise import Gap, Reading
 from moderation.filter.spellings import Spelling
 
@@ -111,12 +112,19 @@ def _spaceless_fit(spelling: Spelling, reading: Reading, gaps: Sequence[int], fi
     if spelling.syllables:
         begins = {first + at for at, _ in spelling.syllables}
         cuts = sum(reading.at[index] != reading.at[index - 1] for index in range(first + 1, end))
-        return len(gaps) == cuts or begins.issuperset(gaps)
+        return len(gaps) == cuts or begins.issuperset(gaps) or _is_typed_apart(spelling, reading, gaps, first)
     if len(gaps) == length - 1 and (length > 2 or _apart(reading, first, end)):
         return True
     if length == 2 and not _TELLING.isdisjoint(spelling.key):
         return True
     return all(reading.gap(index) is not Gap.STOP for index in gaps)
+
+
+def _is_typed_apart(spelling: Spelling, reading: Reading, gaps: Sequence[int], first: int) -> bool:
+    """Whether letters of a word half in pinyin are set apart, as in 你马 s i 了 and c a0 你 妈, and none is a
+    sentence's."""
+    ideographs = sum(reading.kind(first + at) is Kind.IDEOGRAPH for at, _ in spelling.syllables)
+    return ideographs > 0 and all(reading.gap(index) is not Gap.STOP for index in gaps)
 
 
 def _apart(reading: Reading, first: int, end: int) -> bool:

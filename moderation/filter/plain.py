@@ -20,7 +20,16 @@ _CAPITALS = {base + letter: chr(97 + letter) for base in (0x1F150, 0x1F170, 0x1F
 _LOOKALIKES = dict(
     zip(map(ord, "авсеһіјкмнорѕтухԁԛԝοαενικρτυωχ"), "abcehijkmhopstyxdqwoaevikptuwx", strict=True)
 )
+# Traditional characters of the words that announce addresses, and of figures: 賴, 企鵝, 電報, 點.
+_TRADITIONAL = dict(
+    zip(
+        map(ord, "賴點電話聯繫係撥熱線機號碼報飛鵝裡裏為維衛網書臉貳陸參壹羣進"),
+        "赖点电话联系系拨热线机号码报飞鹅里里为维卫网书脸贰陆叁壹群进",
+        strict=True,
+    )
+)
 _FIXED: dict[int, str] = {
+    **_TRADITIONAL,
     **_NEGATIVE_CIRCLES,
     **_SANS_CIRCLES,
     **_SANS_NEGATIVE,
@@ -32,7 +41,7 @@ _FIXED: dict[int, str] = {
 }
 
 # Two may stand together with a hyphen or a dot: 5 5 5-0 1 9 9.
-_SPACED_OUT = re.compile(r"(?<!\S)\S(?: {1,2}\S(?:[-.]\S)?){3,}(?!\S)")
+_SPACED_OUT = re.compile(r"(?<!\S)\S(?: {1,2}[-.]?\S(?:[-.]\S)?){3,}(?!\S)")
 
 
 class _Table(dict[int, str]):

@@ -82,6 +82,8 @@ _COUNTED = (
 )
 """What is counted in shops. A figure before one of these belongs to it; 傻1逼 has none."""
 _BETWEEN = re.compile(f"(?<=[{_HAN}])[0-9](?=[{_HAN}])(?!.[{_COUNTED}])")
+_CROSSED = re.compile(f"(?<=[{_HAN}])x(?=[{_HAN}])")
+"""An x between two characters, as in 草x泥x马."""
 _VOWELS = "aeiou"
 
 _READ_FROM = 0x30000
@@ -112,6 +114,8 @@ def _hinted(seen: Normalised, signs: bool, drawn: bool) -> Iterator[Reading]:
     if signs:
         yield from _signed(kept)
     if not kept.isascii():
+        if "x" in kept and _CROSSED.search(kept):
+            yield Reading(_CROSSED.sub("-", kept))
         if _PICTURED.search(kept) and _IDEOGRAPH.search(kept):
             yield Reading(kept.translate(_PICTURES))
         yield from (in_pinyin(way) for way in (kept, *leet) if _MIXED.search(way))

@@ -237,6 +237,10 @@ def _otherwise(entry: Entry, text: str) -> Iterator[str]:
     """A short Chinese word with characters in pieces, turned round, or by some of its first letters."""
     if entry.apart:
         yield from _mixed(text, [(char, *apart().get(char, ())) for char in text])
+        if len(text) == 2:
+            first, last = ((apart().get(char, ()), syllables().get(char, char)) for char in text)
+            yield from (pieces + last[1] for pieces in first[0])
+            yield from (first[1] + pieces for pieces in last[0])
     if entry.reverse and len(text) > 1:
         yield text[::-1]
     if entry.initials and len(text) > 1:

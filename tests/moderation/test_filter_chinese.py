@@ -87,7 +87,7 @@ def test_units_behind_a_figure_are_no_initials(text: str) -> None:
         "糟1狗", "狗糟", "米曹狗", "糟犭句", "烂8透7主", "烂t主", "烂tou主", "烂tou主呀", "烂*主", "烂透×",
         "lan4tou4zhu3", "lan4tou4zhu", "lan tou zhu", "l a n t o u z h u", "阑头住", "火兰透主",
         "烂 t0u 主",
-        "糟.狗", "糟🐕",
+        "糟.狗", "糟🐕", "烂 t o u 主", "烂x透x主", "米曹gou", "zao犭句",
     ],
 )  # fmt: skip
 def test_costumes_of_chinese_words_are_seen_through(text: str) -> None:
@@ -108,6 +108,8 @@ def test_what_only_resembles_a_costume_is_innocent(text: str) -> None:
         "砍脑壳的", "册那",
         "草🐴", "吃💩去吧", "全家💀光", "傻🍺", "你🐎死了", "尸穴", "装13", "你个2b",
         "贱r", "婊z", "lj主播", "大sb",
+        "贱忍", "搔货", "废勿", "女干淫", "去矢吧", "才喿你女马", "贝戈人", "gan lin niang", "大傻冒",
+        "缺钱花找我", "线上借款", "亚博体育", "知道你家在哪",
     ],
 )  # fmt: skip
 def test_families_of_abuse_are_found(text: str) -> None:
@@ -123,6 +125,9 @@ def test_families_of_abuse_are_found(text: str) -> None:
         "菠菜种子", "双飞粉",
         "这颜色好骚气", "我胸好大穿什么码", "🍺两箱", "💰多少", "💀图案的T恤", "尼玛县", "母狗绝育",
         "轻微色差", "微星B660主板",
+        "小王八点半来", "晚上煮鸡吧", "蟹肉棒极了", "裹上滚蛋液", "啥比这好", "nmd跑鞋", "我要喊单",
+        "我就是个穷鬼", "笑得像个疯子", "流氓兔公仔", "乡巴佬卤蛋", "妈的生日", "给他妈买的", "插头能插进去",
+        "一比一兑水", "有无套餐", "约泡面", "千人骑行", "卤猪头肉", "骗纸牌", "一加信号 abc12", "女主播台",
     ],
 )  # fmt: skip
 def test_innocent_neighbours_of_those_families_are_left_alone(text: str) -> None:
@@ -137,6 +142,9 @@ def test_innocent_neighbours_of_those_families_are_left_alone(text: str) -> None
         ("wechat", "葳信 lulu_99"),
         ("wechat", "绿泡泡：bao88go"), ("telegram", "✈：shop_vip1"), ("telegram", "蝙蝠号 bat_888"),
         ("line", "赖: mimi77"),
+        ("qq", "扣扣 三三五 五七七 九九"), ("qq", "裙號 335 577 991"), ("wechat", "嘉魏 ❤ lu_99"),
+        ("wechat", "力口亻言 lulu99"), ("line", "加賴 id: mimi77"), ("phone", "139oo13ooo1"),
+        ("email", "lulu99艾特一二六点康姆"), ("telegram", "飞🐔：mimi77"), ("social", "微博同号 mimi77"),
         ("social", "抖音号：dada6688"), ("social", "小红书号：abc9988"), ("wechat", "徽: kk1388"),
     ],
 )  # fmt: skip
@@ -145,8 +153,12 @@ def test_messengers_are_known_by_their_nicknames(code: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["安徽 123456 件", "无赖 id888", "群里 3 点开抢", "为新iphone15换壳", "入群裙子"]
-)
+    "text",
+    [
+        "裙号 38 39 40 41 42", "加芯片", "加信封", "l38 码", "i3 9100f", "无限加卫衣 2 件",
+        "安徽 123456 件", "无赖 id888", "群里 3 点开抢", "为新iphone15换壳", "入群裙子",
+    ],
+)  # fmt: skip
 def test_words_with_the_same_characters_announce_nobody(text: str) -> None:
     assert not contacts.find(folded(text).views)
 
@@ -154,7 +166,8 @@ def test_words_with_the_same_characters_announce_nobody(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "看 dada99 点 com", "三达不溜点dada99点康姆", "w w w 。dada99 。c o m", "t点me斜杠dada99",
+        "看 dada99 点 com", "dada99點cc", "d a d a 9 9 。t o p", "三达不溜点dada99点康姆",
+        "w w w 。dada99 。c o m", "t点me斜杠dada99",
         "dada99点抗姆",
         "复制 ￥k8Jd93LmQ￥", "€aa7bb8cc9€", "3w点dada99点cn",
     ],

@@ -127,6 +127,9 @@ _RADICALS = dict(
 )
 
 
+# What parts are typed as that few keyboards have: 才 for the hand of 操, 戈 for the right of 贱.
+_TYPED = (("手", "才"), ("戋", "戈"))
+
 _STROKES = frozenset("一丨丶丿乙亅乚勹乂亠冖冂凵匚厂")
 
 
@@ -143,7 +146,9 @@ def apart() -> dict[str, str]:
         written = sorted({"".join(_RADICALS.get(part, part) for part in pair) for pair in pairs})
         written = [parts for parts in written if len(parts) == 2 and all(map(is_part, parts))]
         if char in wanted and written:
-            table[char] = ",".join(written[:3])
+            written = written[:3]
+            typed = [pair.replace(*turn) for pair in written for turn in _TYPED if turn[0] in pair]
+            table[char] = ",".join([*written, *typed])
     return dict(sorted(table.items()))
 
 

@@ -18,6 +18,9 @@ _DIGIT = "0-9零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖两�
 _RUN = re.compile(rf"\+?\(?[{_DIGIT}](?:[ \-.·*_~、/()（）]{{0,3}}[{_DIGIT}]){{6,39}}")
 _GROUPS = re.compile(rf"[{_DIGIT}]+")
 _MOBILE = re.compile(r"(?:0086|86)?(1[3-9]\d{9})")
+# The same with letters that look like figures: 138oo138ooo.
+_LETTERED = re.compile(r"(?<![a-z0-9])[1il][3-9][0-9oil]{9}")
+_FROM_LETTERS = str.maketrans("oil", "011")
 _LANDLINE = re.compile(r"0\d{2,3}-\d{7,8}|400[- ]\d{3,4}[- ]\d{3,4}")
 _AMERICAN = re.compile(r"(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-.])\d{3}[-.]\d{4}")
 # How a number is written that isn't all there is in its run.
@@ -40,6 +43,11 @@ _COUNTING = "01234567890123456789"
 
 _TO = r"[ :：=\-_→>号是加我的码群裙聊里id为了吧哦呀 ]{0,8}"
 _NUMBER = rf"(?P<id>[{_DIGIT}](?:[ \-.]?[{_DIGIT}]){{4,14}})(?![{_DIGIT}])"
+# Groups of three or four and what is left, or each figure by itself; pairs are sizes.
+_GROUPED = (
+    rf"(?:[{_DIGIT}]{{3,4}}[ \-.·]){{1,3}}[{_DIGIT}]{{2,5}}"
+    rf"|[{_DIGIT}](?:[ \-.·][{_DIGIT}]){{7,10}}"
+)
 _NAME = r"(?P<id>[a-z][a-z0-9_\-]{4,19})(?![a-z0-9])"
 _ALONE = r"(?<![a-z0-9])"
 
@@ -51,16 +59,21 @@ def spread(name: str) -> str:
     return r"[ .\-_*|]?".join(f"[{re.escape(_LOOKS.get(letter, letter))}]" for letter in name)
 
 
+# 加微 in other characters that are read alike, or in pieces; 信 stands for it too.
+_ADD = "(?:[加佳家嘉伽茄珈迦夹枷甲痂+➕]|力口)"
+_READ_WEI = "[微薇威维徽葳溦魏唯喂卫巍薇嵬韦尉蔚惟帷]"
+_LETTER = "[信芯]|亻言|人言"
 _WECHAT = (
     r"(?:(?!微星)(?:微|薇|威|维|徽|v|薇薇|喂|卫|微微|葳|溦|唯)[ *._/|~\-]{0,2}(?:信|x|❤|心|星|芯)"
-    rf"|{_ALONE}(?:{spread('wechat')}|weixin|wei xin|vx|wx|vxin|weix|w信)"
-    rf"|[加+私+扣] ?(?:微|薇|威|徽|v|维|w)"
+    rf"|{_ALONE}(?:{spread('wechat')}|weixin|wei xin|vx|wx|vxin|weix|w信|v(?=[:：][a-z]))"
+    rf"|[加+私扣嘉佳伽家十] ?(?:微|薇|威|徽|v|维|w)"
+    rf"|(?<!一){_ADD} ?(?:{_READ_WEI}|{_LETTER})"
     r"|绿泡泡|绿色软件|绿聊|(?<![安稍轻略细显低国卑甚精])[薇徽微])"
 )
 _QQ = (
     rf"(?:{_ALONE}q ?q|[扣抠叩蔻]{{2}}|🐧|[扣抠]q|企鹅|秋秋|球球"
     rf"|(?:{_ALONE}q|[扣企加进入])[群裙羣峮]|[群裙]号|{_ALONE}q号?(?=[ :：]?\d)"
-    r"|扣(?=\d{8})(?!(?P<same>\d)(?P=same){4}))"
+    r"|扣(?=[:：]?\d{8})(?!(?P<same>\d)(?P=same){4}))"
 )
 # A shop's own numbers are nobody's telephone.
 _NO_ORDER = "".join(
@@ -72,7 +85,9 @@ _CALL = (
     r"(?: me| us)?(?: or (?:text|call|txt|whatsapp))?(?: at| on| is)?"
     r"|电话|手机|手机号|致电|联系|拨打|热线|打我)"
 )
-_TELEGRAM = rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞机|纸飞机|✈|🛩|蝙蝠号?)"
+_TELEGRAM = (
+    rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞[机鸡🐔]|纸飞机|✈|🛩|蝙蝠号?)"
+)
 _WHATSAPP = rf"{_ALONE}(?:{spread('whatsapp')}|whatsap|watsap+|wa(?=[ :：+]))"
 _LINE = rf"(?:{_ALONE}line(?![a-z])|(?<![依信无耍])赖(?=[ :：=号是id]))"
 _SPREAD = "|".join(
@@ -80,11 +95,11 @@ _SPREAD = "|".join(
 )
 _SOCIAL = (
     rf"(?:{_ALONE}(?:{_SPREAD}|ig|ins|insta|snap|sc|kik|signal|fb|disc)(?![a-z])"
-    r"|(?:抖音|快手|小红书|陌陌|探探|微博|脸书|推特)(?:号|id))"
+    r"|(?:抖音|快手|小红书|陌陌|探探|微博|脸书|推特)(?:同?号|id))"
 )
 
 _AFTER = (
-    r"(?P<gap>[ :：=\-_→➡👉⇒>|~号是加我的码群为]{0,8}"
+    r"(?P<gap>[ :：=\-_→➡👉⇒>|~号是加我的码群为搜找❤♥💕💗\ufe0f]{0,8}"
     r"(?:(?:user)?name|id|is|at|handle|号|hao)?[ :：=@是→➡👉>]{0,4})"
 )
 
@@ -103,6 +118,7 @@ _RULES = (
     _Rule("wechat", re.compile(rf"{_WECHAT}{_AFTER}{_NAME}"), True),
     _Rule("wechat", re.compile(rf"{_WECHAT}{_TO}{_NUMBER}"), False),
     _Rule("qq", re.compile(rf"{_QQ}{_TO}(?P<id>[{_DIGIT}]{{5,11}})(?![{_DIGIT}])"), False),
+    _Rule("qq", re.compile(rf"{_QQ}{_TO}(?P<id>{_GROUPED})(?![{_DIGIT}])"), False),
     _Rule(
         "phone",
         re.compile(rf"{_CALL}[ :：=]{{0,3}}(?P<id>\+?\(?\d(?:[ \-.()]{{0,2}}\d){{6,14}})(?!\d)"),
@@ -124,8 +140,9 @@ _RULES = (
 )
 _ANNOUNCED = re.compile(
     r"[微薇威维徽喂卫葳溦扣抠叩蔻🐧群裙羣峮赖✈🛩]|唯[信心]|企鹅|秋秋|球球|电话|手机|致电|联系|拨打|热线|打我|电报|飞机"
-    r"|蝙蝠|绿[泡色聊]|[音手书陌探博特](?:号|id)|[加+私][vw]"
-    r"|(?<![a-z0-9])(?:q|v ?x|wx|weix|wei xin|[vw]信|vxin"
+    rf"|{_ADD} ?(?:{_READ_WEI}|{_LETTER})"
+    r"|蝙蝠|绿[泡色聊]|[音手书陌探博特](?:同?号|id)|[加+私扣嘉佳伽家十][vw]|飞[鸡🐔]"
+    r"|(?<![a-z0-9])(?:q|v ?x|v[:：]|wx|weix|wei xin|[vw]信|vxin"
     r"|tel|phone|mobile|cell|call|text|txt|sms|ring|dial|reach|contact|hmu|hit me|number|wats|wa[ :：+]"
     r"|tg|line|ig|ins|snap|sc[ :：=]|disc|kik|signal|fb|whats|we ?chat|skype|facebook|viber|v❤|v心)"
 )
@@ -133,6 +150,12 @@ _MAIL = re.compile(
     r"(?<![a-z0-9])[a-z0-9][a-z0-9._%+\-]{0,63}(?P<at>@|[ ]?[\[({（]?[ ]?(?:\bat\b|艾特|@)[ ]?[\])}）]?[ ]?)"
     r"[a-z0-9][a-z0-9\-]{0,62}"
     r"(?P<dots>(?:(?:\.|[ ]?[\[({（]?[ ]?(?:\bdot\b|点|\.)[ ]?[\])}）]?[ ]?)[a-z]{2,24}){1,3})(?![a-z0-9])"
+)
+# An address that is read out: 某某艾特一六三点康姆.
+_MAIL_READ = re.compile(
+    r"(?<![a-z0-9])[a-z0-9][a-z0-9._\-]{2,40} ?(?:艾特|圈a|小老鼠|@| at ) ?"
+    r"(?P<host>一六三|幺六三|一二六|幺二六|一三九|扣扣|抠抠|谷歌|新浪|[a-z0-9][a-z0-9\-]{0,30}) ?[点.] ?"
+    r"(?P<top>[抗康扣控坑考靠肯][姆母木目]|com|cn|net)"
 )
 _MAIL_HOSTS = re.compile(
     r"(?:gmail|qq|163|126|outlook|hotmail|yahoo|icloud|foxmail|sina|proton(?:mail)?|139|mail)\b"
@@ -155,9 +178,9 @@ _MAY_BE_SPELLED = re.compile(
     r"(?:zero|one|two|three|four|five|six|seven|eight|nine).{0,3}"
     r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple)"
 )
-_AT, _DOT = re.compile(r"@|\bat\b|艾特"), re.compile(r"\.|dot|点")
+_AT, _DOT = re.compile(r"@|\bat\b|艾特|圈a|小老鼠"), re.compile(r"\.|dot|点")
 HINTS = (
-    *(hint.pattern for hint in (_MAY_HAVE_DIGITS, _MAY_BE_SPELLED, _ANNOUNCED, _SPREAD_FOUND)),
+    *(hint.pattern for hint in (_MAY_HAVE_DIGITS, _LETTERED, _MAY_BE_SPELLED, _ANNOUNCED, _SPREAD_FOUND)),
     f"(?:{_AT.pattern}).*(?:{_DOT.pattern})",
 )
 """Where none of these is found, no contact is. The last one isn't linear but in RE2."""
@@ -183,7 +206,7 @@ def find(views: Sequence[Plain]) -> list[tuple[str, int, int, str]]:
 
 def _in_view(text: str) -> list[tuple[str, int, int, str]]:
     found: list[tuple[str, int, int, str]] = []
-    if _MAY_HAVE_DIGITS.search(text):
+    if _MAY_HAVE_DIGITS.search(text) or _LETTERED.search(text):
         found += _phones(text)
     if _MAY_BE_SPELLED.search(text):
         found += _spelled(text)
@@ -195,6 +218,11 @@ def _in_view(text: str) -> list[tuple[str, int, int, str]]:
 
 
 def _phones(text: str) -> Iterator[tuple[str, int, int, str]]:
+    for match in _LETTERED.finditer(text):
+        said, after = match[0].translate(_FROM_LETTERS), text[match.end() : match.end() + 1]
+        goes_on = after.isascii() and after.isalnum()
+        if not goes_on and not match[0].isdigit() and _MOBILE.fullmatch(said):
+            yield "phone", match.start(), match.end(), said
     for match in _RUN.finditer(text):
         run = match[0]
         if match.start() and (text[match.start() - 1].isdigit() or text[match.start() - 1] in "$¥€£#"):
@@ -275,3 +303,6 @@ def _mails(text: str) -> Iterator[tuple[str, int, int, str]]:
             continue
         if plain_at or _MAIL_ENDINGS.match(ending[-1]):
             yield "email", match.start(), match.end(), f"@{host}.{'.'.join(ending)}"
+    for match in _MAIL_READ.finditer(text):
+        if not match["host"].isascii() or not match["top"].isascii():
+            yield "email", match.start(), match.end(), f"@{match['host'].translate(_HAN_DIGITS)}.com"
