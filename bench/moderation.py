@@ -8,8 +8,8 @@ mended in general terms. `sixth` came last, and nothing was learned from it: 0.9
 by the rules before `fourth`). What two sets have in common is only in the earlier one.
 
 `--set` tries cases of your own: one JSON object a line, {text, label: bad|fine, language, kind, before?:
-earlier comments of the same sender}. The peers are asked about the same texts in the same run: better-profanity, and
-a plain search for the same words in the text in lower case.
+earlier comments of the same sender}. The peers are asked about the same texts in the same run:
+better-profanity, and a plain search for the same words in the text in lower case.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _WORDS = frozenset(
     over own ox pa pad pal pan par pas pass pat pay peg pen per pet pi pick pie pig pin pink pit play
     plus po pop pore port pose post pot pre pro pub put race rag rain ram ran rap rapist rat raw ray re
     red rent rep res rest rib rich rick rid ride ring rip risk rod room rose rot row rub rug run sad
-    sale same sand sat saw say se sea sec see seen self sell set sex sh shall she ship shot show side
+    sale same sand sat saw say se sea sec see seen self sell set sex sh shall she shi ship shot show side
     sing sip sir sit six size skin sky slip so son song sore sot sow spa spit spot ss star start stay
     step sub suck sue sum sun sup swan sweat ta tab tag tail tall tan tap tar tart tea ted tee ten the
     then they this tie ties tin ting tip tit tits to toe tom ton too top tot tow toy try tub two uk um

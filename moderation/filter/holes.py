@@ -16,6 +16,8 @@ SUFFIX_MAX = 3
 _STARRED = re.compile(r"[a-z][a-z*#%_.\-]+")
 # From the sign on, with the letter looked back for: letters are what most of a text is made of.
 _HOLED = re.compile(r"[*#%_\-.](?:(?<=[a-z].)[a-z*#%_\-.]|(?<=[a-z]{3}[*#]))")
+# A picture amid letters stands for one of them, as a star does: c🌞nt.
+_PICTURE = re.compile("[\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001faff](?<=[a-z].)(?=[a-z])")
 _HOLES = frozenset("*#%_-.")
 _STARS = frozenset("*#")
 _VEILED = re.compile("(?<=[\u4e00-\u9fff])[*#×□]")
@@ -73,18 +75,20 @@ class Holes:
     def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Iterable[tuple[Entry, int, int]]:
         """Entries with the first and the last index in ``seen.kept``."""
         kept = seen.kept
+        if self._words and not kept.isascii():
+            kept = _PICTURE.sub("*", kept)
         veiled = bool(self._veiled) and ("*" in kept or "#" in kept or "×" in kept or "□" in kept)
         starred = bool(self._words) and _HOLED.search(kept) is not None
-        return self._found(seen, level_of, starred=starred, veiled=veiled) if veiled or starred else ()
+        return self._found(kept, level_of, starred=starred, veiled=veiled) if veiled or starred else ()
 
     def _found(
-        self, seen: Normalised, level_of: Callable[[str], int], *, starred: bool, veiled: bool
+        self, kept: str, level_of: Callable[[str], int], *, starred: bool, veiled: bool
     ) -> Iterator[tuple[Entry, int, int]]:
         if veiled:
-            yield from self._unveiled(seen.kept, level_of)
+            yield from self._unveiled(kept, level_of)
         if not starred:
             return
-        for found in _STARRED.finditer(seen.kept):
+        for found in _STARRED.finditer(kept):
             token = found[0].rstrip("_-.%")
             if len(token) > WORD_MAX + SUFFIX_MAX or not _HOLES.intersection(token):
                 continue

@@ -36,6 +36,7 @@ _FIXED: dict[int, str] = {
     **_CAPITALS,
     **_LOOKALIKES,
     **dict.fromkeys(map(ord, _DOTS), "."),
+    **dict.fromkeys(map(ord, "➕✚﹢"), "+"),
     0x24FF: "0",
     0x20E3: "",  # what makes a keycap of a digit
 }

@@ -371,3 +371,62 @@ def test_each_pattern_is_short_enough_to_be_read_back() -> None:
     again = parse(dump(entries, "toml"), "again.toml")
     assert [entry.text for entry in again] == [entry.text for entry in entries]
     assert all(re.search(r"\S", entry.text) for entry in entries)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what a c🌞nt",
+        "you b🍪tch",
+        "foxtrot uniform charlie kilo this host",
+        "bravo india tango charlie hotel",
+        "hijo de puta",
+        "bhenchod seller",
+        "kurwa host",
+        "du hurensohn",
+        "wanna have seggs",
+        "gonna torch your shop",
+    ],
+)
+def test_words_by_pictures_alphabets_sounds_and_in_other_languages(text: str) -> None:
+    assert reasons(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("07700 900123 call for prices", "phone"),
+        ("my number is 07700 900 123", "phone"),
+        ("whatsapp ➕1 (2O2) 555 OI23", "whatsapp"),
+        ("text me 2-0-2 5-5-5 o-one-two-three", "phone"),
+        ("call one two three four five six seven eight nine zero", "phone"),
+        ("silk deals dot shop has it", "link"),
+        ("write to silkdeals at gmail,com", "advert"),
+    ],
+)
+def test_contacts_and_addresses_as_they_are_read_out(text: str, code: str) -> None:
+    assert code in codes(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Shi Ting from Penang, it came",
+        "Kanyaporn from Bangkok",
+        "Lee Kum Kee sauce",
+        "wie dick ist die Decke?",
+        "hoe laat is het",
+        "my uncle Dick loves it",
+        "is this from Dick's Sporting Goods?",
+        "a salad tosser please",
+        "order ends in 1488",
+        "the polka dot shop was great",
+        "order 07700900123 has not come",
+        "call me when one two three are back",
+        "bâtard loaf tin",
+        "Tata👋💖",
+        "love it👋see you",
+    ],
+)
+def test_names_foreign_words_and_numbers_of_orders_are_left_alone(text: str) -> None:
+    assert not reasons(text)

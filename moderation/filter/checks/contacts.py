@@ -22,6 +22,12 @@ _MOBILE = re.compile(r"(?:0086|86)?(1[3-9]\d{9})")
 _LETTERED = re.compile(r"(?<![a-z0-9])[1il][3-9][0-9oil]{9}")
 _FROM_LETTERS = str.maketrans("oil", "011")
 _LANDLINE = re.compile(r"0\d{2,3}-\d{7,8}|400[- ]\d{3,4}[- ]\d{3,4}")
+# British mobiles, written as they are there: 07700 900123.
+_BRITISH = re.compile(r"(?<!\d)07[1-57-9]\d{2} ?\d{3} ?\d{3}(?!\d)")
+_NUMBERED = re.compile(
+    r"(?:order|tracking|parcel|item|model|serial|invoice|ref|sku|ean|code|id|receipt)"
+    r"(?: (?:no|number|nr|ref|id|code|is))?[ .:#]{0,3}$"
+)
 _AMERICAN = re.compile(r"(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-.])\d{3}[-.]\d{4}")
 # How a number is written that isn't all there is in its run.
 _SHAPES = frozenset({(11,), (3, 4, 4), (3, 8), (3, 3, 5), (4, 4, 3), (7, 4), (5, 6)})
@@ -80,15 +86,18 @@ _NO_ORDER = "".join(
     f"(?<!{what} )" for what in ("order", "tracking", "parcel", "item", "model", "serial", "invoice")
 )
 _CALL = (
-    rf"(?:{_ALONE}(?:tel|phone|mobile|cell|call|text|txt|sms|ring|dial|reach|contact|hmu|hit me up|whats ?app"
-    rf"|watsapp|{_NO_ORDER}number)"
+    rf"(?:{_ALONE}(?:tel|phone|mobile|cell|call|text|txt|sms|ring|dial|reach|contact|hmu|hit me up"
+    rf"|what[’']?s ?app|watsapp|{_NO_ORDER}number)"
     r"(?: me| us)?(?: or (?:text|call|txt|whatsapp))?(?: at| on| is)?"
     r"|电话|手机|手机号|致电|联系|拨打|热线|打我)"
 )
+# Letters may stand for figures in it: (2O2) 555 OI47.
+_WRITTEN = r"(?P<id>\+?\(?[\do](?:[ \-.()]{0,2}[\doil]){6,14})(?!\d)"
+_DIGITS_MIN = 5
 _TELEGRAM = (
     rf"(?:{_ALONE}(?:{spread('telegram')}|telegr|tele|tg)(?![a-z])|电报|飞[机鸡🐔]|纸飞机|✈|🛩|蝙蝠号?)"
 )
-_WHATSAPP = rf"{_ALONE}(?:{spread('whatsapp')}|whatsap|watsap+|wa(?=[ :：+]))"
+_WHATSAPP = rf"{_ALONE}(?:{spread('whatsapp')}|what[’']s ?app|whatsap|watsap+|wa(?=[ :：+]))"
 _LINE = rf"(?:{_ALONE}line(?![a-z])|(?<![依信无耍])赖(?=[ :：=号是id]))"
 _SPREAD = "|".join(
     map(spread, ("instagram", "snapchat", "discord", "skype", "facebook", "viber", "messenger"))
@@ -121,12 +130,20 @@ _RULES = (
     _Rule("qq", re.compile(rf"{_QQ}{_TO}(?P<id>{_GROUPED})(?![{_DIGIT}])"), False),
     _Rule(
         "phone",
-        re.compile(rf"{_CALL}[ :：=]{{0,3}}(?P<id>\+?\(?\d(?:[ \-.()]{{0,2}}\d){{6,14}})(?!\d)"),
+        re.compile(rf"{_CALL}[ :：=]{{0,3}}{_WRITTEN}"),
         False,
     ),
     _Rule(
         "whatsapp",
-        re.compile(rf"{_WHATSAPP}[ :：=]{{0,3}}(?P<id>\+?\(?\d(?:[ \-.()]{{0,2}}\d){{6,14}})(?!\d)"),
+        re.compile(rf"{_WHATSAPP}[ :：=]{{0,3}}{_WRITTEN}"),
+        False,
+    ),
+    _Rule(
+        "phone",
+        re.compile(
+            rf"(?<![\d#.]){_NO_ORDER}(?P<id>\+?\(?\d(?:[ \-.()]{{0,2}}\d){{8,14}})[ ,:.!\-]{{1,3}}"
+            r"(?:call|text|txt|whats ?app|ring|sms)(?: (?:me|us|for|now|to get|or)(?![a-z])|$)"
+        ),
         False,
     ),
     _Rule("telegram", re.compile(rf"{_TELEGRAM}{_AFTER}{_NAME}"), True),
@@ -234,8 +251,15 @@ def _phones(text: str) -> Iterator[tuple[str, int, int, str]]:
             first, last = number
             said = "".join(g[2] for g in groups[first : last + 1])
             yield "phone", match.start() + groups[first][0], match.start() + groups[last][1], said
-        elif plus or _AMERICAN.search(run) or _LANDLINE.search(run):
+        elif plus or _AMERICAN.search(run) or _is_british(text, match) or _LANDLINE.search(run):
             yield "phone", match.start(), match.end(), "".join(g[2] for g in groups)
+
+
+def _is_british(text: str, run: re.Match[str]) -> bool:
+    """Whether it is a British mobile number, and nothing that a shop numbers."""
+    return _BRITISH.search(run[0]) is not None and not _NUMBERED.search(
+        text[max(0, run.start() - 16) : run.start()]
+    )
 
 
 def _number_in(groups: Sequence[tuple[int, int, str]]) -> tuple[int, int] | None:
@@ -256,10 +280,10 @@ def _spelled(text: str) -> Iterator[tuple[str, int, int, str]]:
     for match in _SPELLED.finditer(text):
         parts = _SPELLED_PARTS.findall(match[0])
         digits = "".join(_TIMES.get(times, 1) * _ENGLISH.get(word, word) for times, word in parts)
-        by_word = sum(len(word) > 1 for _, word in parts) >= 4
+        by_word = sum(len(word) > 1 for _, word in parts)
         counting = digits in _COUNTING or digits in _COUNTING[::-1] or len(set(digits)) < 3
         announced = len(digits) >= ANNOUNCED_MIN and _ANNOUNCES_CALL.search(text[: match.start()][-40:])
-        if by_word and (announced or len(digits) >= SPELLED_MIN) and not counting:
+        if (announced and by_word > 1) or (by_word > 3 and len(digits) >= SPELLED_MIN and not counting):
             yield "phone", match.start(), match.end(), digits
 
 
@@ -267,6 +291,8 @@ def _announced(text: str) -> Iterator[tuple[str, int, int, str]]:
     for rule in _RULES:
         for match in rule.pattern.finditer(text):
             said = match["id"]
+            if rule.code in ("phone", "whatsapp") and sum(map(str.isdigit, said)) < _DIGITS_MIN:
+                continue
             if rule.named and not _is_id(match[0], said, match["gap"]):
                 continue
             yield rule.code, match.start(), match.end(), said.translate(_HAN_DIGITS)

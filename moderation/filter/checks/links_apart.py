@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from moderation.filter.checks.common_words import COMMON
-from moderation.filter.checks.endings import BAIT, CORE, top_levels
+from moderation.filter.checks.common_words import COMMON, named
+from moderation.filter.checks.endings import BAIT, CORE, SAID, top_levels
 
 # With its dots set apart: w w w . name . win, t . me / name; or a space before it, where no sentence ends.
 _DOT = r"(?: ?\. ?|[ ]dot[ ])"
@@ -25,6 +25,17 @@ _DOT_SAID = re.compile(
     r"(?<![^\W_])([a-z0-9][a-z0-9-]{3,62})(?:[ ]dot[ ]|[ ]?[\[({<][ ]?(?:dot|\.)[ ]?[\])}>][ ]?)"
     rf"({'|'.join(sorted(BAIT))})(?![^\W_])"
 )
+# What a shop is called may be two words that people say all the time: silk bags dot shop.
+_NAMED = re.compile(
+    r"(?<![^\W_])([a-z0-9]{3,20})[ ]([a-z0-9]{3,20})[ ]dot[ ]"
+    rf"({'|'.join(sorted(SAID | BAIT | CORE))})(?![^\W_])"
+)
+_DOTTED = named(
+    "polka red blue white black pink green yellow small big tiny little the one every each dot per echo gold"
+    " silver orange purple brown grey gray this that large micro swiss coloured colored second third first"
+    " last new"
+)
+"""What dots are said to be: a polka dot shop."""
 
 
 def find(text: str) -> Iterator[tuple[int, int, str]]:
@@ -35,6 +46,9 @@ def find(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _PATH_APART.finditer(text):
         if " " in match[0]:
             yield match.start(), match.end(), f"{match[1]}.{match[2]}"
+    for match in _NAMED.finditer(text):
+        if match[2] not in _DOTTED:
+            yield match.start(), match.end(), f"{match[1]}{match[2]}.{match[3]}"
     for pattern in (_DOT_BEHIND, _DOT_SAID):
         for match in pattern.finditer(text):
             if match[1] not in COMMON:
