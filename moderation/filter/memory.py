@@ -58,8 +58,16 @@ class _Room:
     def __init__(self) -> None:
         self._waves: OrderedDict[int, _Wave] = OrderedDict()
         self._by_key: dict[int, _Wave] = {}
+        self._asked: tuple[Sketch, _Wave | None] | None = None
+        """What was looked for last: a comment is, when it is judged and when it counts."""
 
     def find(self, like: Sketch) -> _Wave | None:
+        asked = self._asked
+        if asked is None or asked[0] is not like:
+            asked = self._asked = like, self._find(like)
+        return asked[1]
+
+    def _find(self, like: Sketch) -> _Wave | None:
         for key in like.keys:
             wave = self._by_key.get(key)
             if wave is not None and are_near(wave.like, like):
@@ -71,6 +79,7 @@ class _Room:
         if wave is None:
             wave = _Wave(like)
             self._by_key.update(dict.fromkeys(like.keys, wave))
+            self._asked = None
         self._waves[id(wave)] = wave
         self._waves.move_to_end(id(wave))
         before = wave.senders.get(user_id)
@@ -93,6 +102,7 @@ class _Room:
 
     def _forget(self, wave: _Wave) -> None:
         self._waves.pop(id(wave), None)
+        self._asked = None
         for key in wave.like.keys:
             if self._by_key.get(key) is wave:
                 del self._by_key[key]
