@@ -51,6 +51,10 @@ class _Wave:
     like: Sketch
     senders: OrderedDict[str, int] = field(default_factory=OrderedDict)
 
+    def is_stale(self, now_ms: int) -> bool:
+        """Whether the sender who was here the longest counts no more."""
+        return next(iter(self.senders.values())) <= now_ms - WAVE_MS
+
 
 class _Room:
     """A room's waves, the one that grew last at the end."""
@@ -85,7 +89,7 @@ class _Room:
         before = wave.senders.get(user_id)
         wave.senders[user_id] = now_ms
         wave.senders.move_to_end(user_id)
-        if len(wave.senders) > ACCOUNTS_MAX:
+        if len(wave.senders) > ACCOUNTS_MAX or wave.is_stale(now_ms):
             wave.senders.popitem(last=False)
         while len(self._waves) > WAVES_MAX:
             self._forget(next(iter(self._waves.values())))

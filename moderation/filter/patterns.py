@@ -48,14 +48,19 @@ class Patterns:
         self._as_written = _Together(self._entries)
         self._closed_up = _Together([one for one in self._entries if not _OF_WORDS.search(one[0].text)])
 
-    def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, int, int]]:
+    def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Sequence[tuple[Entry, int, int]]:
         """Entries with the first and the last index in ``seen.kept``."""
-        for entry, compiled in self._as_written.found(seen.kept):
-            yield from _spans(entry, compiled, seen.kept, None, level_of(entry.category))
-        if len(seen.text) == len(seen.kept):
-            return
-        for entry, compiled in self._closed_up.found(seen.text):
-            yield from _spans(entry, compiled, seen.text, seen.at, level_of(entry.category))
+        kept, text = seen.kept, seen.text
+        written = self._as_written.found(kept)
+        closed = self._closed_up.found(text) if len(text) != len(kept) else ()
+        if not written and not closed:
+            return ()
+        found: list[tuple[Entry, int, int]] = []
+        for entry, compiled in written:
+            found += _spans(entry, compiled, kept, None, level_of(entry.category))
+        for entry, compiled in closed:
+            found += _spans(entry, compiled, text, seen.at, level_of(entry.category))
+        return found
 
 
 class _Together:
@@ -64,7 +69,7 @@ class _Together:
 
     def __init__(self, entries: Sequence[tuple[Entry, Any]]) -> None:
         self._entries: list[tuple[Entry, Any]] = []
-        self._passes: list[tuple[Callable[[str], Sequence[int] | None], int]] = []
+        self._passes: list[tuple[Callable[[bytes], Sequence[int] | None], int]] = []
         for at in range(0, len(entries), FILTERED_MAX):
             self._add(entries[at : at + FILTERED_MAX])
 
@@ -80,10 +85,14 @@ class _Together:
             self._passes.append((_set(part).Match, len(self._entries)))
             self._entries += part
 
-    def found(self, text: str) -> Iterator[tuple[Entry, Any]]:
+    def found(self, text: str) -> Sequence[tuple[Entry, Any]]:
+        found: list[tuple[Entry, Any]] = []
+        encoded = text.encode()
         for match, first in self._passes:
-            for number in match(text) or ():
-                yield self._entries[first + number]
+            numbers = match(encoded)
+            if numbers:
+                found += [self._entries[first + number] for number in numbers]
+        return found
 
 
 def _spans(
