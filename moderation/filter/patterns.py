@@ -1,4 +1,4 @@
-"""Regular expressions of word lists, all matched in one pass and in linear time (RE2)."""
+"""Regular expressions of word lists: those that can match are, in linear time (RE2)."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class Patterns:
 
 
 class _Together:
-    """Patterns that are matched in two passes: one for the words that most of them need, which only match what
-    has these, and one for all those that need none."""
+    """Patterns that are matched in two passes: one for the words that most of them need, so that only those
+    of which a text has them are matched, and one for all those that need none."""
 
     def __init__(self, entries: Sequence[tuple[Entry, Any]]) -> None:
         self._entries: list[tuple[Entry, Any]] = []
