@@ -51,6 +51,10 @@ class _Wave:
     like: Sketch
     senders: OrderedDict[str, int] = field(default_factory=OrderedDict)
 
+    def is_stale(self, now_ms: int) -> bool:
+        """Whether the sender who was here the longest counts no more."""
+        return next(iter(self.senders.values())) <= now_ms - WAVE_MS
+
 
 class _Room:
     """A room's waves, the one that grew last at the end."""
@@ -58,8 +62,16 @@ class _Room:
     def __init__(self) -> None:
         self._waves: OrderedDict[int, _Wave] = OrderedDict()
         self._by_key: dict[int, _Wave] = {}
+        self._asked: tuple[Sketch, _Wave | None] | None = None
+        """What was looked for last: a comment is, when it is judged and when it counts."""
 
     def find(self, like: Sketch) -> _Wave | None:
+        asked = self._asked
+        if asked is None or asked[0] is not like:
+            asked = self._asked = like, self._find(like)
+        return asked[1]
+
+    def _find(self, like: Sketch) -> _Wave | None:
         for key in like.keys:
             wave = self._by_key.get(key)
             if wave is not None and are_near(wave.like, like):
@@ -71,12 +83,13 @@ class _Room:
         if wave is None:
             wave = _Wave(like)
             self._by_key.update(dict.fromkeys(like.keys, wave))
+            self._asked = None
         self._waves[id(wave)] = wave
         self._waves.move_to_end(id(wave))
         before = wave.senders.get(user_id)
         wave.senders[user_id] = now_ms
         wave.senders.move_to_end(user_id)
-        if len(wave.senders) > ACCOUNTS_MAX:
+        if len(wave.senders) > ACCOUNTS_MAX or wave.is_stale(now_ms):
             wave.senders.popitem(last=False)
         while len(self._waves) > WAVES_MAX:
             self._forget(next(iter(self._waves.values())))
@@ -93,6 +106,7 @@ class _Room:
 
     def _forget(self, wave: _Wave) -> None:
         self._waves.pop(id(wave), None)
+        self._asked = None
         for key in wave.like.keys:
             if self._by_key.get(key) is wave:
                 del self._by_key[key]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from heapq import nsmallest
 
 from moderation.filter.normalise import Normalised
 
@@ -44,7 +43,7 @@ def sketch(seen: Normalised) -> Sketch | None:
         return None
     size = 4 if text.isascii() or 2 * len(_IDEOGRAPH.findall(text)) <= len(text) else 2
     pieces = frozenset([text[at : at + size] for at in range(len(text) - size + 1)])
-    return Sketch(pieces, tuple(nsmallest(KEYS, map(hash, pieces))))
+    return Sketch(pieces, tuple(sorted(map(hash, pieces))[:KEYS]))
 
 
 def are_near(one: Sketch, other: Sketch) -> bool:

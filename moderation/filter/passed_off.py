@@ -22,7 +22,7 @@ _KANA = dict(zip("ﾑｷんﾉﾌズﾚﾶｱｲﾒﾘㄥㄖㄒㄩㄚムキノ�
 _TABLES = (_THAI, _LAO, _HEBREW, _ARABIC, _AMBIGUOUS, _OTHER, _HAN, _KANA)
 _MEANT = {char: letter for table in _TABLES for char, letter in table.items()}
 # Of Han and Kana only those that nobody writes otherwise say that the others may be meant as letters.
-_HINT = re.compile(
+HINT = re.compile(
     "[\u0531-\u0586卂匚乇卄丨卩丂ㄥㄖㄒㄩㄚﾑｷﾉﾌﾚﾶｱｲﾒﾘﻮﻨ\u0590-\u05ff\u0e00-\u0eff\u0d9f\u10dd\u10ef]"
 )
 
@@ -30,7 +30,7 @@ _HINT = re.compile(
 def passed_off(seen: Normalised) -> Reading | None:
     """``seen`` with such characters as the letters that they look like; None: there are none."""
     original = seen.original
-    if len(original) != len(seen.kept) or not _HINT.search(original):
+    if len(original) != len(seen.kept) or not HINT.search(original):
         return None
     meant = _MEANT.get
     pairs = zip(original, seen.kept, strict=True)

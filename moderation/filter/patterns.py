@@ -1,4 +1,4 @@
-"""Regular expressions of word lists, all matched in one pass and in linear time (RE2)."""
+"""Regular expressions of word lists: those that can match are, in linear time (RE2)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ MEMORY_MAX = 32 * 1024 * 1024
 """Bytes that one pattern, or so many together, may take."""
 TOGETHER_MAX = 60
 """More have so many states together that most texts meet one which has to be worked out first."""
+FILTERED_MAX = 400
+"""So many share a pass for the words that they need."""
 _OF_WORDS = re.compile(r"\\[bBsSW]|[ ^$]")
 _PROBE = "\U0010fffd"
 
@@ -26,8 +28,7 @@ class Patterns:
 
     def __init__(self) -> None:
         self._entries: list[tuple[Entry, Any]] = []
-        self._as_written: list[_Together] = []
-        self._closed_up: list[_Together] = []
+        self._as_written = self._closed_up = _Together(())
 
     def add(self, entry: Entry) -> None:
         """Raises ``ValueError`` with RE2's words for a pattern that it doesn't take."""
@@ -44,40 +45,54 @@ class Patterns:
 
     def compile(self) -> None:
         """Once, after the last ``add``. Raises ``ValueError`` if some are too large together."""
-        self._as_written = list(_parts(self._entries))
-        self._closed_up = list(_parts([one for one in self._entries if not _OF_WORDS.search(one[0].text)]))
+        self._as_written = _Together(self._entries)
+        self._closed_up = _Together([one for one in self._entries if not _OF_WORDS.search(one[0].text)])
 
-    def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, int, int]]:
+    def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Sequence[tuple[Entry, int, int]]:
         """Entries with the first and the last index in ``seen.kept``."""
-        for part in self._as_written:
-            for entry, compiled in part.found(seen.kept, level_of):
-                yield from _spans(entry, compiled, seen.kept, None, level_of(entry.category))
-        if len(seen.text) == len(seen.kept):
-            return
-        for part in self._closed_up:
-            for entry, compiled in part.found(seen.text, level_of):
-                yield from _spans(entry, compiled, seen.text, seen.at, level_of(entry.category))
+        kept, text = seen.kept, seen.text
+        written = self._as_written.found(kept)
+        closed = self._closed_up.found(text) if len(text) != len(kept) else ()
+        if not written and not closed:
+            return ()
+        found: list[tuple[Entry, int, int]] = []
+        for entry, compiled in written:
+            found += _spans(entry, compiled, kept, None, level_of(entry.category))
+        for entry, compiled in closed:
+            found += _spans(entry, compiled, text, seen.at, level_of(entry.category))
+        return found
 
 
 class _Together:
-    """Patterns that are matched in one pass."""
+    """Patterns that are matched in two passes: one for the words that most of them need, so that only those
+    of which a text has them are matched, and one for all those that need none."""
 
     def __init__(self, entries: Sequence[tuple[Entry, Any]]) -> None:
-        self._entries = entries
-        self._set = _together(entries)
-        self._worst: dict[str, int] = {}
-        for entry, _ in entries:
-            severity = 1 if entry.action == "allow" else entry.severity
-            self._worst[entry.category] = min(severity, self._worst.get(entry.category, severity))
+        self._entries: list[tuple[Entry, Any]] = []
+        self._passes: list[tuple[Callable[[bytes], Sequence[int] | None], int]] = []
+        for at in range(0, len(entries), FILTERED_MAX):
+            self._add(entries[at : at + FILTERED_MAX])
 
-    def found(self, text: str, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, Any]]:
-        if any(level_of(category) >= worst for category, worst in self._worst.items()):
-            for number in self._set.Match(text) or ():
-                yield self._entries[number]
+    def _add(self, entries: Sequence[tuple[Entry, Any]]) -> None:
+        needless = _needless(entries)
+        needing = [one for number, one in enumerate(entries) if number not in needless]
+        if needing:
+            self._passes.append((_filter(needing).Match, len(self._entries)))
+            self._entries += needing
+        rest = [entries[number] for number in sorted(needless)]
+        for at in range(0, len(rest), TOGETHER_MAX):
+            part = rest[at : at + TOGETHER_MAX]
+            self._passes.append((_set(part).Match, len(self._entries)))
+            self._entries += part
 
-
-def _parts(entries: Sequence[tuple[Entry, Any]]) -> Iterator[_Together]:
-    return (_Together(entries[at : at + TOGETHER_MAX]) for at in range(0, len(entries), TOGETHER_MAX))
+    def found(self, text: str) -> Sequence[tuple[Entry, Any]]:
+        found: list[tuple[Entry, Any]] = []
+        encoded = text.encode()
+        for match, first in self._passes:
+            numbers = match(encoded)
+            if numbers:
+                found += [self._entries[first + number] for number in numbers]
+        return found
 
 
 def _spans(
@@ -90,7 +105,29 @@ def _spans(
                 yield entry, *((start, last) if at is None else (at[start], at[last]))
 
 
-def _together(entries: Sequence[tuple[Entry, Any]]) -> Any:
+def _needless(entries: Sequence[tuple[Entry, Any]]) -> frozenset[int]:
+    """The numbers of those that may match a text whatever words it has; all of them, if there are too many
+    words together."""
+    try:
+        needs = _filter(entries)
+        needless = frozenset(needs.Match("", True) or ())
+        if needless.union([len(entries)]) == frozenset(needs.Match(_PROBE, True) or ()):
+            return needless
+    except re2.error:
+        pass
+    return frozenset(range(len(entries)))
+
+
+def _filter(entries: Sequence[tuple[Entry, Any]]) -> Any:
+    needs = re2.Filter()
+    for entry, _ in entries:
+        needs.Add(entry.text, _options())
+    needs.Add(_PROBE, _options())
+    needs.Compile()
+    return needs
+
+
+def _set(entries: Sequence[tuple[Entry, Any]]) -> Any:
     together = re2.Set.SearchSet(_options())
     try:
         for entry, _ in entries:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from moderation.filter.fold import NOTHING, Kind, kind_of
 from moderation.filter.normalise import Normalised, Reading
-from moderation.filter.passed_off import passed_off
+from moderation.filter.passed_off import HINT, passed_off
 from moderation.filter.tables import readings as syllables
 
 _HAN = "\u4e00-\u9fff"
@@ -84,6 +84,8 @@ _COUNTED = (
 _BETWEEN = re.compile(f"(?<=[{_HAN}])[0-9](?=[{_HAN}])(?!.[{_COUNTED}])")
 _CROSSED = re.compile(f"(?<=[{_HAN}])x(?=[{_HAN}])")
 """An x between two characters, as in 草x泥x马."""
+_BESIDE_LETTERS = re.compile(f"{_MIXED.pattern}|{_PICTURED.pattern}")
+"""What one of the readings begins with that need neither a sign nor a drawn-out letter."""
 _VOWELS = "aeiou"
 
 _READ_FROM = 0x30000
@@ -96,8 +98,10 @@ def further(seen: Normalised) -> Iterable[Reading]:
     """The readings beside the plain one that ``seen`` hints at: at most a dozen, most texts have none."""
     kept = seen.kept
     signs, drawn = _SIGN.search(kept) is not None, _drawn(kept)
-    if not signs and not drawn and seen.original.isascii():
-        return ()
+    if not signs and not drawn:
+        original = seen.original
+        if original.isascii() or not (_BESIDE_LETTERS.search(kept) or HINT.search(original)):
+            return ()
     return _hinted(seen, signs, drawn)
 
 

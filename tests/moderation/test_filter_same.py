@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.moderation import LABELLED, Case, cases_of, filler
-from moderation.filter import TextFilter, gaps, holes, normalise, words
+from moderation.filter import TextFilter, gaps, holes, normalise, patterns, words
 from moderation.filter import folded as folded_module
 from moderation.filter.checks import contacts, links, screen, walls
 from moderation.filter.entries import Entry
 from moderation.filter.entries import ways as texts_of
 from moderation.filter.folded import folded
 from moderation.filter.memory import Memory
-from moderation.filter.normalise import Reading
+from moderation.filter.normalise import Normalised, Reading
 from moderation.filter.pipeline import Pipeline
 from moderation.filter.spellings import Key, Spelling
 from moderation.filter.word_lists import bundled
@@ -70,6 +71,28 @@ class PlainKeys:
                         yield spelling, first, first + len(spelling.key)
 
 
+class PlainPatterns:
+    """``Patterns`` that are searched for one after the other."""
+
+    def __init__(self) -> None:
+        self._compiled: list[tuple[Entry, Any]] = []
+
+    def add(self, entry: Entry) -> None:
+        self._compiled.append((entry, re2.compile(f"(?i){entry.text}")))
+
+    def compile(self) -> None: ...
+
+    def find(self, seen: Normalised, level_of: Callable[[str], int]) -> Iterator[tuple[Entry, int, int]]:
+        for entry, compiled in self._compiled:
+            if entry.action != "allow" and entry.severity > level_of(entry.category):
+                continue
+            for found in compiled.finditer(seen.kept):
+                yield entry, found.start(), found.end() - 1
+            if not patterns._OF_WORDS.search(entry.text):
+                for found in compiled.finditer(seen.text):
+                    yield entry, seen.at[found.start()], seen.at[found.end() - 1]
+
+
 def _at(reading: Reading) -> Sequence[int]:
     if reading._at is None:
         compared = re.compile(f"[^\\W_]|[{normalise_module._MARKS}]")
@@ -101,6 +124,7 @@ def fast() -> TextFilter:
 def plain() -> TextFilter:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(words, "Keys", PlainKeys)
+        patch.setattr(words, "Patterns", PlainPatterns)
         return TextFilter(ENTRIES)
 
 
@@ -191,3 +215,23 @@ def test_a_text_is_found_in_every_automaton(monkeypatch: pytest.MonkeyPatch) -> 
     lists = TextFilter(filler(400))
     for entry in filler(400):
         assert [hit.entry.text for hit in lists.hits(normalise(f"so {entry.text}!"))] == [entry.text]
+
+
+def test_patterns_with_and_without_words_that_they_need() -> None:
+    """Also so many that they are matched in several passes, and of those that take a text in any case."""
+    texts = [r"gr[e3]+n t[e3]a", r"\d{3}-\d{4}", "[xyz]{3}", "品味.{1,3}人生", r"\bof (late|old)\b"]
+    entries = [
+        Entry(f"{text}{end}", "deny", match="regex") for text in texts for end in ("", *map(str, range(90)))
+    ]
+    fast, plain = patterns.Patterns(), PlainPatterns()
+    for entry in entries:
+        fast.add(entry)
+        plain.add(entry)
+    fast.compile()
+    saids = "GR33n tea7 tea 555-01234 xYz12 品味的人生5 品 味 我 人 生, of late and OF old9, é"
+    for said in [saids, *saids.split(" "), saids[::-1]]:
+        found = fast.find(normalise(said), lambda _: 4)
+        assert set(found) == set(plain.find(normalise(said), lambda _: 4))
+    assert {entry.text[:4] for entry, _, _ in fast.find(normalise(saids), lambda _: 4)} == {
+        t[:4] for t in texts
+    }
