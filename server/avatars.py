@@ -28,8 +28,8 @@ PLACES = 16
 TRIES = 5
 """For each picture that somebody may give, those included that are none or are refused."""
 
-Check = Callable[[bytes], Awaitable[object]]
-"""Looks at an encoded picture; raises ``Refused``."""
+Check = Callable[[bytes], Awaitable[str | None]]
+"""Looks at an encoded picture: the checker that did, None if nobody has. Raises ``Refused``."""
 
 
 def squared(upload: bytes) -> bytes:
@@ -92,8 +92,10 @@ class AvatarDesk:
         ``check`` does, or ``bad_picture``. Cancelling before the answer leaves either picture."""
         async with self._encoding:
             body = await asyncio.to_thread(squared, upload)
-        await check(body)
-        return await self._store.write(Work("avatar.set", lambda tx: self._avatars.set(tx, body, caller)))
+        checked_by = await check(body)
+        return await self._store.write(
+            Work("avatar.set", lambda tx: self._avatars.set(tx, body, caller, checked_by))
+        )
 
     async def clear(self, user_id: str) -> Answer:
         """Show none, and keep none of this user's."""

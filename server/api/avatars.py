@@ -10,8 +10,8 @@ from rooms.errors import Refused
 from server.answers import problem
 from server.api.context import API, from_answer, place_of
 from server.api.desk import read_bounded
+from server.late_stocks import PLATFORM
 from server.live.connection import as_caller
-from server.vision import PLATFORM
 
 routes = web.RouteTableDef()
 
