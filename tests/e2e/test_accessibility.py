@@ -99,6 +99,7 @@ async def host_sells(host: Person, audit: Audit) -> None:
     await audit.look(host, "studio: a new sale")
     await host.at("sale-start").click()
     await host.see("sale-row")
+    await host.at("coupon-seconds").select_option("180")  # so that it is there for all that follows
     await host.at("coupon-drop-button").click()
     await host.see("coupon-close")
     await audit.look(host, "studio: sales")
@@ -183,9 +184,7 @@ async def host_ends_it(host: Person, audit: Audit) -> None:
     await host.at("sale-end").click()
     await host.at("confirm-yes").click()
     # On a slow machine the drop has ended by itself, or does so right now.
-    await host.page.evaluate(
-        """document.querySelector('[data-testid="coupon-close"]')?.click()"""
-    )
+    await host.page.evaluate("""document.querySelector('[data-testid="coupon-close"]')?.click()""")
     await expect(host.at("sale-row")).to_have_count(0, timeout=WAIT_MS)
     await host.see("coupon-drop-button")
 
