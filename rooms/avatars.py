@@ -72,6 +72,14 @@ class AvatarFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """A picture as everybody gets it, and whether a checker has looked at it."""
+
+    body: bytes
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AvatarPace:
     """When somebody gave pictures within the last hour, and until when none is taken. From ``over_at_ms`` on
     it says nothing any more."""
@@ -306,11 +314,12 @@ def show_faces(conn: Connection, cards: Iterable[dict[str, Any] | None]) -> None
             card["avatar"] = avatar
 
 
-def read_bodies(conn: Connection, digests: Collection[str]) -> Mapping[str, bytes]:
+def read_served(conn: Connection, digests: Collection[str]) -> Mapping[str, Served]:
     """The files that there are, by name; those that were removed are left out."""
     table = avatar_files.c
-    query = select(table.digest, table.body).where(table.digest.in_(digests), table.removed == 0)
-    return {row.digest: row.body for row in conn.execute(query)}
+    query = select(table.digest, table.body, table.checked_at_ms)
+    found = conn.execute(query.where(table.digest.in_(digests), table.removed == 0))
+    return {row.digest: Served(row.body, row.checked_at_ms is not None) for row in found}
 
 
 def own_files(tx: Unit, user_id: str) -> list[AvatarFile]:

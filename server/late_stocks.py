@@ -93,5 +93,5 @@ class OfPeople:
         return [Unchecked(digest, PLATFORM, user_id) for digest, user_id in found]
 
     def read(self, conn: Connection, one: Unchecked) -> Shown | None:
-        body = avatars.read_bodies(conn, [one.name]).get(one.name)
-        return None if body is None else Shown(body, (one.user_id,))
+        served = avatars.read_served(conn, [one.name]).get(one.name)
+        return Shown(served.body, (one.user_id,)) if served is not None else None

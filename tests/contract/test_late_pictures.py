@@ -16,7 +16,7 @@ from media.vision.process import Away
 from media.vision.rules import Finding
 from moderation.audit import read_audit
 from rooms import avatars
-from rooms.avatars import HOUR_MS, digest_of, read_avatars, read_bodies
+from rooms.avatars import HOUR_MS, digest_of, read_avatars, read_served
 from rooms.errors import Refused
 from rooms.origins import LEASE_MS, ORIGINS, take
 from rooms.ports import Caller
@@ -86,7 +86,8 @@ class Desk:
         return digest_of(caller.id or "", body)
 
     async def faces(self, *digests: str) -> dict[str, bytes]:
-        return dict(await self.house.store.read(lambda conn: read_bodies(conn, digests)))
+        found = await self.house.store.read(lambda conn: read_served(conn, digests))
+        return {digest: one.body for digest, one in found.items()}
 
     async def shown(self, caller: Caller = VIEWER) -> str | None:
         user = caller.id or ""

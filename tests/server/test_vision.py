@@ -292,7 +292,10 @@ async def test_uploads_are_looked_at_before_they_are_taken(tmp_path: Path) -> No
         # What is shown in all rooms is looked at whatever one of them says.
         status, problem = await house.upload(colours.RED, "PUT", "/api/v1/me/avatar")
         assert (status, problem["code"]) == (422, "picture_refused")
-        assert (await house.upload(colours.GREY, "PUT", "/api/v1/me/avatar"))[0] == 200
+        status, answer = await house.upload(colours.GREY, "PUT", "/api/v1/me/avatar")
+        assert status == 200
+        async with house.http.get(f"/avatars/{answer['avatar']}") as response:
+            assert "immutable" in response.headers["Cache-Control"]
 
 
 async def test_uploads_are_taken_unseen_where_the_settings_say_so(tmp_path: Path) -> None:
