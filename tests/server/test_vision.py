@@ -309,6 +309,7 @@ async def test_what_nobody_had_looked_at_is_withheld_when_somebody_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(late_checks, "REST_S", 0.05)
+    monkeypatch.setattr(late_checks, "READY_S", 0.05)  # the checker comes up after the task
     async with housed(tmp_path, "off", late_per_min=6000) as house:
         (_, red), (_, grey) = await house.upload(colours.RED), await house.upload(colours.GREY)
         _, shown = await house.ask("GET", red["url"], None)
