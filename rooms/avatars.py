@@ -13,7 +13,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, String, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    func,
+    select,
+    text,
+)
 
 from rooms.errors import Refused
 from rooms.heads import USERS, UserRow
@@ -27,6 +39,9 @@ DIGEST_CHARS = 22
 HOUR_MS = 3_600_000
 ALL_ROOMS = "*"
 """What sanctions are kept under that hold everywhere."""
+CHECKER_CHARS = 200
+UNCHECKED = "checked_at_ms IS NULL AND removed = 0"
+"""To be put into queries as it stands: so it is indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +57,9 @@ class AvatarRules:
 
 @dataclass(frozen=True, slots=True)
 class AvatarFile:
-    """``over_at_ms``: since when it isn't shown any more. A ``removed`` one was taken away by a moderator:
-    its bytes are gone, its name stays, so that the same picture doesn't come back."""
+    """``over_at_ms``: since when it isn't shown any more. A ``removed`` one was taken away by a moderator or
+    for what a checker found: its bytes are gone, its name stays, so that the same picture doesn't come back.
+    ``checked_at_ms``: when the checker ``checked_by`` looked at it; None: nobody has."""
 
     digest: str
     user_id: str
@@ -51,6 +67,16 @@ class AvatarFile:
     over_at_ms: int | None
     removed: int
     body: bytes
+    checked_at_ms: int | None = None
+    checked_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A picture as everybody gets it, and whether a checker has looked at it."""
+
+    body: bytes
+    checked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +99,13 @@ avatar_files = Table(
     Column("over_at_ms", BigInteger),
     Column("removed", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("checked_at_ms", BigInteger),
+    Column("checked_by", String(CHECKER_CHARS), nullable=False, server_default=""),
     Index("ix_avatar_files_user", "user_id"),
     Index("ix_avatar_files_over", "removed", "over_at_ms"),
+    Index(
+        "ix_avatar_files_unchecked", "digest", sqlite_where=text(UNCHECKED), postgresql_where=text(UNCHECKED)
+    ),
 )
 
 avatar_paces = Table(
@@ -153,6 +184,10 @@ def faced(card: dict[str, Any], avatar: str | None) -> dict[str, Any]:
     return {**card, "avatar": avatar} if avatar else card
 
 
+def _checked(file: AvatarFile, checker: str, now_ms: int) -> AvatarFile:
+    return replace(file, checked_at_ms=now_ms, checked_by=checker[:CHECKER_CHARS])
+
+
 class Avatars:
     """What people do about their own pictures. Each tells the user, on all connections."""
 
@@ -168,9 +203,10 @@ class Avatars:
         self._paced(tx, caller)
         return {}
 
-    def set(self, tx: Unit, body: bytes, caller: Caller) -> Steps[Any]:
-        """Show this picture, encoded already, from now on. Refuses as :meth:`look` does, and with
-        ``picture_refused`` what a moderator has removed. The same picture again is fine, and counts."""
+    def set(self, tx: Unit, body: bytes, caller: Caller, checked_by: str | None = None) -> Steps[Any]:
+        """Show this picture, encoded already, from now on. ``checked_by``: the checker that has looked at it.
+        Refuses as :meth:`look` does, and with ``picture_refused`` what was removed. The same picture again is
+        fine, and counts."""
         user_id, digest = caller.id or "", digest_of(caller.id or "", body)
         yield from self._load(tx, caller, digest)
         pace = self._paced(tx, caller)
@@ -183,7 +219,9 @@ class Avatars:
         if before is not None:
             tx.put(AVATAR_FILES, replace(before, over_at_ms=tx.now_ms))
         tx.put(AVATAR_PACES, pace)
-        tx.put(AVATAR_FILES, AvatarFile(digest, user_id, tx.now_ms, None, 0, body))
+        file = known or AvatarFile(digest, user_id, tx.now_ms, None, 0, body)
+        file = replace(file, at_ms=tx.now_ms, over_at_ms=None)
+        tx.put(AVATAR_FILES, file if checked_by is None else _checked(file, checked_by, tx.now_ms))
         tx.put(USERS, replace(user, avatar=digest))
         tx.tell(user_id, "avatar", {"avatar": digest})
         return {"avatar": digest}
@@ -203,6 +241,34 @@ class Avatars:
             tx.put(AVATAR_PACES, barred(tx.get(AVATAR_PACES, user_id) or unpaced(user_id), until_ms))
             tx.put(USERS, replace(user, avatar=""))
         return [file.digest for file in files], until_ms
+
+    def load_file(self, user_id: str, digest: str) -> Steps[None]:
+        """What :meth:`settle` and :meth:`take_down_one` read. As :meth:`load`."""
+        yield AVATAR_PACES.rows(user_id)
+        yield AVATAR_FILES.rows(digest)
+
+    def settle(self, tx: Unit, digest: str, checker: str) -> bool:
+        """A checker has looked; False if one had, or the picture is gone, and then nothing changes."""
+        file = tx.get(AVATAR_FILES, digest)
+        if file is None or file.removed or file.checked_at_ms is not None:
+            return False
+        tx.put(AVATAR_FILES, _checked(file, checker, tx.now_ms))
+        return True
+
+    def take_down_one(self, tx: Unit, digest: str) -> int | None:
+        """Let this very picture be seen no more, as :meth:`take_down` does with all. Until when its owner may
+        give none; None if it wasn't the one that they show, and then they may."""
+        file = tx.get(AVATAR_FILES, digest)
+        if file is None or file.removed:
+            return None
+        tx.put(AVATAR_FILES, replace(file, removed=1, body=b"", over_at_ms=tx.now_ms))
+        user = tx.get(USERS, file.user_id)
+        if user is None or user.avatar != digest:
+            return None
+        until_ms = tx.now_ms + self.rules.removed_ms
+        tx.put(AVATAR_PACES, barred(tx.get(AVATAR_PACES, user.id) or unpaced(user.id), until_ms))
+        tx.put(USERS, replace(user, avatar=""))
+        return until_ms
 
     def _load(self, tx: Unit, caller: Caller, digest: str = "") -> Steps[None]:
         if caller.id is None:
@@ -248,11 +314,12 @@ def show_faces(conn: Connection, cards: Iterable[dict[str, Any] | None]) -> None
             card["avatar"] = avatar
 
 
-def read_bodies(conn: Connection, digests: Collection[str]) -> Mapping[str, bytes]:
+def read_served(conn: Connection, digests: Collection[str]) -> Mapping[str, Served]:
     """The files that there are, by name; those that were removed are left out."""
     table = avatar_files.c
-    query = select(table.digest, table.body).where(table.digest.in_(digests), table.removed == 0)
-    return {row.digest: row.body for row in conn.execute(query)}
+    query = select(table.digest, table.body, table.checked_at_ms)
+    found = conn.execute(query.where(table.digest.in_(digests), table.removed == 0))
+    return {row.digest: Served(row.body, row.checked_at_ms is not None) for row in found}
 
 
 def own_files(tx: Unit, user_id: str) -> list[AvatarFile]:
@@ -262,6 +329,17 @@ def own_files(tx: Unit, user_id: str) -> list[AvatarFile]:
     query = select(avatar_files).where(table.user_id == user_id, table.removed == 0)
     files = tx.take_in(AVATAR_FILES, (AvatarFile(*row) for row in tx.conn.execute(query)))
     return [file for file in files if file.user_id == user_id and not file.removed]
+
+
+def read_unchecked(conn: Connection, after: str, limit: int) -> list[tuple[str, str]]:
+    """Pictures that no checker has looked at, by name, each with its owner."""
+    table = avatar_files.c
+    query = select(table.digest, table.user_id).where(text(UNCHECKED), table.digest > after)
+    return [(row.digest, row.user_id) for row in conn.execute(query.order_by(table.digest).limit(limit))]
+
+
+def count_unchecked(conn: Connection) -> int:
+    return conn.scalar(select(func.count()).select_from(avatar_files).where(text(UNCHECKED))) or 0
 
 
 def drop_replaced(conn: Connection, before_ms: int, limit: int) -> int:

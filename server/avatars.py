@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from PIL import Image, ImageOps
 
-from rooms.avatars import HOUR_MS, Avatars, drop_paces, drop_replaced, read_bodies
+from rooms.avatars import HOUR_MS, Avatars, Served, drop_paces, drop_replaced, read_served
 from rooms.errors import Refused
 from rooms.heads import ROOMS
 from rooms.pace import Pacer
@@ -28,8 +28,8 @@ PLACES = 16
 TRIES = 5
 """For each picture that somebody may give, those included that are none or are refused."""
 
-Check = Callable[[bytes], Awaitable[object]]
-"""Looks at an encoded picture; raises ``Refused``."""
+Check = Callable[[bytes], Awaitable[str | None]]
+"""Looks at an encoded picture: the checker that did, None if nobody has. Raises ``Refused``."""
 
 
 def squared(upload: bytes) -> bytes:
@@ -59,7 +59,7 @@ class AvatarDesk:
         self._places = 0
         # One at a time: viewers' pictures must not take the processor from a stream, nor hosts' turns.
         self._encoding = asyncio.Semaphore(1)
-        self._asked: Gathering[str, bytes | None] = Gathering(self._read)
+        self._asked: Gathering[str, Served | None] = Gathering(self._read)
 
     async def refuse(self, caller: Caller) -> Answer | None:
         """Whether the caller may give a picture now: asked before its bytes are read. Raises ``Refused``, or
@@ -92,20 +92,22 @@ class AvatarDesk:
         ``check`` does, or ``bad_picture``. Cancelling before the answer leaves either picture."""
         async with self._encoding:
             body = await asyncio.to_thread(squared, upload)
-        await check(body)
-        return await self._store.write(Work("avatar.set", lambda tx: self._avatars.set(tx, body, caller)))
+        checked_by = await check(body)
+        return await self._store.write(
+            Work("avatar.set", lambda tx: self._avatars.set(tx, body, caller, checked_by))
+        )
 
     async def clear(self, user_id: str) -> Answer:
         """Show none, and keep none of this user's."""
         return await self._store.write(Work("avatar.clear", lambda tx: self._avatars.clear(tx, user_id)))
 
-    async def body(self, digest: str) -> bytes | None:
+    async def served(self, digest: str) -> Served | None:
         """The file, if there is one; what many ask for in the same moment is read once. Raises ``Refused``:
         ``busy``, ``temporarily_unavailable``."""
         return await self._asked.ask(digest)
 
-    async def _read(self, digests: Sequence[str]) -> list[bytes | Refused | None]:
-        found = await self._store.read(lambda conn: read_bodies(conn, set(digests)))
+    async def _read(self, digests: Sequence[str]) -> list[Served | Refused | None]:
+        found = await self._store.read(lambda conn: read_served(conn, set(digests)))
         return [found.get(digest) for digest in digests]
 
     async def prune(self) -> bool:

@@ -1,14 +1,15 @@
 """Stored pictures that nobody has looked at are looked at late, a few a minute, by one node at a time.
 
 They came while no checker was on, or while it was away and the settings took pictures all the same. What is
-known of each is in its row, so a pass goes on wherever the one before it has ended, at whichever node.
+known of each is in its row, so a pass goes on wherever the one before it has ended, at whichever node. A pass
+goes through the stocks one after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import orjson
@@ -18,13 +19,13 @@ from sqlalchemy import Connection
 from media.vision.metrics import VisionMetrics
 from media.vision.process import Away, NoPicture
 from media.vision.rules import Finding
-from moderation.pictures.uploads import Looked, UploadActs
+from moderation.pictures.uploads import Looked
 from rooms.errors import Refused
-from rooms.history import read_room
 from rooms.origins import LEASE_MS, ORIGINS, is_elsewhere, take
 from rooms.rows import Steps
 from rooms.unit import Unit
-from server.pictures import Unchecked, count_unchecked, read_picture, read_unchecked
+from server.late_stocks import LateActs, Stock
+from server.pictures import Unchecked
 from server.store.group import Work
 from server.store.store import Store
 
@@ -51,7 +52,7 @@ class Looker(Protocol):
     def is_ready(self) -> bool: ...
 
     def wants(self, room_id: str) -> bool:
-        """Whether the room's pictures are looked at now. Quick."""
+        """Whether the room's pictures are looked at now, or those that belong to none. Quick."""
         ...
 
     async def look_at(self, picture: bytes) -> tuple[Finding, ...]:
@@ -65,16 +66,16 @@ class LateChecks:
     def __init__(
         self,
         store: Store,
-        acts: UploadActs,
+        stocks: Sequence[Stock],
         looker: Looker,
         metrics: VisionMetrics,
         node: str,
         per_min: int,
         clock_ms: Callable[[], int],
     ) -> None:
-        self._store, self._acts, self._looker = store, acts, looker
+        self._store, self._stocks, self._looker = store, tuple(stocks), looker
         self._metrics, self._node, self._per_min, self._clock_ms = metrics, node, per_min, clock_ms
-        self._after = ""
+        self._at, self._after = 0, ""
         self._held_until_ms = 0
         self._missed = self._in_a_row = 0
         self._pause_s = REST_S
@@ -113,32 +114,35 @@ class LateChecks:
             return self._end_of_pass() if is_end else SKIP_S
         if not await self._hold():
             return LEASE_MS / 1000
-        self._after = picture.name
+        self._after, stock = picture.name, self._stocks[self._at]
         try:
-            looked = await self._look(picture)
+            looked = await self._look(stock, picture)
         except (Away, NoPicture) as error:
             return self._miss(picture, error)
         if looked is not None:
             self._in_a_row = 0
-            await self._settle(looked)
+            await self._settle(stock.acts, looked)
         return 60 / self._per_min
 
     def _next(self, conn: Connection) -> tuple[Unchecked | None, bool]:
-        """The next of a room whose pictures are looked at, and whether there was nothing more. How many of
-        other rooms are passed over at once is bounded."""
-        self._metrics.unchecked.set(count_unchecked(conn))
+        """The next of a room whose pictures are looked at, in the stock that it is the turn of then, and
+        whether there was nothing more. How many of other rooms are passed over at once is bounded."""
+        self._metrics.unchecked.set(sum(stock.count(conn) for stock in self._stocks))
         for _ in range(PAGES_AT_ONCE):
-            page = read_unchecked(conn, self._after, PAGE)
+            page = self._stocks[self._at].page(conn, self._after, PAGE)
             for picture in page:
                 if self._looker.wants(picture.room_id):
                     return picture, False
-            if len(page) < PAGE:
+            if len(page) == PAGE:
+                self._after = page[-1].name
+            elif self._at + 1 < len(self._stocks):
+                self._at, self._after = self._at + 1, ""
+            else:
                 return None, True
-            self._after = page[-1].name
         return None, False
 
     def _end_of_pass(self) -> float:
-        self._after = ""
+        self._at, self._after = 0, ""
         self._pause_s = min(self._pause_s * 2, REST_MAX_S) if self._missed else REST_S
         self._missed = self._in_a_row = 0
         return self._pause_s
@@ -155,25 +159,24 @@ class LateChecks:
         self._pause_s = min(self._pause_s * 2, REST_MAX_S)
         return self._pause_s
 
-    async def _look(self, picture: Unchecked) -> Looked | None:
+    async def _look(self, stock: Stock, picture: Unchecked) -> Looked | None:
         """None: it is gone."""
-        kept, host_id = await self._store.read(lambda conn: _with_host(conn, picture))
-        if kept is None:
+        shown = await self._store.read(lambda conn: stock.read(conn, picture))
+        if shown is None:
             return None
-        found = await self._looker.look_at(kept)
-        told = tuple(dict.fromkeys(one for one in (host_id, picture.user_id) if one))
+        found = await self._looker.look_at(shown.body)
         hits = tuple((hit.name, hit.score) for hit in found)
-        return Looked(picture.room_id, picture.name, picture.user_id, self._looker.checker, hits, told)
+        return Looked(picture.room_id, picture.name, picture.user_id, self._looker.checker, hits, shown.told)
 
-    async def _settle(self, looked: Looked) -> None:
+    async def _settle(self, acts: LateActs, looked: Looked) -> None:
         def settle(tx: Unit) -> Steps[object]:
-            yield from self._acts.rows(looked)
+            yield from acts.rows(looked)
             yield ORIGINS.rows(LEASE)
             # Who has been away for long may find that another goes on: both have looked, one writes.
             if is_elsewhere(tx.get(ORIGINS, LEASE), self._node, tx.now_ms):
                 return {"settled": False}
             take(tx, LEASE, self._node)
-            return (yield from self._acts.looked(tx, looked))
+            return (yield from acts.looked(tx, looked))
 
         if (await self._write("pictures.looked", settle))["settled"]:
             self._metrics.late.labels("withheld" if looked.found else "clean").inc()
@@ -203,9 +206,3 @@ class LateChecks:
             raise Refused("temporarily_unavailable", f"{name}: {answer.code}")
         wire: dict[str, bool] = orjson.loads(answer.body)
         return wire
-
-
-def _with_host(conn: Connection, picture: Unchecked) -> tuple[bytes | None, str]:
-    kept = read_picture(conn, picture.name)
-    room = read_room(conn, picture.room_id)
-    return kept.body if kept else None, room.host_id if room else ""

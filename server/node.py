@@ -36,6 +36,7 @@ from server.health import Health
 from server.house_rules import COMMENT_WINDOW_MS
 from server.housekeeping import Housekeeping
 from server.late_checks import LateChecks
+from server.late_stocks import OfPeople, OfRooms
 from server.latency import Latencies
 from server.limits import CommandLimits
 from server.live.healing import Healer
@@ -245,7 +246,7 @@ class Node:
         self.picture = Picture(settings, around)
         self.late_checks = LateChecks(
             self.store,
-            self.domain.uploads,
+            (OfRooms(self.domain.uploads), OfPeople(self.services.avatar_acts)),
             self.picture.vision,
             self.picture.vision.metrics,
             settings.node.name,

@@ -34,6 +34,7 @@ from server.bus.ears import Ears
 from server.bus.port import Bus, RoomNews
 from server.checker_hook import CheckerHook, Receiver
 from server.config.vision import HOOK, Vision
+from server.late_stocks import PLATFORM
 from server.outbound import Outbound
 from server.store.group import Work
 from server.store.store import Store
@@ -41,8 +42,6 @@ from server.vision_hook import HookJudge
 
 log = structlog.get_logger(__name__)
 
-PLATFORM = ""
-"""The trail of what is done in no room."""
 UPLOAD_WAITS_S = 3.0
 """For a worker that is being started."""
 
@@ -147,7 +146,7 @@ class PictureChecks:
         Gives the checker that has looked at it, None if nobody has. Raises ``Refused``:
         ``picture_refused``; ``temporarily_unavailable`` while there is nobody to look, unless the settings
         say that pictures are accepted then."""
-        if not self._settings.is_on or (room_id != PLATFORM and not self._wanted(room_id)):
+        if not self._settings.is_on or not self.wants(room_id):
             return None
         try:
             if not await self.worker.until_ready(UPLOAD_WAITS_S):
@@ -172,8 +171,9 @@ class PictureChecks:
         return self.checker
 
     def wants(self, room_id: str) -> bool:
-        """Whether the room's pictures are looked at: its rule isn't ``off``."""
-        return self._wanted(room_id)
+        """Whether the room's pictures are looked at: its rule isn't ``off``. Those of ``PLATFORM`` always
+        are."""
+        return room_id == PLATFORM or self._wanted(room_id)
 
     @property
     def is_ready(self) -> bool:

@@ -123,7 +123,7 @@ class Numbers:
 
 
 def _of_day(counts: Counter[str] | None) -> dict[str, int]:
-    """Those of a day: what the filter did, what people did, and what was decided on."""
+    """Those of a day: what the filter did, what people and checks did, and what was decided on."""
     counts = counts or Counter()
     decided = counts["review"] + counts["report"] + counts["appeal"]
     acted = counts["moderate"] + counts["shield"] + counts["picture"] + counts["sound"]

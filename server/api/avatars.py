@@ -10,16 +10,17 @@ from rooms.errors import Refused
 from server.answers import problem
 from server.api.context import API, from_answer, place_of
 from server.api.desk import read_bounded
+from server.late_stocks import PLATFORM
 from server.live.connection import as_caller
-from server.vision import PLATFORM
 
 routes = web.RouteTableDef()
 
 UPLOAD_WITHIN_S = 60
 
+# The name is the picture's for good; but what is taken down mustn't live on for long in caches.
+_CHECKED = "public, max-age=86400, immutable"
+_UNCHECKED = "public, max-age=3600"
 _HEADERS = {
-    # The name is the picture's for good; but what a moderator takes down mustn't live on for long in caches.
-    "Cache-Control": "public, max-age=86400, immutable",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
@@ -62,7 +63,8 @@ async def clear_avatar(request: web.Request) -> web.Response:
 @routes.get(r"/avatars/{digest:[A-Za-z0-9_-]{22}}")
 async def get_avatar(request: web.Request) -> web.Response:
     """Somebody's picture."""
-    body = await request.app[API].avatars.body(request.match_info["digest"])
-    if body is None:
+    served = await request.app[API].avatars.served(request.match_info["digest"])
+    if served is None:
         return problem(Refused("not_found"), {"Cache-Control": "no-store"})
-    return web.Response(body=body, content_type="image/webp", headers=_HEADERS)
+    headers = _HEADERS | {"Cache-Control": _CHECKED if served.checked else _UNCHECKED}
+    return web.Response(body=served.body, content_type="image/webp", headers=headers)

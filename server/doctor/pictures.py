@@ -14,6 +14,7 @@ from media.vision.checkers import LOOKS_AT_NOTHING, NUDENET
 from media.vision.mailbox import Frame
 from media.vision.metrics import VisionMetrics
 from media.vision.process import Away, NoPicture, Plan, Worker
+from rooms import avatars
 from server.config import Settings
 from server.config.vision import HOOK
 from server.doctor.finding import Finding, error, ok, warn
@@ -85,7 +86,8 @@ def check_late(settings: Settings) -> Iterator[Finding]:
     engine = open_readers(settings.database_url, size=1)
     try:
         with engine.connect() as connection:
-            unchecked, withheld = count_unchecked(connection), count_withheld(connection)
+            unchecked = count_unchecked(connection) + avatars.count_unchecked(connection)
+            withheld = count_withheld(connection)
     except SQLAlchemyError:
         return  # the database is away, or hasn't been migrated yet: other checks say so
     finally:

@@ -19,7 +19,7 @@ from rooms.avatars import (
     drop_paces,
     drop_replaced,
     read_avatars,
-    read_bodies,
+    read_served,
 )
 from rooms.heads import ROOMS
 from rooms.history import read_now
@@ -66,7 +66,8 @@ async def shown(house: House, user_id: str = LIN) -> str | None:
 
 
 async def bodies(house: House, *digests: str) -> dict[str, bytes]:
-    return dict(await house.store.read(lambda conn: read_bodies(conn, digests)))
+    found = await house.store.read(lambda conn: read_served(conn, digests))
+    return {digest: one.body for digest, one in found.items()}
 
 
 async def prune(house: House, kept_ms: int = RULES.replaced_ms) -> list[int]:

@@ -15,14 +15,18 @@ from media.vision.metrics import VisionMetrics
 from media.vision.process import Away
 from media.vision.rules import Finding
 from moderation.audit import read_audit
+from rooms import avatars
+from rooms.avatars import HOUR_MS, digest_of, read_avatars, read_served
 from rooms.errors import Refused
 from rooms.origins import LEASE_MS, ORIGINS, take
+from rooms.ports import Caller
 from rooms.rows import Steps
 from rooms.unit import Unit
 from server.late_checks import LEASE, MISSES_MAX, READY_S, REST_MAX_S, REST_S, LateChecks
+from server.late_stocks import PLATFORM, OfPeople, OfRooms
 from server.pictures import count_unchecked, count_withheld, pictures_table, read_picture
 from server.store.group import Work
-from tests.contract.house import HOST, MODERATOR, ROOM, VIEWER, House
+from tests.contract.house import HOST, MODERATOR, OTHER, ROOM, VIEWER, House
 
 PER_MIN = 120
 RED = (Finding("red", 0.93), Finding("pink", 0.6))
@@ -48,6 +52,10 @@ class Looker:
         return RED if picture.startswith(b"red") else ()
 
 
+def stocks(house: House) -> tuple[OfRooms, OfPeople]:
+    return OfRooms(house.uploads), OfPeople(house.services.avatar_acts)
+
+
 @dataclass
 class Desk:
     house: House
@@ -68,6 +76,30 @@ class Desk:
         assert (await self.house.store.write(Work("keep", add))).ok
         return names
 
+    async def face(self, body: bytes, caller: Caller = VIEWER, checked_by: str | None = None) -> str:
+        """Somebody's own picture; its name."""
+
+        def put(tx: Unit) -> Steps[Any]:
+            return self.house.services.avatars.set(tx, body, caller, checked_by)
+
+        assert (await self.house.store.write(Work("avatar.set", put))).ok
+        return digest_of(caller.id or "", body)
+
+    async def faces(self, *digests: str) -> dict[str, bytes]:
+        found = await self.house.store.read(lambda conn: read_served(conn, digests))
+        return {digest: one.body for digest, one in found.items()}
+
+    async def shown(self, caller: Caller = VIEWER) -> str | None:
+        user = caller.id or ""
+        return (await self.house.store.read(lambda conn: read_avatars(conn, [user]))).get(user)
+
+    async def unseen_faces(self) -> int:
+        return await self.house.store.read(avatars.count_unchecked)
+
+    async def trail(self) -> list[dict[str, Any]]:
+        """What was done in no room."""
+        return await self.house.store.read(lambda conn: list(read_audit(conn, PLATFORM)))
+
     async def steps(self, count: int) -> list[float]:
         return [await self.late.step() for _ in range(count)]
 
@@ -85,7 +117,7 @@ class Desk:
         metrics = VisionMetrics(CollectorRegistry())
         house = self.house
         return LateChecks(
-            house.store, house.uploads, self.looker, metrics, node, PER_MIN, lambda: house.now_ms
+            house.store, stocks(house), self.looker, metrics, node, PER_MIN, lambda: house.now_ms
         )
 
 
@@ -93,7 +125,7 @@ class Desk:
 def desk(house: House) -> Desk:
     registry, looker = CollectorRegistry(), Looker()
     metrics = VisionMetrics(registry)
-    late = LateChecks(house.store, house.uploads, looker, metrics, "a", PER_MIN, lambda: house.now_ms)
+    late = LateChecks(house.store, stocks(house), looker, metrics, "a", PER_MIN, lambda: house.now_ms)
     return Desk(house, looker, registry, late)
 
 
@@ -244,3 +276,97 @@ async def test_while_the_database_is_away_nothing_is_lost(
             await desk.late.step()
     await desk.steps(2)
     assert await desk.unchecked() == 0
+
+
+# People's own
+
+
+async def test_peoples_pictures_are_looked_at_after_the_rooms(desk: Desk) -> None:
+    await desk.house.sign_in(VIEWER, OTHER)
+    names = {await desk.face(b"red face"), await desk.face(b"a face", OTHER)}
+    await desk.keep(b"one")
+    desk.looker.off = {ROOM}  # which rules over its own pictures only
+    assert await desk.steps(3) == [60 / PER_MIN, 60 / PER_MIN, REST_S]
+    assert sorted(desk.looker.looked_at) == [b"a face", b"red face"]
+    assert list((await desk.faces(*names)).values()) == [b"a face"]
+    desk.looker.off = set()
+    await desk.steps(2)
+    assert desk.looker.looked_at[2:] == [b"one"]
+    assert (await desk.unchecked(), await desk.unseen_faces(), desk.counted("clean")) == (0, 0, 2)
+    assert desk.registry.get_sample_value("danmart_vision_unchecked") == 0
+    assert await desk.shown(OTHER) is not None
+
+
+async def test_a_face_with_something_in_it_goes_and_its_owner_is_told(desk: Desk) -> None:
+    house = desk.house
+    await house.sign_in(VIEWER)
+    digest = await desk.face(b"red face")
+    await desk.steps(2)
+    assert (await desk.faces(digest), await desk.shown()) == ({}, None)
+    (told,) = house.told(VIEWER, "avatar_removed")
+    assert told["data"] == {"reason": "", "until_ms": house.now_ms + 24 * HOUR_MS}
+    (line,) = await desk.trail()
+    assert (line["action"], line["target"], line["actor"]["id"]) == ("moderate.avatar", VIEWER.id, None)
+    detail = line["detail"]
+    assert (detail["avatars"], detail["checker"]) == ([digest], "colours")
+    assert detail["classes"][0] == {"name": "red", "score": 0.93}
+    assert desk.counted("withheld") == 1
+    assert items(house) == []  # there is nothing to decide
+    with pytest.raises(AssertionError):  # none is taken for a day, and this one never again
+        await desk.face(b"another face")
+    house.now_ms += 24 * HOUR_MS
+    with pytest.raises(AssertionError):
+        await desk.face(b"red face")
+    await desk.face(b"another face")
+
+
+async def test_one_that_is_only_seen_beside_old_comments_goes_without_its_successor(desk: Desk) -> None:
+    await desk.house.sign_in(VIEWER)
+    old = await desk.face(b"red face")
+    new = await desk.face(b"a face")
+    await desk.steps(3)
+    assert await desk.faces(old, new) == {new: b"a face"}
+    assert await desk.shown() == new
+    assert desk.house.told(VIEWER, "avatar_removed") == []
+    (line,) = await desk.trail()
+    assert line["detail"]["avatars"] == [old]
+    await desk.face(b"another face")
+
+
+async def test_who_was_looked_at_is_not_looked_at_again(desk: Desk) -> None:
+    await desk.house.sign_in(VIEWER, OTHER)
+    await desk.face(b"a face", checked_by="colours")
+    await desk.face(b"a face")  # once more, while nobody looks
+    await desk.face(b"face of other", OTHER)
+    await desk.house.ok("avatar.remove", MODERATOR, user=OTHER.id)
+    assert await desk.steps(1) == [REST_S]
+    assert (desk.looker.looked_at, await desk.unseen_faces()) == ([], 0)
+
+
+@pytest.mark.parametrize("meanwhile", ["cleared", "removed", "replaced"])
+async def test_what_its_owner_or_a_moderator_does_meanwhile_holds(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    house = desk.house
+    await house.sign_in(VIEWER)
+    digest = await desk.face(b"red face")
+    look = desk.looker.look_at
+
+    async def slow(picture: bytes) -> tuple[Finding, ...]:
+        found = await look(picture)
+        if meanwhile == "cleared":
+            user = VIEWER.id or ""
+            await house.store.write(Work("clear", lambda tx: house.services.avatars.clear(tx, user)))
+        elif meanwhile == "removed":
+            await house.ok("avatar.remove", MODERATOR, user=VIEWER.id)
+        else:
+            await desk.face(b"a face", checked_by="colours")
+        return found
+
+    monkeypatch.setattr(desk.looker, "look_at", slow)
+    await desk.steps(1)
+    assert await desk.faces(digest) == {}
+    assert len(house.told(VIEWER, "avatar_removed")) == (1 if meanwhile == "removed" else 0)
+    assert len(await desk.trail()) == (1 if meanwhile == "replaced" else 0)
+    assert (await desk.shown() is not None) == (meanwhile == "replaced")
+    assert await desk.steps(1) == [REST_S]

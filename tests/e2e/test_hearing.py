@@ -12,6 +12,7 @@ from playwright.async_api import Browser, expect
 
 from server.config import load
 from server.node import Node
+from tests.e2e.test_accessibility import Audit
 from tests.e2e.world import WAIT_MS, arrive, until_live
 from tests.support import node as nodes
 
@@ -65,6 +66,9 @@ async def test_a_moderator_reads_and_hears_what_was_said(
         await moderator.page.wait_for_function(
             "() => [...document.querySelectorAll('audio')].some((one) => one.duration > 1)", timeout=WAIT_MS
         )
+        audit = Audit()
+        await audit.look(moderator, "desk: a sound")
+        assert audit.faults == []
         await alert.get_by_test_id("sound-clear").click()
         await expect(moderator.at("sound-alert")).to_have_count(0, timeout=WAIT_MS)
         await moderator.at("tab-log").click()

@@ -292,7 +292,10 @@ async def test_uploads_are_looked_at_before_they_are_taken(tmp_path: Path) -> No
         # What is shown in all rooms is looked at whatever one of them says.
         status, problem = await house.upload(colours.RED, "PUT", "/api/v1/me/avatar")
         assert (status, problem["code"]) == (422, "picture_refused")
-        assert (await house.upload(colours.GREY, "PUT", "/api/v1/me/avatar"))[0] == 200
+        status, answer = await house.upload(colours.GREY, "PUT", "/api/v1/me/avatar")
+        assert status == 200
+        async with house.http.get(f"/avatars/{answer['avatar']}") as response:
+            assert "immutable" in response.headers["Cache-Control"]
 
 
 async def test_uploads_are_taken_unseen_where_the_settings_say_so(tmp_path: Path) -> None:
@@ -306,6 +309,7 @@ async def test_what_nobody_had_looked_at_is_withheld_when_somebody_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(late_checks, "REST_S", 0.05)
+    monkeypatch.setattr(late_checks, "READY_S", 0.05)  # the checker comes up after the task
     async with housed(tmp_path, "off", late_per_min=6000) as house:
         (_, red), (_, grey) = await house.upload(colours.RED), await house.upload(colours.GREY)
         _, shown = await house.ask("GET", red["url"], None)
@@ -336,7 +340,11 @@ async def test_what_nobody_had_looked_at_is_withheld_when_somebody_does(
                 return response.headers["Cache-Control"]
 
         await until(cached, lambda said: "immutable" in said, "the clean one may be kept for good")
-        assert house.count("danmart_vision_unchecked") == 0
+
+        async def waiting() -> float:
+            return house.count("danmart_vision_unchecked")
+
+        await until(waiting, lambda n: n == 0, "the next step has counted")
         assert sorted(await house.audit()) == ["picture.restore", "picture.withhold"]
 
 

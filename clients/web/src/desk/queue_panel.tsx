@@ -8,7 +8,7 @@ import type { Room } from "../live/room";
 import { Empty } from "../ui/basics";
 import { useNow } from "../ui/hooks";
 import { Icon } from "../ui/icon";
-import { found, pictureOf, whose } from "../ui/picture_alert";
+import { found, streamOf } from "../ui/picture_alert";
 import type { QueueDesk } from "./queue";
 import "./queue.css";
 import { QueueItem } from "./queue_item";
@@ -78,7 +78,7 @@ function Row({ room, queue, item, now, open }: RowProps) {
     <li class={`queue-row${open ? " open" : ""}${waits ? "" : " done"}`} aria-current={open} data-testid="queue-item" data-id={item.id} data-state={item.state}>
       <button class="queue-line" aria-expanded={open} onClick={pick}>
         <span class={`chip tiny kind-${item.kind}`}>{t(`queue.kind.${item.kind}`)}</span>
-        <span class="who ellipsis">{item.upload !== undefined ? t("picture.uploaded") : item.stream === undefined ? item.user.name : item.kind === "sound" ? whose(room, item.stream) : pictureOf(room, item.stream)}</span>
+        <span class="who ellipsis">{item.upload !== undefined ? t("picture.uploaded") : item.stream === undefined ? item.user.name : streamOf(room, item.kind === "sound" ? "sound" : "picture", item.stream)}</span>
         <span class="queue-text ellipsis">{item.text || found(item.classes ?? [])}</span>
         <Status queue={queue} item={item} now={now} />
       </button>

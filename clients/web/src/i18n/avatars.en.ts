@@ -10,7 +10,7 @@ export const avatars = {
   "avatar.sending": "Sending the picture",
   "avatar.set": "This is your picture now.",
   "avatar.cleared": "Your picture is gone.",
-  "avatar.removed": "A moderator has removed your picture.",
+  "avatar.removed": "Your picture was removed: it isn't allowed here.",
   "avatar.removed.reason": "A moderator has removed your picture: {reason}",
   "avatar.removed.until": "You can choose another one in {wait}.",
   "avatar.take_down": "Remove the picture",

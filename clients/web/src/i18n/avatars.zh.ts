@@ -12,7 +12,7 @@ export const avatars: Record<keyof typeof english, string> = {
   "avatar.sending": "正在上传图片",
   "avatar.set": "头像已更新。",
   "avatar.cleared": "头像已移除。",
-  "avatar.removed": "房管移除了您的头像。",
+  "avatar.removed": "您的头像不符合规范，已被移除。",
   "avatar.removed.reason": "房管移除了您的头像：{reason}",
   "avatar.removed.until": "{wait}后可以重新选择头像。",
   "avatar.take_down": "移除头像",

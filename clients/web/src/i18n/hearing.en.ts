@@ -2,6 +2,8 @@
 export const hearing = {
   "sound.hit": "The check heard something in {whose} stream",
   "sound.hit.own": "The check heard something in your stream",
+  "sound.of.host": "Host’s sound",
+  "sound.of.guest": "{name}’s sound",
   "sound.hit.alert": "The stream goes on.",
   "sound.hit.interrupt": "The stream was ended.",
   "sound.into": "{time} into the stream",

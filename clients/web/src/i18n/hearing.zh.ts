@@ -4,6 +4,8 @@ import type { hearing as english } from "./hearing.en";
 export const hearing: Record<keyof typeof english, string> = {
   "sound.hit": "声音检测在{whose}直播中发现异常",
   "sound.hit.own": "声音检测在您的直播中发现异常",
+  "sound.of.host": "主播的声音",
+  "sound.of.guest": "{name} 的声音",
   "sound.hit.alert": "直播仍在继续。",
   "sound.hit.interrupt": "直播已被中断。",
   "sound.into": "开播后 {time}",

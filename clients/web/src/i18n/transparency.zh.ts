@@ -22,7 +22,7 @@ export const transparency: Record<keyof typeof en, string> = {
   "transparency.most": "单日最多 {n}",
   "transparency.as_table": "以表格显示",
   "transparency.sort.filter": "过滤器",
-  "transparency.sort.acted": "人工操作",
+  "transparency.sort.acted": "人工与检测",
   "transparency.sort.decided": "复核决定",
   "transparency.actions": "操作类型",
   "transparency.count": "次数",

@@ -120,11 +120,11 @@ export function whose(room: Room, stream: PictureOf): string {
   return t("picture.whose.guest", { name: guest?.user.name ?? stream });
 }
 
-/** What a picture is called by itself. */
-export function pictureOf(room: Room, stream: PictureOf): string {
-  if (stream === "host") return t("picture.of.host");
+/** What a stream's picture, or its sound, is called by itself. */
+export function streamOf(room: Room, kind: "picture" | "sound", stream: PictureOf): string {
+  if (stream === "host") return t(`${kind}.of.host`);
   const guest = room.state.value.stage.guests.find((each) => each.slot === stream);
-  return t("picture.of.guest", { name: guest?.user.name ?? stream });
+  return t(`${kind}.of.guest`, { name: guest?.user.name ?? stream });
 }
 
 /** What was found, and how sure the check is of it. */
