@@ -430,3 +430,8 @@ def test_contacts_and_addresses_as_they_are_read_out(text: str, code: str) -> No
 )
 def test_names_foreign_words_and_numbers_of_orders_are_left_alone(text: str) -> None:
     assert not reasons(text)
+
+
+@pytest.mark.parametrize("numbered", ["n58", "S82", "Tea T175", "A552", "lot p1155", "f496"])
+def test_what_is_numbered_is_nobodys_name(numbered: str) -> None:
+    assert not codes(numbered)
