@@ -55,8 +55,8 @@ _LEET_L_TABLE = str.maketrans(_SINGLE | _AS_L)
 _INSIDE = re.compile("(?<=[a-z0-9@$!])[(<](?=[a-z0-9@$!])")
 # Between dots and the like, only what has a letter is a word: v4.6.2 isn't.
 _CHUNK = re.compile('[^.,:;"]+')
-# A model, a size, a flat, something numbered: S8, FF7, 5B, N58, SS2024. Beside Chinese, two signs are an insult
-# more often: 5b主播.
+# A model, a size, a flat, something numbered: S8, FF7, 5B, N58, SS2024. Beside Chinese, two signs are an
+# insult more often: 5b主播.
 _NUMBERED = re.compile("[a-z]{1,2}[2-9]|[0-9][a-z]|(?!a55$)[a-z]{1,2}[0-9]{2,}")
 _BESIDE_HAN = re.compile(f"[{_HAN}]")
 _LETTER = re.compile("[a-z@$]")

@@ -161,7 +161,7 @@ _ANNOUNCED = re.compile(
     r"|蝙蝠|绿[泡色聊]|[音手书陌探博特](?:同?号|id)|[加+私扣嘉佳伽家十][vw]|飞[鸡🐔]"
     r"|(?<![a-z0-9])(?:q|v ?x|v[:：]|wx|weix|wei xin|[vw]信|vxin"
     r"|tel|phone|mobile|cell|call|text|txt|sms|ring|dial|reach|contact|hmu|hit me|number|wats|wa[ :：+]"
-    r"|tg|line|ig|ins|snap|sc[ :：=]|disc|kik|signal|fb|whats|we ?chat|skype|facebook|viber|v❤|v心)"
+    r"|tg|line|ig|ins|snap|sc[ :：=]|disc|kik|signal|fb|what[’']?s|we ?chat|skype|facebook|viber|v❤|v心)"
 )
 _MAIL = re.compile(
     r"(?<![a-z0-9])[a-z0-9][a-z0-9._%+\-]{0,63}(?P<at>@|[ ]?[\[({（]?[ ]?(?:\bat\b|艾特|@)[ ]?[\])}）]?[ ]?)"
