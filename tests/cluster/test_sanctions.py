@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.world import WAIT_MS, Person, get_browser
 from tests.server.world import World, fresh, token
+
+TEN_MINUTES = re.compile(r"10:00|9:[0-5]\d")
+"""They run while people look for them."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
 
@@ -30,7 +35,7 @@ async def test_a_mute_on_one_node_is_a_refusal_on_the_other(browser: Browser, cl
     await desk.at("mute-reason-input").fill("asks too much")
     await desk.at("mute-confirm").click()
 
-    await lin.see("mute-notice", "10:00")
+    await lin.see("mute-notice", TEN_MINUTES)
     await lin.see("mute-reason", "asks too much")
     await expect(lin.at("comment-input")).to_have_count(0)
     past_the_page = await there.join(user, "Lin")

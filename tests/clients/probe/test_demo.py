@@ -36,7 +36,7 @@ async def test_the_demo_is_measured_by_both_protocols(tmp_path: Path) -> None:
     for figures in seen.values():
         assert figures["by"] == "pattern"
         assert (figures["width"], figures["height"]) == (640, 360)
-        assert figures["frames"] > 25
+        assert figures["frames"] > 5
         assert abs(figures["av_offset_ms"]) < 120
     # Generous: other tests share the machine. The benchmark holds the narrow bounds.
     assert 0 < seen["whep"]["glass_p50_ms"] < 600
