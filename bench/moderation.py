@@ -7,6 +7,9 @@ from it; recall and false positives of the worse language were: `second` 0.956 a
 mended in general terms. `sixth` came last, and nothing was learned from it: 0.958 and 0.019 (0.884 and 0.048
 by the rules before `fourth`). What two sets have in common is only in the earlier one.
 
+Speed is that for comments of `first`, `second` and `third`, 11 characters each; `longer` is that for those of
+the others, 21 characters.
+
 `--set` tries cases of your own: one JSON object a line, {text, label: bad|fine, language, kind, before?:
 earlier comments of the same sender}. The peers are asked about the same texts in the same run:
 better-profanity, and a plain search for the same words in the text in lower case.
@@ -46,6 +49,8 @@ WORDS = 10_000
 FINE_IN_TEN = 9
 """Of the comments that are timed; so many are bad in a room that is under attack."""
 MAX_CHARS = 500
+TIMED = ("first", "second", "third")
+"""Sets of texts as long as bullet comments, by which speed has been told all along."""
 LABELLED = Path(__file__).parent / "labelled"
 _SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
 _COMMON_HAN = "春江花月夜山水云风雷雨雪松竹梅兰菊荷桃李杏梨枫柳桂柏"
@@ -103,6 +108,10 @@ class Ours:
         except Refused:
             return True
         return self._pipeline.check(text, about, self._memory).verdict != "allow"
+
+    def forget(self) -> None:
+        """What was said before."""
+        self._memory = Memory()
 
     def comment(self, text: str, number: int) -> None:
         """One of many in one room, as the writer has it: judged, and counted if it is taken."""
@@ -171,6 +180,7 @@ def speed(ours: Ours, cases: Sequence[Case], rounds: int, count: int) -> dict[st
     kinds = [[clean_text(c.text, MAX_CHARS) for c in cases if c.label == label] for label in ("fine", "bad")]
     fine, bad = (list(filter(None, texts)) for texts in kinds)
     texts = [dice.choice(fine if dice.randrange(10) < FINE_IN_TEN else bad) for _ in range(count)]
+    ours.forget()
     per_s, waits, walls = [], [], []
     numbers = itertools.count()
     for _ in range(rounds):
@@ -203,12 +213,16 @@ def run(sets: dict[str, list[Case]], quick: bool) -> dict[str, Any]:
     everything = [case for cases in sets.values() for case in cases]
     gc.collect()
     gc.freeze()  # as the server does
-    timed = speed(ours, everything, 3, 3_000 if quick else 20_000)
+    count = 3_000 if quick else 20_000
+    short = [case for name in TIMED if name in sets for case in sets[name]]
+    long = [case for name in sets if name not in TIMED for case in sets[name]]
+    timed = speed(ours, short or long, 3, count)
     found = measure(everything, ours.judge)
     peers = {"better_profanity": better_profanity(), "plain_search": plain_search()}
     packages = ("google-re2", "pyahocorasick", "better-profanity")
     return {
         **timed,
+        **({"longer": speed(ours, long, 3, count)} if short and long else {}),
         "cases": len(everything),
         **found,
         "sets": {name: measure(cases, ours.judge) for name, cases in sets.items()},
@@ -222,6 +236,8 @@ def run(sets: dict[str, list[Case]], quick: bool) -> dict[str, Any]:
 def _say(result: dict[str, Any], out: Any) -> None:
     for name in ("checks_per_s", "p50_us", "p99_us", "cases", "recall", "false_positive_rate"):
         print(f"{name:24}{result[name]:>12,}", file=out)
+    if longer := result.get("longer"):
+        print(f"longer texts: {longer['checks_per_s']:,} checks/s, p99 {longer['p99_us']} us", file=out)
     for name, part in {**result["sets"], **result["peers"]}.items():
         print(f"{name}: recall {part['recall']}, false positives {part['false_positive_rate']}", file=out)
     for name, part in result["kinds"].items():
